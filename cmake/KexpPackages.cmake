@@ -1,0 +1,40 @@
+# What we link of others. Debian 12 has all of it as packages (scripts/bootstrap.sh).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(CURL REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(OpenCV 4 REQUIRED COMPONENTS core imgproc dnn)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(Protobuf REQUIRED)
+find_package(simdjson REQUIRED)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=1.8)
+
+# Debian ships cpp-httplib as a shared library without a CMake configuration.
+find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)
+find_library(HTTPLIB_LIBRARY NAMES cpp-httplib REQUIRED)
+add_library(kexp_httplib INTERFACE)
+target_include_directories(kexp_httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
+target_link_libraries(kexp_httplib INTERFACE ${HTTPLIB_LIBRARY})
+
+# libonnx: only the protobuf messages of the ONNX format.
+find_path(ONNX_INCLUDE_DIR onnx/onnx-ml.pb.h REQUIRED)
+find_library(ONNX_PROTO_LIBRARY NAMES onnx_proto REQUIRED)
+add_library(kexp_onnx INTERFACE)
+target_include_directories(kexp_onnx SYSTEM INTERFACE ${ONNX_INCLUDE_DIR})
+target_compile_definitions(kexp_onnx INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
+target_link_libraries(kexp_onnx INTERFACE ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+
+if(KEXP_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+kexp_make_pch()

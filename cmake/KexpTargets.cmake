@@ -1,0 +1,76 @@
+# Our compile flags, and the functions that make a library or a test of ours.
+
+add_library(kexp_build_options INTERFACE)
+add_library(kexp::build_options ALIAS kexp_build_options)
+target_compile_options(kexp_build_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wno-restrict  # -Wrestrict: false alarms of GCC 12
+  -ffp-contract=off  # a plan has the same hash on every machine
+  $<$<BOOL:${KEXP_WERROR}>:-Werror>)
+if(KEXP_SANITIZE)
+  target_compile_options(kexp_build_options INTERFACE
+    -fsanitize=${KEXP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  target_link_options(kexp_build_options INTERFACE -fsanitize=${KEXP_SANITIZE})
+endif()
+
+# One precompiled header of std and fmt, made once and shared by every target of ours.
+function(kexp_make_pch)
+  add_library(kexp_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+  target_link_libraries(kexp_pch PRIVATE kexp::build_options fmt::fmt)
+  set_target_properties(kexp_pch PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_precompile_headers(kexp_pch PRIVATE
+    <algorithm> <chrono> <cstdint> <filesystem> <functional> <map> <memory> <mutex> <optional> <span>
+    <stop_token> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>
+    <fmt/format.h>)
+endfunction()
+
+# kexp_add_library(cycle SOURCES … PUBLIC kexp::core PRIVATE …) makes kexp::cycle from
+# include/kexp/cycle and src/cycle.
+function(kexp_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(kexp_${name} STATIC ${ARG_SOURCES})
+  add_library(kexp::${name} ALIAS kexp_${name})
+  target_include_directories(kexp_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
+                                          PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_features(kexp_${name} PUBLIC cxx_std_20)
+  set_target_properties(kexp_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(kexp_${name} PUBLIC ${ARG_PUBLIC} PRIVATE kexp::build_options fmt::fmt ${ARG_PRIVATE})
+  target_precompile_headers(kexp_${name} REUSE_FROM kexp_pch)
+endfunction()
+
+# kexp_add_test(cycle LABEL unit SOURCES … LINK kexp::cycle) makes the test program cycle_test and
+# registers each of its cases. A unit test links only the library that it tests.
+function(kexp_add_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${ARG_LINK} kexp::build_options fmt::fmt GTest::gmock_main)
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/include)
+  target_compile_definitions(${name}_test PRIVATE KEXP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_precompile_headers(${name}_test REUSE_FROM kexp_pch)
+  set_target_properties(${name}_test PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  if(ARG_LABEL MATCHES "^(unit|component)$")
+    add_dependencies(kexp_${ARG_LABEL}_tests ${name}_test)
+  endif()
+  gtest_discover_tests(${name}_test TEST_PREFIX ${ARG_LABEL}.${name}. DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+endfunction()
+
+# kexp_add_script_test(local_stack LABEL integration TIMEOUT 300) runs tests/<label>/<name>_test.py
+# with the built binary; it exits with 77 to be skipped.
+function(kexp_add_script_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;PROCESSORS" "" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  if(NOT ARG_PROCESSORS)
+    set(ARG_PROCESSORS 1)
+  endif()
+  add_test(NAME ${ARG_LABEL}.${name}
+           COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/${name}_test.py)
+  set_tests_properties(${ARG_LABEL}.${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    SKIP_RETURN_CODE 77 PROCESSORS ${ARG_PROCESSORS}
+    ENVIRONMENT "KEXP_BINARY=$<TARGET_FILE:kexp>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1")
+endfunction()

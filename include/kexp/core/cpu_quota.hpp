@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace kexp {
+
+/// What the control groups and the affinity mask allow this process, and how often it was
+/// throttled.
+struct CpuLimits {
+  double quota_cpus = 0;  ///< Quota in CPUs; 0 when there is none.
+  int affinity_cpus = 1;  ///< CPUs that the scheduler may use.
+  std::string source;     ///< "cgroup v2 /sys/fs/cgroup/…/cpu.max", "cgroup v1 …", "none".
+
+  /// Threads that computing may use: max(1, floor(min(quota, affinity))).
+  [[nodiscard]] int threads() const;
+};
+
+/// Reads the quota from cgroup v2, then v1, the smallest on the way up to the root of the
+/// hierarchy.
+///
+/// `root` stands for "/": a test hands in a recorded tree with proc/self/cgroup,
+/// proc/self/mountinfo and sys/fs/cgroup. Errors: none; what cannot be read limits nothing.
+[[nodiscard]] CpuLimits read_cpu_limits(const std::filesystem::path& root = "/");
+
+/// Time that the quota has kept this process waiting since its cgroup was made; nullopt without a
+/// quota.
+[[nodiscard]] std::optional<std::int64_t> read_throttled_ns(const std::filesystem::path& root = "/");
+
+}  // namespace kexp

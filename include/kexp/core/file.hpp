@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kexp {
+
+/// The whole content of a file. Errors: FailedError naming the file and the reason.
+[[nodiscard]] std::string read_file(const std::filesystem::path& file);
+
+/// Replaces `file` by `content` in one step: a reader sees the old or the new text, never half of
+/// one. Errors: FailedError naming the file and the reason (a full disk among them); the old file
+/// stays then.
+void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+
+/// Appends to a file that nobody rewrites; buffered, `flush` hands everything to the kernel.
+///
+/// Whole lines are written, so a process killed at any moment leaves whole lines but for the last.
+/// Errors: FailedError naming the file and the reason; the unwritten text stays buffered.
+/// Threads: one at a time per object.
+class AppendFile {
+ public:
+  /// `new_only`: refuse a file that exists (a role writes each of its files once per run).
+  enum class Existing { append, refuse };
+  explicit AppendFile(std::filesystem::path file, Existing existing = Existing::append);
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&&) = delete;
+  ~AppendFile();
+
+  void write(std::string_view text);
+  void flush();
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  std::string buffer_;
+  int fd_ = -1;
+};
+
+/// An exclusive lock on `file` (flock), held until destroyed; released by the kernel when the
+/// process dies.
+class FileLock {
+ public:
+  /// nullopt when another process holds it. Errors: FailedError when the file cannot be made.
+  [[nodiscard]] static std::optional<FileLock> try_acquire(const std::filesystem::path& file);
+  /// Waits for it. Errors: FailedError.
+  [[nodiscard]] static FileLock acquire(const std::filesystem::path& file);
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
+
+/// `$XDG_CACHE_HOME/kexp`, or `~/.cache/kexp`: what is fetched lives there.
+[[nodiscard]] std::filesystem::path cache_dir();
+
+}  // namespace kexp

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "kexp/core/clock.hpp"
+
+namespace kexp {
+
+/// A new run id: UTC time and a short random suffix, sorts by time (20261121T180304Z-7f3k).
+[[nodiscard]] std::string make_run_id(WallTime now);
+
+/// True for what a run id, topic or group may consist of: letters, digits, '.', '_', '-'; 1 to 200
+/// of them.
+[[nodiscard]] bool is_plain_name(const std::string& name);
+
+}  // namespace kexp
