@@ -1,0 +1,48 @@
+#pragma once
+
+/// Pictures in memory, and the files they come in. JPEG is read by libjpeg-turbo, PNG by libpng.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace kexp::image {
+
+/// 8-bit BGR, rows without padding: pixel (x, y) starts at 3 * (y * width + x).
+struct Image {
+  int width = 0;
+  int height = 0;
+  std::vector<std::uint8_t> bgr;
+};
+
+enum class Format { jpeg, png, unknown };
+[[nodiscard]] Format format_of(std::span<const std::uint8_t> bytes);
+
+/// Decodes a JPEG or PNG: EXIF orientation applied, grey, palette and 16-bit made 8-bit BGR, alpha dropped.
+/// Errors: FailedError with the library's text for anything broken, truncated or CMYK, and for pictures above
+/// 16384 pixels a side: never half a picture.
+[[nodiscard]] Image decode(std::span<const std::uint8_t> bytes);
+
+/// As above into `image`, whose memory is used again.
+void decode_into(std::span<const std::uint8_t> bytes, Image& image);
+
+/// Width and height after orientation, from the headers alone. Errors: FailedError.
+struct Dimensions {
+  int width = 0;
+  int height = 0;
+};
+[[nodiscard]] Dimensions read_dimensions(std::span<const std::uint8_t> bytes);
+
+[[nodiscard]] std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality);
+[[nodiscard]] std::vector<std::uint8_t> encode_png(const Image& image);
+
+/// Bilinear resize, for making datasets. Requires: both sizes above 0.
+[[nodiscard]] Image resize(const Image& image, int width, int height);
+
+/// A box with a caption, drawn into the image: for looking at detections.
+void draw_box(Image& image, double x, double y, double width, double height, const std::string& caption,
+              std::uint32_t rgb);
+
+}  // namespace kexp::image

@@ -1,0 +1,75 @@
+#pragma once
+
+/// From a picture to detections: letterbox → blob → network → decode → NMS, behind one interface whatever
+/// the engine and the YOLO family.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/error.hpp"
+#include "kexp/core/units.hpp"
+#include "kexp/image/image.hpp"
+
+namespace kexp::inference {
+
+/// A model that is missing, broken, or no detector; the message says which and what would be right.
+class ModelError : public Error {
+ public:
+  explicit ModelError(const std::string& message) : Error(ExitCode::usage, message) {}
+};
+
+/// One found object; the box in pixels of the original image.
+struct Detection {
+  int class_id = 0;
+  double confidence = 0;  ///< In [0, 1].
+  double x = 0, y = 0, width = 0, height = 0;
+};
+
+/// The network input's size: as the model was exported, a square of the model's size, or a given one.
+struct InputSize {
+  enum class Kind { automatic, square, fixed } kind = Kind::automatic;
+  Size2 size;  ///< When fixed.
+};
+/// Reads "auto", "square", "N" or "WxH". Errors: UsageError naming `flag`.
+[[nodiscard]] InputSize parse_input_size(const std::string& text, const std::string& flag);
+
+struct DetectorOptions {
+  std::string engine = "auto";  ///< auto, opencv, openvino.
+  int threads = 1;
+  double confidence = 0.25;
+  double iou = 0.45;
+  int max_detections = 300;
+  InputSize input;
+};
+
+/// What one image cost and gave.
+struct DetectorResult {
+  std::vector<Detection> detections;  ///< Highest confidence first.
+  Nanoseconds preprocess{}, inference{}, postprocess{};
+  std::vector<std::int64_t> input_shape;  ///< N x C x H x W of the blob.
+};
+
+/// Finds objects in images. Threads: one at a time per object.
+class Detector {
+ public:
+  virtual ~Detector() = default;
+  [[nodiscard]] virtual DetectorResult detect(const image::Image& image) = 0;
+  [[nodiscard]] virtual const std::string& engine() const = 0;      ///< "opencv".
+  [[nodiscard]] virtual const std::string& model_name() const = 0;  ///< "yolov3-tiny".
+  [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
+  [[nodiscard]] virtual std::vector<std::int64_t> input_shape() const = 0;
+};
+
+/// Loads `model` (an ONNX file) into the chosen engine and runs it once, so that the first image is no slower
+/// than the next. Errors: ModelError naming the file; UsageError naming --engine.
+[[nodiscard]] std::unique_ptr<Detector> make_detector(const std::filesystem::path& model,
+                                                      const DetectorOptions& options);
+
+/// Pure checks of the options. Errors: UsageError naming the flag.
+void validate(const DetectorOptions& options);
+
+}  // namespace kexp::inference

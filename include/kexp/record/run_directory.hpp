@@ -1,0 +1,63 @@
+#pragma once
+
+/// One run's folder (docs/results.md): each role (feed, track, extract …) joins it once and appends to files
+/// of its own; run.json and ledger.json are derived from those by `derive`.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/json.hpp"
+
+namespace kexp::record {
+
+class RunDirectory {
+ public:
+  /// Joins `directory` as `role`, making it when it is new; `settings` are the effective ones.
+  ///
+  /// The first line of <role>.json is written: {"event":"started","time":…,"role":…,"run":…,"host":…,
+  /// "version":…,"settings":…}. Errors: UsageError naming --run when the role is there already or the folder
+  /// is no run; FailedError when it cannot be written.
+  [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
+                                         const Json& settings, WallTime now);
+  /// Opens a run without joining it. Errors: UsageError naming --run.
+  [[nodiscard]] static RunDirectory open(const std::filesystem::path& directory);
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
+
+  /// Appends a line {"event":event,"time":…, fields…} to <role>.json and hands it to the kernel.
+  void append(std::string_view event, const Json& fields, WallTime now);
+
+ private:
+  RunDirectory(std::filesystem::path path, std::string id, std::string role);
+  std::filesystem::path path_;
+  std::string id_;
+  std::string role_;
+};
+
+/// What happened to every image of a run; each loss shows between two of the counts.
+/// planned = sent + dropped; sent = acknowledged + failed + unknown; acknowledged = processed + missing.
+struct Ledger {
+  std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0, unknown = 0;
+  std::int64_t processed = 0;   ///< Acknowledged ids with at least one answer.
+  std::int64_t missing = 0;     ///< Acknowledged ids without an answer.
+  std::int64_t duplicates = 0;  ///< Answers beyond the first of an id.
+  std::int64_t unexpected = 0;  ///< Answers to ids that were not acknowledged.
+  std::int64_t foreign = 0;     ///< Answers of another run, as the tracker counted them.
+  std::int64_t errors = 0;      ///< Processed images whose answer says that they could not be processed.
+  bool feed_finished = false, track_finished = false;
+  bool identities_checked = true;  ///< False where no answers were sent and offsets were counted instead.
+};
+
+/// Counts a run's files. Reads sends.csv, plan.json and results/*.csv; memory is one entry an image.
+[[nodiscard]] Ledger count_ledger(const std::filesystem::path& run);
+
+/// Derives run.json and ledger.json (missing, duplicate and failed ids by name, verdict with reasons) from
+/// the other files, replaces them atomically and returns run.json. Callable at any time, also on a run that
+/// was killed.
+Json derive(const std::filesystem::path& run);
+
+}  // namespace kexp::record
