@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Fetches what the local services and the tests use into ${XDG_CACHE_HOME:-~/.cache}/kexp, once, and prints where it is.
+#
+#   fetch.sh kafka | node-exporter | prometheus | vtest | openvino | pyarrow …
+#   fetch.sh kafka-hashes        prints the jars' SHA-256, for scripts/lib/kafka/jars.sha256 after a change of the pom
+#
+# Other scripts source it and call fetch_kafka, fetch_prometheus, … : the path on stdout, the talk on stderr, and `die 3` where
+# the thing cannot be had.
+set -euo pipefail
+lib_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$lib_dir/common.sh"
+
+# fetch_once DIR MIB FUNCTION ARGUMENT...: fills DIR by `FUNCTION TEMPORARY ARGUMENT...`, once. DIR appears complete or not at all, and a
+# second process that wants it waits for the first.
+fetch_once() {
+  local target=$1 need=$2
+  shift 2
+  if [ -e "$target/.complete" ]; then return; fi
+  prepare_dir "${target%/*}" "$need"
+  (
+    lock "$target.lock" 900
+    if [ -e "$target/.complete" ]; then exit; fi
+    temporary=$(mktemp -d "$target.XXXXXX")
+    trap 'rm -rf -- "$temporary"' EXIT
+    chmod 755 "$temporary"  # mktemp makes it private
+    "$1" "$temporary" "${@:2}"
+    touch "$temporary/.complete"
+    rm -rf -- "$target"
+    mv -T -- "$temporary" "$target"
+  )
+}
+
+# ---- Kafka: the broker's jars and the JMX agent, from Maven Central
+
+kafka_jars_into() {  # DIR
+  command -v mvn >/dev/null || die 3 "the Kafka jars are not in $KEXP_CACHE and there is no mvn to fetch them: apt-get install maven"
+  say "fetching Kafka's jars (46 MB, once)"
+  # A repository of its own, deleted afterwards: nothing is left in ~/.m2, and nothing unchecked is taken from there.
+  mvn -B -q -f "$lib_dir/kafka/pom.xml" -Dmaven.repo.local="$1/m2" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory="$1/libs" >"$1/mvn.log" 2>&1 ||
+    { tail -n 20 "$1/mvn.log" >&2; die 3 "mvn could not fetch the Kafka jars"; }
+  rm -rf -- "$1/m2" "$1/mvn.log"
+}
+
+checked_kafka_into() {
+  kafka_jars_into "$1"
+  (cd "$1/libs" && sha256sum --check --strict --quiet "$lib_dir/kafka/jars.sha256" >&2) || die 1 "a Kafka jar differs from scripts/lib/kafka/jars.sha256"
+  # --check looks at listed files only; whatever else came would be on the class path too
+  [ "$(find "$1/libs" -type f | wc -l)" = "$(wc -l <"$lib_dir/kafka/jars.sha256")" ] || die 1 "mvn brought files that jars.sha256 does not list"
+}
+
+fetch_kafka() {
+  fetch_once "$KEXP_CACHE/kafka-4.3.1" 200 checked_kafka_into
+  echo "$KEXP_CACHE/kafka-4.3.1"
+}
+
+# ---- single files out of Debian packages, which stay uninstalled (they would enable public services, or weigh 274 MB)
+
+deb_into() {  # DIR PACKAGE PATH: takes PATH out of the package; apt has checked the archive's signature
+  command -v apt-get >/dev/null || die 3 "$2 is not here and there is no apt-get to fetch it"
+  say "fetching Debian's $2 (not installed, only unpacked)"
+  # As root apt wants to download as user _apt, who cannot write here.
+  (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$2" >&2) || die 3 "apt-get could not download $2; has apt-get update been run?"
+  dpkg-deb --fsys-tarfile "$1"/*.deb | tar -x -C "$1" --wildcards --transform 's|.*/||' --no-anchored "$3" ||
+    die 1 "$2 does not contain $3"
+  rm -f -- "$1"/*.deb
+}
+
+# fetch_program NAME PACKAGE PATH: the program on PATH, else Debian's.
+fetch_program() {
+  if command -v "$1"; then return; fi
+  fetch_once "$KEXP_CACHE/debian/$1" 150 deb_into "$2" "$3"
+  echo "$KEXP_CACHE/debian/$1/$1"
+}
+fetch_prometheus() { fetch_program prometheus prometheus ./usr/bin/prometheus; }
+fetch_node_exporter() { fetch_program prometheus-node-exporter prometheus-node-exporter ./usr/bin/prometheus-node-exporter; }
