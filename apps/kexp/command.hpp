@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kexp/core/error.hpp"
+
+#include "context.hpp"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace kexp::cli {
+
+/// Runs a command whose flags were read: validates, then works.
+using CommandRun = std::function<ExitCode(Context&)>;
+
+/// Binds a command's flags to options of its own and returns what runs it. One line of the table in cli.cpp.
+using AddCommand = CommandRun (*)(CLI::App& command);
+
+/// Flags that several commands share; they are bound here so that name, help and default are the same
+/// everywhere. Environment and kexp.yaml are resolved by settings.cpp, by the flag's name.
+CLI::Option* add_servers(CLI::App& command, std::string& servers);                           // --servers
+CLI::Option* add_kafka_properties(CLI::App& command, std::vector<std::string>& properties);  // -X
+CLI::Option* add_run(CLI::App& command, std::string& run);                                   // --run
+void add_metrics_endpoint(CLI::App& command, std::string& address,
+                          int& port);                  // --metrics-address, --metrics-port
+CLI::Option* add_json(CLI::App& command, bool& json);  // --json
+
+}  // namespace kexp::cli

@@ -1,0 +1,89 @@
+#pragma once
+
+/// Our own metrics, from one table (docs/terms.md), and the HTTP endpoint that shows them with health and
+/// readiness. prometheus-cpp and cpp-httplib stay inside.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/log.hpp"
+
+namespace kexp::telemetry {
+
+enum class MetricType { counter, gauge, histogram };
+
+/// One row of the table: everything that docs/terms.md says of a metric.
+struct MetricSpec {
+  std::string_view name;  ///< With kexp_ prefix and unit.
+  MetricType type;
+  std::string_view labels;  ///< Comma-separated, in the order of the values; empty for none.
+  std::string_view unit;    ///< "seconds", "bytes", "records", …
+  std::string_view help;
+};
+
+/// Every metric that kexp can emit, in the order of docs/terms.md.
+[[nodiscard]] const std::vector<MetricSpec>& metric_table();
+
+/// The process's metrics. Threads: any; adding is cheap (a hash look-up), but hot loops keep nothing per
+/// record besides these calls.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  /// `name` as in the table without "kexp_"; `labels` are the values in the table's order.
+  /// Errors: std::logic_error for a name, type or number of labels that the table does not have.
+  void add(std::string_view name, double amount, const std::vector<std::string>& labels = {});
+  void set(std::string_view name, double value, const std::vector<std::string>& labels = {});
+  void observe(std::string_view name, double value, const std::vector<std::string>& labels = {});
+  /// Takes a labelled series away (a partition that is no longer ours).
+  void remove(std::string_view name, const std::vector<std::string>& labels);
+
+  /// The exposition text.
+  [[nodiscard]] std::string render() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct EndpointOptions {
+  std::string address = "127.0.0.1";
+  int port = 0;                  ///< 0: any free one.
+  std::filesystem::path sd_dir;  ///< With a value: <pid>.json is left there for file discovery while we live.
+  std::string role;              ///< Label `role` there: "consume".
+};
+
+/// /metrics, /healthz (200 while the process works, 503 when `healthy` says no) and /readyz.
+class Endpoint {
+ public:
+  /// `healthy` and `ready` are called per request, from a thread of the endpoint; `why` is the body.
+  struct Check {
+    bool ok = true;
+    std::string why;
+  };
+  using Probe = std::function<Check()>;
+
+  /// Errors: UsageError naming --metrics-port when the port is taken, --metrics-address when it cannot be
+  /// bound.
+  Endpoint(const EndpointOptions& options, const Metrics& metrics, Probe healthy, Probe ready);
+  ~Endpoint();
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  [[nodiscard]] int port() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kexp::telemetry
