@@ -30,6 +30,7 @@ class AppendFile {
   AppendFile& operator=(AppendFile&&) = delete;
   ~AppendFile();
 
+  /// Takes `text`, also when it throws: writing it again would write it twice.
   void write(std::string_view text);
   void flush();
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -58,6 +59,7 @@ class FileLock {
 };
 
 /// `$XDG_CACHE_HOME/kexp`, or `~/.cache/kexp`: what is fetched lives there.
+/// Errors: FailedError when neither is known.
 [[nodiscard]] std::filesystem::path cache_dir();
 
 }  // namespace kexp

@@ -10,7 +10,7 @@ namespace kexp {
 [[nodiscard]] std::string make_run_id(WallTime now);
 
 /// True for what a run id, topic or group may consist of: letters, digits, '.', '_', '-'; 1 to 200
-/// of them.
+/// of them, and neither "." nor "..".
 [[nodiscard]] bool is_plain_name(const std::string& name);
 
 }  // namespace kexp

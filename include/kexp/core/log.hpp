@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ class Log {
   virtual ~Log() = default;
   virtual void write(LogLevel level, std::string_view line) = 0;
   [[nodiscard]] virtual bool enabled(LogLevel level) const = 0;
+  /// From now on also appends every line to `file`, where it goes on when the terminal is gone.
+  /// A log that keeps no lines ignores it. Errors: FailedError naming the file.
+  virtual void copy_to(const std::filesystem::path& /*file*/) {}
 
   template <typename... Args>
   void debug(fmt::format_string<Args...> format, Args&&... args) {
@@ -47,8 +51,8 @@ class Log {
   }
 };
 
-/// A log on stderr (spdlog), UTC with milliseconds. `file`, when set, gets the same lines appended:
-/// it goes on when the terminal is gone.
+/// A log on stderr (spdlog), UTC with milliseconds: `2026-11-21T18:03:04.250Z info feed: phase=07h`.
+/// What can no longer be written (the terminal is gone, the disk is full) is dropped silently.
 [[nodiscard]] std::unique_ptr<Log> make_stderr_log(LogLevel least);
 
 }  // namespace kexp

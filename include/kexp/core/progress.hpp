@@ -2,10 +2,9 @@
 
 #include <cstdint>
 #include <iosfwd>
-#include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 

@@ -16,7 +16,7 @@ class StopSignal {
   StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
-  ~StopSignal() = default;
+  ~StopSignal();
 
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
 

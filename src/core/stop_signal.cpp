@@ -1,0 +1,42 @@
+#include "kexp/core/stop_signal.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <pthread.h>
+#include <signal.h>
+
+namespace kexp {
+
+StopSignal::StopSignal() {
+  sigemptyset(&set_);
+  sigaddset(&set_, SIGINT);
+  sigaddset(&set_, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGHUP, &ignore, nullptr);
+  sigaction(SIGPIPE, &ignore, nullptr);
+
+  waiter_ = std::jthread([this](std::stop_token quit) {
+    constexpr timespec kTick{0, 100'000'000};
+    while (!quit.stop_requested()) {
+      const int signal = sigtimedwait(&set_, nullptr, &kTick);
+      if (signal <= 0 || quit.stop_requested()) {
+        continue;
+      }
+      if (source_.stop_requested()) {
+        std::_Exit(128 + signal);  // The user insists.
+      }
+      source_.request_stop();
+    }
+  });
+}
+
+StopSignal::~StopSignal() {
+  // Wakes the waiter out of its tick: a short command must not wait 100 ms for its end.
+  waiter_.request_stop();
+  (void)pthread_kill(waiter_.native_handle(), SIGTERM);
+}
+
+}  // namespace kexp
