@@ -65,13 +65,13 @@ choose_ports() {
   if [ -z "$wanted_metrics" ]; then
     if [ "$wanted" = 0 ]; then wanted_metrics=0; else wanted_metrics=7071; fi
   fi
-  if [ "$wanted" = 0 ]; then wanted=${port:-$(free_port)}; fi
-  if [ "$wanted_metrics" = 0 ]; then wanted_metrics=${metrics_port:-$(free_port)}; fi
+  if [ "$wanted" = 0 ]; then wanted=${port:-$(free_port 0)}; fi
+  if [ "$wanted_metrics" = 0 ]; then wanted_metrics=${metrics_port:-$(free_port 1)}; fi
   port=$wanted metrics_port=$wanted_metrics
   require_port_free Kafka "$port" "choose another by --port (0: any)"
   require_port_free metrics "$metrics_port" "choose another by --metrics-port (0: any)"
   # Nobody but the broker itself talks to the controller's port, so it may move.
-  if [ -z "$controller_port" ] || ! port_free "$controller_port"; then controller_port=$(free_port); fi
+  if [ -z "$controller_port" ] || ! port_free "$controller_port"; then controller_port=$(free_port 2); fi
   printf '%s\n' "port=$port" "metrics_port=$metrics_port" "controller_port=$controller_port" >"$dir/ports"
 }
 

@@ -66,11 +66,12 @@ port_user() {
   if [ -n "$pid" ]; then echo "$(cat "/proc/$pid/comm" 2>/dev/null || echo process), pid $pid"; else echo "another process"; fi
 }
 
-# free_port: one below the range that the kernel gives to outgoing connections, so it is still free at the next start.
+# free_port SLOT: one below the range that the kernel gives to outgoing connections, so it is still free at the next start. Where
+# to look depends on our pid: two scripts at once must not choose the same before either has bound it. SLOT is 0 to 3.
 free_port() {
-  local port tries=200
-  while ((tries-- > 0)); do
-    port=$((20000 + RANDOM % 12000))
+  local port tries
+  for ((tries = 0; tries < 3000; ++tries)); do
+    port=$((20000 + (($$ + tries) * 4 + $1) % 12000))
     if port_free "$port"; then echo "$port"; return; fi
   done
   die 1 "no free port between 20000 and 32000"
@@ -105,11 +106,7 @@ service_pid() {  # prints the pid of the running service NAME; else removes a st
     echo "$pid"
     return
   fi
-  if [ -n "$pid" ] && pid_alive "$pid"; then
-    say "removing the stale $file: pid $pid is another program now"
-  else
-    say "removing the stale $file: pid ${pid:-(empty)} is gone"
-  fi
+  say "removing the stale $file: pid ${pid:-(empty)} is not $1, or not any more"
   rm -f -- "$file"
   return 1
 }

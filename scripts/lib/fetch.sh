@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Fetches what the local services and the tests use into ${XDG_CACHE_HOME:-~/.cache}/kexp, once, and prints where it is.
 #
-#   fetch.sh kafka | node-exporter | prometheus | vtest | openvino | pyarrow …
-#   fetch.sh kafka-hashes        prints the jars' SHA-256, for scripts/lib/kafka/jars.sha256 after a change of the pom
+#   fetch.sh kafka | prometheus | node-exporter | vtest | wheel NAME | kafka-hashes
+#
+# kafka-hashes prints the jars' SHA-256, for scripts/lib/kafka/jars.sha256 after a change of the pom
 #
 # Other scripts source it and call fetch_kafka, fetch_prometheus, … : the path on stdout, the talk on stderr, and `die 3` where
 # the thing cannot be had.
@@ -75,3 +76,59 @@ fetch_program() {
 }
 fetch_prometheus() { fetch_program prometheus prometheus ./usr/bin/prometheus; }
 fetch_node_exporter() { fetch_program prometheus-node-exporter prometheus-node-exporter ./usr/bin/prometheus-node-exporter; }
+
+# A street with walking people, 768x576, 795 frames: our video for tests and the quick start.
+fetch_vtest() {
+  fetch_once "$KEXP_CACHE/media" 200 deb_into opencv-doc 'vtest.avi*'
+  if [ -f "$KEXP_CACHE/media/vtest.avi.gz" ]; then gunzip "$KEXP_CACHE/media/vtest.avi.gz"; fi  # some releases compress it
+  echo "$KEXP_CACHE/media/vtest.avi"
+}
+
+# ---- SDKs that Debian does not have: pinned wheels, unpacked (their headers and libraries are used, no Python)
+
+wheel_into() {  # DIR REQUIREMENT
+  local machine
+  machine=$(uname -m)
+  [ "$machine" = x86_64 ] || die 3 "${2%% *} is pinned for x86_64 only, this is $machine"
+  python3 -m pip --version >/dev/null 2>&1 || die 3 "python3-pip is missing"
+  say "fetching ${2%% *} (once)"
+  echo "$2" >"$1/requirements.txt"
+  python3 -m pip download --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary=:all: --python-version 3.11 \
+    --platform manylinux_2_28_x86_64 --require-hashes -r "$1/requirements.txt" -d "$1" >&2 || die 3 "pip could not fetch ${2%% *}"
+  python3 -m zipfile -e "$1"/*.whl "$1" || die 1 "${2%% *} cannot be unpacked into $1"
+  rm -f -- "$1"/*.whl "$1/requirements.txt"
+}
+
+wheel_dir() {  # NAME
+  local requirement
+  requirement=$(grep "^$1==" "$lib_dir/wheels.txt")
+  requirement=${requirement%% *}
+  echo "$KEXP_CACHE/sdk/${requirement/==/-}"
+}
+
+fetch_wheel() {  # NAME
+  local dir
+  dir=$(wheel_dir "$1") || die 2 "no wheel named '$1' is pinned in scripts/lib/wheels.txt"
+  fetch_once "$dir" 400 wheel_into "$(grep "^$1==" "$lib_dir/wheels.txt")"
+  echo "$dir"
+}
+
+kafka_hashes() {
+  local temporary
+  temporary=$(mktemp -d)
+  kafka_jars_into "$temporary"
+  (cd "$temporary/libs" && sha256sum -- *.jar)
+  rm -rf -- "$temporary"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  case ${1:-} in
+    kafka) fetch_kafka ;;
+    kafka-hashes) kafka_hashes ;;
+    prometheus) fetch_prometheus ;;
+    node-exporter) fetch_node_exporter ;;
+    vtest) fetch_vtest ;;
+    wheel) fetch_wheel "${2:-}" ;;
+    *) die 2 "kafka, kafka-hashes, prometheus, node-exporter, vtest or wheel NAME, not '${1:-}'" ;;
+  esac
+fi
