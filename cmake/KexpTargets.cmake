@@ -24,6 +24,14 @@ function(kexp_make_pch)
     <fmt/format.h>)
 endfunction()
 
+# Makes a target of ours reuse it. The header is compiled with -fPIC, so everybody is: an executable's
+# -fPIE would not match.
+function(kexp_reuse_pch target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
+  target_precompile_headers(${target} REUSE_FROM kexp_pch)
+endfunction()
+
 # kexp_add_library(cycle SOURCES … PUBLIC kexp::core PRIVATE …) makes kexp::cycle from
 # include/kexp/cycle and src/cycle.
 function(kexp_add_library name)
@@ -33,9 +41,8 @@ function(kexp_add_library name)
   target_include_directories(kexp_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
                                           PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_features(kexp_${name} PUBLIC cxx_std_20)
-  set_target_properties(kexp_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(kexp_${name} PUBLIC ${ARG_PUBLIC} PRIVATE kexp::build_options fmt::fmt ${ARG_PRIVATE})
-  target_precompile_headers(kexp_${name} REUSE_FROM kexp_pch)
+  kexp_reuse_pch(kexp_${name})
 endfunction()
 
 # kexp_add_test(cycle LABEL unit SOURCES … LINK kexp::cycle) makes the test program cycle_test and
@@ -49,8 +56,7 @@ function(kexp_add_test name)
   target_link_libraries(${name}_test PRIVATE ${ARG_LINK} kexp::build_options fmt::fmt GTest::gmock_main)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/include)
   target_compile_definitions(${name}_test PRIVATE KEXP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_precompile_headers(${name}_test REUSE_FROM kexp_pch)
-  set_target_properties(${name}_test PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  kexp_reuse_pch(${name}_test)
   if(ARG_LABEL MATCHES "^(unit|component)$")
     add_dependencies(kexp_${ARG_LABEL}_tests ${name}_test)
   endif()

@@ -1,0 +1,29 @@
+#include "support/scoped_env.hpp"
+
+#include <cstdlib>
+#include <utility>
+
+namespace kexp::test {
+
+namespace {
+
+void set(const std::string& name, const std::optional<std::string>& value) {
+  if (value) {
+    setenv(name.c_str(), value->c_str(), 1);
+  } else {
+    unsetenv(name.c_str());
+  }
+}
+
+}  // namespace
+
+ScopedEnv::ScopedEnv(std::string name, const std::optional<std::string>& value) : name_(std::move(name)) {
+  if (const char* before = std::getenv(name_.c_str())) {
+    before_ = before;
+  }
+  set(name_, value);
+}
+
+ScopedEnv::~ScopedEnv() { set(name_, before_); }
+
+}  // namespace kexp::test
