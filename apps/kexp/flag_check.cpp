@@ -1,0 +1,195 @@
+#include "flag_check.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <map>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "kexp/core/error.hpp"
+
+namespace kexp::cli {
+namespace {
+
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) {
+    row[j] = j;
+  }
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+/// The option called `name` ("--seed", "-X") in the innermost command that has it.
+const CLI::Option* find_option(const std::vector<const CLI::App*>& chain, const std::string& name) {
+  for (auto app = chain.rbegin(); app != chain.rend(); ++app) {
+    if (const CLI::Option* option = (*app)->get_option_no_throw(name); option != nullptr) {
+      return option;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string> long_names(const std::vector<const CLI::App*>& chain) {
+  std::vector<std::string> names;
+  for (const CLI::App* app : chain) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& name : option->get_lnames()) {
+        names.push_back("--" + name);
+      }
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+bool is_number(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
+}
+
+template <typename Integer>
+bool is_whole(const std::string& text) {
+  Integer value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+/// Walks the arguments as the parser will, descending into commands.
+class Walk {
+ public:
+  Walk(const CLI::App& app, const std::vector<std::string>& arguments)
+      : chain_{&app}, arguments_(arguments) {}
+
+  void run() {
+    while (next_ < arguments_.size()) {
+      const std::string argument = arguments_[next_++];
+      if (argument == "--") {
+        return;
+      }
+      if (argument.size() > 1 && argument[0] == '-' && !is_number(argument)) {
+        flag(argument);
+      } else {
+        word(argument);
+      }
+    }
+  }
+
+ private:
+  void flag(const std::string& argument) {
+    const bool is_long = argument.rfind("--", 0) == 0;
+    const auto equals = argument.find('=');
+    std::string name = argument.substr(0, is_long ? equals : 2);
+    const CLI::Option* option = find_option(chain_, name);
+    if (option == nullptr) {
+      throw UsageError(fmt::format("unknown flag {}{}", name, suggestion(name, long_names(chain_))));
+    }
+    if (++seen_[option] > 1 && option->get_expected_max() <= 1) {
+      throw UsageError(fmt::format("{} was given twice", name));
+    }
+    if (option->get_expected_max() == 0) {
+      return;
+    }
+    if (is_long && equals != std::string::npos) {
+      check_value(*option, argument.substr(equals + 1), name);
+    } else if (!is_long && argument.size() > 2) {
+      check_value(*option, argument.substr(2), name);
+    } else if (next_ < arguments_.size()) {
+      check_value(*option, arguments_[next_++], name);
+    } else {
+      throw UsageError(fmt::format("{} needs a value", name));
+    }
+  }
+
+  void word(const std::string& argument) {
+    const CLI::App& app = *chain_.back();
+    if (const CLI::App* command = app.get_subcommand_no_throw(argument); command != nullptr) {
+      chain_.push_back(command);
+      return;
+    }
+    const bool takes_words = std::any_of(app.get_options().begin(), app.get_options().end(),
+                                         [](const CLI::Option* o) { return o->get_positional(); });
+    if (!takes_words) {
+      const bool is_root = chain_.size() == 1;
+      const auto names = command_names(app);
+      if (names.empty()) {
+        throw UsageError(fmt::format("{} takes no argument, got \"{}\"", app.get_name(), argument));
+      }
+      throw UsageError(fmt::format("unknown command \"{}{}{}\"{}", is_root ? "" : app.get_name(),
+                                   is_root ? "" : " ", argument, suggestion(argument, names)));
+    }
+  }
+
+  std::vector<const CLI::App*> chain_;
+  const std::vector<std::string>& arguments_;
+  std::size_t next_ = 0;
+  std::map<const CLI::Option*, int> seen_;
+};
+
+}  // namespace
+
+std::string suggestion(const std::string& given, const std::vector<std::string>& known) {
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(given, a) < edit_distance(given, b);
+  });
+  if (nearest == known.end() || edit_distance(given, *nearest) > std::max<std::size_t>(2, given.size() / 3)) {
+    return "";
+  }
+  return fmt::format(" (did you mean {}?)", *nearest);
+}
+
+std::vector<std::string> with_dashes(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  bool only_words = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (argument == "--") {
+      only_words = true;
+    } else if (!only_words && argument.rfind("--", 0) == 0) {
+      std::replace(
+          argument.begin(),
+          argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size())), '_',
+          '-');
+    }
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
+void check_value(const CLI::Option& option, const std::string& value, const std::string& origin) {
+  const std::string type = option.get_type_name();
+  if (type == "INT" && !is_whole<std::int64_t>(value)) {
+    throw UsageError(fmt::format("{} must be a whole number, got \"{}\"", origin, value));
+  }
+  if (type == "UINT" && !is_whole<std::uint64_t>(value)) {
+    throw UsageError(fmt::format("{} must be a whole number of at least 0, got \"{}\"", origin, value));
+  }
+  if (type == "FLOAT" && !is_number(value)) {
+    throw UsageError(fmt::format("{} must be a number, got \"{}\"", origin, value));
+  }
+}
+
+void check_arguments(const CLI::App& app, const std::vector<std::string>& arguments) {
+  Walk(app, arguments).run();
+}
+
+}  // namespace kexp::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace kexp::cli {
+
+/// The arguments with '_' made '-' in the name of every long option, up to a bare "--".
+[[nodiscard]] std::vector<std::string> with_dashes(int argc, const char* const* argv);
+
+/// Checks names, repetition and number formats before the parser does, whose own messages say less.
+/// Errors: UsageError naming the flag or command, with the nearest name that exists.
+void check_arguments(const CLI::App& app, const std::vector<std::string>& arguments);
+
+/// Checks that `value` is what `option` takes (a whole number, a finite number, a truth value).
+/// Errors: UsageError; `origin` names the flag, variable or `file:line`.
+void check_value(const CLI::Option& option, const std::string& value, const std::string& origin);
+
+/// " (did you mean NAME?)" when one of `known` is close to `given`, else "".
+[[nodiscard]] std::string suggestion(const std::string& given, const std::vector<std::string>& known);
+
+}  // namespace kexp::cli

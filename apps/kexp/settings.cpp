@@ -1,0 +1,241 @@
+#include "settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+
+#include "flag_check.hpp"
+
+namespace kexp::cli {
+namespace {
+
+/// Settings that may stand at the top of the file, shared by every command that has the flag.
+constexpr std::array kShared = {"servers",         "dataset",      "prometheus", "run",
+                                "metrics-address", "metrics-port", "log-level",  "progress"};
+
+struct Variable {
+  const char* command;  ///< Empty: every command that has the flag.
+  const char* flag;
+  const char* name;
+};
+constexpr std::array kVariables = {
+    Variable{"", "servers", "KAFKA_SERVERS"},
+    Variable{"", "dataset", "KEXP_DATASET"},
+    Variable{"", "prometheus", "PROMETHEUS_URL"},
+    Variable{"consume", "input-topic", "KAFKA_INPUT_TOPIC"},
+    Variable{"consume", "output-topic", "KAFKA_OUTPUT_TOPIC"},
+    Variable{"consume", "model", "YOLO_MODEL"},
+    Variable{"consume", "input", "RESOLUTION"},
+    Variable{"consume", "validate-results", "VALIDATE_RESULTS"},
+};
+
+struct Origin {
+  std::string name;  ///< "KAFKA_SERVERS" or "kexp.yaml:3".
+  std::vector<std::string> values;
+};
+
+std::string dashed(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
+
+std::string flag_variable(const std::string& flag) {
+  std::string name = "KEXP_";
+  for (const char c : flag) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+/// A variable that is set but empty counts as not set: manifests leave optional values empty.
+std::optional<Origin> from_environment(const std::string& command, const std::string& flag) {
+  std::optional<Origin> found;
+  const auto consider = [&](const std::string& variable) {
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr || *value == '\0') {
+      return;
+    }
+    if (found && found->values.front() != value) {
+      throw UsageError(fmt::format("{}={} and {}={} disagree: set one of them", found->name,
+                                   found->values.front(), variable, value));
+    }
+    found = Origin{variable, {value}};
+  };
+  for (const Variable& variable : kVariables) {
+    if (flag == variable.flag && (*variable.command == '\0' || command == variable.command)) {
+      consider(variable.name);
+    }
+  }
+  if (command == "consume") {  // A pod is configured by its environment alone.
+    consider(flag_variable(flag));
+  }
+  return found;
+}
+
+bool is_setting(const CLI::Option& option) {
+  return !option.get_lnames().empty() && option.get_lnames().front() != "help" &&
+         option.get_lnames().front() != "version" && option.get_lnames().front() != "config";
+}
+
+std::vector<std::string> setting_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    if (is_setting(*option)) {
+      names.push_back(option->get_lnames().front());
+    }
+  }
+  return names;
+}
+
+/// The values of a settings file, checked whole: "feed.duration" → values.
+class SettingsFile {
+ public:
+  SettingsFile(const CLI::App& app, std::string path) : path_(std::move(path)) {
+    YAML::Node root;
+    try {
+      root = YAML::Load(read_file(path_));
+    } catch (const YAML::ParserException& e) {
+      throw UsageError(fmt::format("{}:{}: {}", path_, e.mark.line + 1, e.msg));
+    } catch (const Error& e) {
+      throw UsageError(fmt::format("--config: {}", e.what()));
+    }
+    if (root.IsNull()) {
+      return;
+    }
+    read_mapping(app, root, "");
+  }
+
+  [[nodiscard]] const Origin* find(const std::string& command, const std::string& flag) const {
+    if (const auto own = values_.find(command + "." + flag); own != values_.end()) {
+      return &own->second;
+    }
+    const auto shared = values_.find("." + flag);
+    return shared == values_.end() ? nullptr : &shared->second;
+  }
+
+ private:
+  [[nodiscard]] std::string at(const YAML::Node& node) const {
+    return fmt::format("{}:{}", path_, node.Mark().line + 1);
+  }
+
+  void read_mapping(const CLI::App& app, const YAML::Node& node, const std::string& command) {
+    if (!node.IsMap()) {
+      throw UsageError(fmt::format("{}: {} must be a mapping of settings", at(node),
+                                   command.empty() ? "the file" : command));
+    }
+    for (const auto& entry : node) {
+      const std::string key = dashed(entry.first.Scalar());
+      const CLI::App* inner = app.get_subcommand_no_throw(key);
+      const CLI::Option* option = app.get_option_no_throw("--" + key);
+      const bool is_shared = std::find(kShared.begin(), kShared.end(), key) != kShared.end();
+      if (inner != nullptr) {
+        read_mapping(*inner, entry.second, command.empty() ? key : command + "." + key);
+      } else if (command.empty() ? is_shared : option != nullptr && is_setting(*option)) {
+        remember(option, entry.first, entry.second, command + "." + key);
+      } else {
+        unknown(app, entry.first, key, command);
+      }
+    }
+  }
+
+  void remember(const CLI::Option* option, const YAML::Node& key, const YAML::Node& value,
+                const std::string& name) {
+    Origin origin{at(key), {}};
+    if (value.IsScalar()) {
+      origin.values.push_back(value.Scalar());
+    } else if (value.IsSequence()) {
+      for (const auto& item : value) {
+        if (!item.IsScalar()) {
+          throw UsageError(fmt::format("{}: {} takes plain values", at(item), key.Scalar()));
+        }
+        origin.values.push_back(item.Scalar());
+      }
+    } else {
+      throw UsageError(fmt::format("{}: {} needs a value", at(key), key.Scalar()));
+    }
+    if (option != nullptr) {
+      for (const std::string& text : origin.values) {
+        check_value(*option, text, fmt::format("{}: {}", origin.name, key.Scalar()));
+      }
+    }
+    if (!values_.emplace(name, std::move(origin)).second) {
+      throw UsageError(fmt::format("{}: {} is there twice", at(key), key.Scalar()));
+    }
+  }
+
+  [[noreturn]] void unknown(const CLI::App& app, const YAML::Node& key, const std::string& name,
+                            const std::string& command) const {
+    std::vector<std::string> known =
+        command.empty() ? std::vector<std::string>(kShared.begin(), kShared.end()) : setting_names(app);
+    for (const CLI::App* inner : app.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(inner->get_name());
+    }
+    throw UsageError(fmt::format("{}: unknown key \"{}\"{}{}", at(key), key.Scalar(),
+                                 command.empty() ? "" : fmt::format(" in {}", command),
+                                 suggestion(name, known)));
+  }
+
+  std::string path_;
+  std::map<std::string, Origin> values_;
+};
+
+void give(CLI::Option& option, const Origin& origin) {
+  const std::string flag = "--" + option.get_lnames().front();
+  for (const std::string& value : origin.values) {
+    check_value(option, value, fmt::format("{} ({})", origin.name, flag));
+  }
+  if (origin.values.size() > 1 && option.get_expected_max() <= 1) {
+    throw UsageError(fmt::format("{}: {} takes one value", origin.name, flag));
+  }
+  try {
+    for (const std::string& value : origin.values) {
+      option.add_result(value);
+    }
+    option.run_callback();
+  } catch (const CLI::Error&) {
+    throw UsageError(
+        fmt::format("{}: {} cannot be \"{}\"", origin.name, flag, fmt::join(origin.values, ", ")));
+  }
+}
+
+void apply_to(CLI::App& app, const std::string& command, const SettingsFile* file) {
+  const std::string top = command.substr(0, command.find('.'));
+  for (CLI::Option* option :
+       app.get_options([](const CLI::Option* o) { return o->count() == 0 && is_setting(*o); })) {
+    const std::string& flag = option->get_lnames().front();
+    if (const auto variable = from_environment(top, flag)) {
+      give(*option, *variable);
+    } else if (const Origin* origin = file == nullptr ? nullptr : file->find(command, flag)) {
+      give(*option, *origin);
+    }
+  }
+  for (CLI::App* used : app.get_subcommands()) {
+    apply_to(*used, command.empty() ? used->get_name() : command + "." + used->get_name(), file);
+  }
+}
+
+}  // namespace
+
+void apply_settings(CLI::App& app, const std::string& file) {
+  std::optional<SettingsFile> settings;
+  if (!file.empty()) {
+    settings.emplace(app, file);
+  } else if (std::filesystem::exists("kexp.yaml")) {
+    settings.emplace(app, "kexp.yaml");
+  }
+  apply_to(app, "", settings ? &*settings : nullptr);
+}
+
+}  // namespace kexp::cli
