@@ -84,7 +84,7 @@ if ((${#missing[@]})); then
   "${as_root[@]}" apt-get update -qq || die 3 "apt-get update failed"
   known=()
   for package in "${missing[@]}"; do
-    if apt-cache policy "$package" | grep -q '^  Candidate: *[^( ]'; then
+    if [[ $(apt-cache policy "$package") == *"Candidate: "[!\(]* ]]; then
       known+=("$package")
       continue
     fi

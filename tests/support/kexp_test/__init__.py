@@ -1,0 +1,27 @@
+"""What the Python tests share; only the standard library is used.
+
+    import unittest
+    import kexp_test
+
+    class FeedCliTest(unittest.TestCase):
+        def test_refuses_a_negative_rate(self):
+            done = kexp_test.run(["feed", "--max-mbps", "-3"])
+            self.assertEqual(done.returncode, 2)
+
+    if __name__ == "__main__":
+        kexp_test.main()
+
+Every wait has a deadline and fails with what it waited for. Every process started here ends with the test: at the end of its
+`with` block, at the end of the program, and when the test itself is killed.
+"""
+
+from .data import require, require_test_data, test_data
+from .processes import ROOT, Process, clean_environment, kexp_binary, run
+from .runner import main
+from .stack import LocalKafka, LocalPrometheus
+from .wait import free_port, wait_until
+
+__all__ = [
+    "ROOT", "LocalKafka", "LocalPrometheus", "Process", "clean_environment", "free_port", "kexp_binary", "main", "require",
+    "require_test_data", "run", "test_data", "wait_until",
+]

@@ -1,0 +1,161 @@
+"""A Kafka and a Prometheus of the test's own, by scripts/local-*.sh: temporary folder, free ports."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import urllib.parse
+import urllib.request
+
+from .data import require
+from .processes import ROOT, clean_environment, close_at_exit, closed
+from .wait import wait_until
+
+
+class _Service:
+    """Runs `scripts/<script> start` in a temporary folder, and `stop` at the end, whatever end it is."""
+
+    script = ""
+
+    def __init__(self, *options):
+        self.dir = tempfile.mkdtemp(prefix="kexp-test-")
+        self.options = [str(option) for option in options]
+        self.settings = {}
+        # Stops it and deletes the folder once the pipe closes, that is, when this program has ended, even by SIGKILL. A grandchild, since
+        # ctest's timeout kills children.
+        self._reaper = subprocess.Popen(
+            ["bash", "-c", 'exec 3<&0; setsid bash -c \'cat <&3 >/dev/null; "$0" stop --dir "$1"; rm -rf -- "$1"\' "$0" "$1" '
+             "</dev/null >/dev/null 2>&1 &", str(ROOT / "scripts" / self.script), self.dir],
+            stdin=subprocess.PIPE, env=clean_environment())
+        self._reaper.wait()
+        close_at_exit(self)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def start(self):
+        """Starts it, or starts it again on the same port with the same data."""
+        done = self.command("start", *self.options)
+        # 3: Java or a download is not to be had here
+        require(done.returncode != 3, f"{self.script}: {done.stderr.strip()}")
+        assert done.returncode == 0, f"{self.script} start: exit {done.returncode}\n{done.stderr}"
+        self.settings = dict(word.split("=", 1) for word in shlex.split(done.stdout))
+
+    def command(self, verb, *options):
+        """Runs the script with this service's folder."""
+        return subprocess.run(
+            [str(ROOT / "scripts" / self.script), verb, "--dir", self.dir, *map(str, options)], env=clean_environment(),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
+
+    def stop(self):
+        done = self.command("stop")
+        assert done.returncode == 0, done.stderr
+
+    def close(self):
+        closed(self)
+        if os.path.isdir(self.dir):
+            self.command("stop")
+            shutil.rmtree(self.dir, ignore_errors=True)
+        self._reaper.stdin.close()
+
+
+class LocalKafka(_Service):
+    """A broker: `with LocalKafka() as kafka: kafka.servers`."""
+
+    script = "local-kafka.sh"
+
+    def __init__(self, rebalance_delay=0):
+        super().__init__("--port", 0, "--metrics-port", 0, "--rebalance-delay", rebalance_delay)
+
+    @property
+    def servers(self):
+        return self.settings["KAFKA_SERVERS"]
+
+    @property
+    def metrics(self):
+        """HOST:PORT of its metrics; path /metrics."""
+        return self.settings["KAFKA_METRICS"]
+
+    @property
+    def pid(self):
+        return int(self.settings["KAFKA_PID"])
+
+    def kill(self):
+        """kill -9."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not _alive(pid), 10, f"broker {pid} to die")
+
+    def restart(self):
+        """The broker again, on the same port with the same data; stops it first when it runs."""
+        self.stop()
+        self.start()
+
+    def create_topic(self, name, partitions=1, configs=None):
+        """Creates a topic by one CreateTopics request (v2), so that tests of other things need no `kexp topics`."""
+        entries = (configs or {}).items()
+        body = struct.pack(">i", 1) + _string(name) + struct.pack(">ihii", partitions, 1, 0, len(entries))
+        for key, value in entries:
+            body += _string(key) + _string(str(value))
+        body += struct.pack(">i?", 30000, False)
+        answer = self._request(api_key=19, version=2, body=body)
+        # throttle time, number of topics, name, error code
+        code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
+        assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
+
+    def _request(self, api_key, version, body):
+        host, port = self.servers.split(":")
+        message = struct.pack(">hhi", api_key, version, 1) + _string("kexp-test") + body
+        with socket.create_connection((host, int(port)), timeout=60) as connection, connection.makefile("rb") as answers:
+            connection.sendall(struct.pack(">i", len(message)) + message)
+            size, _correlation = struct.unpack(">ii", answers.read(8))
+            return answers.read(size - 4)
+
+
+class LocalPrometheus(_Service):
+    """A Prometheus with its node exporter, and with the metrics of `kafka` where one is given."""
+
+    script = "local-prometheus.sh"
+
+    def __init__(self, kafka=None, scrape_interval=1):
+        target = ("--kafka-metrics", kafka.metrics) if kafka else ()
+        super().__init__("--port", 0, "--node-exporter-port", 0, "--scrape-interval", scrape_interval, *target)
+
+    @property
+    def url(self):
+        return self.settings["PROMETHEUS_URL"]
+
+    @property
+    def sd_dir(self):
+        return self.settings["KEXP_SD_DIR"]
+
+    def query(self, expression):
+        """The result of an instant query: a list of {"metric": labels, "value": [time, text]}."""
+        url = f"{self.url}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return json.load(answer)["data"]["result"]
+
+
+def _alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _string(text):
+    return struct.pack(">h", len(text.encode())) + text.encode()
