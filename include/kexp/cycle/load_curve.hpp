@@ -1,0 +1,72 @@
+#pragma once
+
+/// The load of a run as a function of time. Pure arithmetic of + − × ÷ on doubles, so every machine gets the
+/// same numbers.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kexp::cycle {
+
+/// A stretch of constant load.
+struct Segment {
+  double start_s = 0;  ///< After t0.
+  double duration_s = 0;
+  double fraction = 0;  ///< Of the peak; at least 0.
+};
+
+/// The 24 hour marks of the day profile, hour 0 to 23, as fractions of the peak.
+[[nodiscard]] const std::vector<double>& day_profile();
+
+/// `values` interpolated linearly at `count` evenly spaced points from its first to its last.
+///
+/// With x_k = k (n−1)/(count−1), i = floor(x_k):  v_i + (x_k − i)(v_{i+1} − v_i).
+/// Requires: values not empty, count >= 1 (a count of 1 gives the first value).
+[[nodiscard]] std::vector<double> stretch(const std::vector<double>& values, int count);
+
+enum class Curve {
+  stretched,  ///< One day stretched to B points, then repeated N times.
+  legacy      ///< The table repeated N times, then stretched to B points over the whole run.
+};
+
+struct CurveOptions {
+  /// daynight, linear, constant, burst, steps:FILE (`duration_s,fraction`) or csv:FILE (`t_s,fraction`).
+  std::string profile = "daynight";
+  Curve curve = Curve::stretched;
+  double duration_s = 7200;
+  int breakpoints = 200;
+  int n_cycles = 5;
+};
+
+/// Errors: UsageError naming the flag or `file:line`.
+void validate(const CurveOptions& options);
+
+/// The segments of a run in order, each starting where the one before ends. `burst` has none.
+/// Errors: UsageError naming the flag or `file:line`.
+[[nodiscard]] std::vector<Segment> make_segments(const CurveOptions& options);
+
+/// Cumulative load of the segments and its inverse. One unit of load is a byte, or an image with --max-ips.
+class CumulativeLoad {
+ public:
+  /// `peak`: units per second at fraction 1.
+  CumulativeLoad(const std::vector<Segment>& segments, double peak);
+
+  /// Units due in the whole run.
+  [[nodiscard]] double total() const { return total_; }
+  /// Units due until `t_s` seconds after t0.
+  [[nodiscard]] double at(double t_s) const;
+  /// When unit `amount` is due, in seconds after t0: the latest t with at(t) = amount, so what is due inside
+  /// a stretch of rate zero is due at its end. Requires: 0 <= amount <= total().
+  [[nodiscard]] double inverse(double amount) const;
+
+ private:
+  struct Piece {
+    double start_s, duration_s, rate, before;
+  };
+  std::vector<Piece> pieces_;
+  double total_ = 0;
+};
+
+}  // namespace kexp::cycle

@@ -1,0 +1,67 @@
+#pragma once
+
+/// The plan of a run: every image with its intended time and partition, made before a byte is sent, equal
+/// for equal inputs on every machine.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kexp/cycle/load_curve.hpp"
+
+namespace kexp::cycle {
+
+struct PlannedImage {
+  std::uint64_t dataset_index = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t intended_ns = 0;  ///< After t0.
+  std::uint32_t partition = 0;
+  std::uint32_t segment = 0;
+};
+
+struct PlanOptions {
+  CurveOptions curve;
+  double peak_bytes_per_s = 1e6;            ///< Ignored with `peak_images_per_s`.
+  std::optional<double> peak_images_per_s;  ///< --max-ips.
+  std::uint64_t burst_images = 0;           ///< --count, of the burst profile.
+  std::uint32_t partitions = 1;
+  std::uint64_t seed = 1;
+  bool shuffle = false;  ///< A seeded permutation of the dataset instead of its order, anew each pass.
+};
+
+/// Totals of one segment, as planned.
+struct SegmentTotals {
+  Segment segment;
+  double target_bytes_per_s = 0;  ///< With --max-ips: the planned bytes over the duration.
+  std::uint64_t bytes = 0;
+  std::uint64_t images = 0;
+};
+
+class Plan {
+ public:
+  /// Image k of size s_k is due at B⁻¹(C_k + s_k/2) with C_k the bytes before it and B(t) the bytes due until
+  /// t (with --max-ips: of images, each of size 1). Images are taken from `sizes` in order, again and again.
+  /// Each goes to the partition with the fewest bytes so far, the lowest number first. `sizes`: bytes of
+  /// every image of the dataset. Errors: UsageError naming the flag.
+  [[nodiscard]] static Plan make(const PlanOptions& options, const std::vector<std::uint64_t>& sizes);
+
+  [[nodiscard]] const std::vector<PlannedImage>& images() const { return images_; }
+  [[nodiscard]] const std::vector<SegmentTotals>& segments() const { return segments_; }
+  [[nodiscard]] double duration_s() const { return duration_s_; }
+  [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
+  /// The largest planned image in bytes.
+  [[nodiscard]] std::uint64_t largest_image() const { return largest_; }
+  /// SHA-256 over (u64 id, u64 dataset index, u64 bytes, u64 intended ns, u32 partition), little-endian, in
+  /// id order.
+  [[nodiscard]] std::string hash() const;
+
+ private:
+  std::vector<PlannedImage> images_;
+  std::vector<SegmentTotals> segments_;
+  double duration_s_ = 0;
+  std::uint64_t total_bytes_ = 0;
+  std::uint64_t largest_ = 0;
+};
+
+}  // namespace kexp::cycle
