@@ -156,8 +156,8 @@ std::optional<double> quota_of(const fs::path& folder, Version version) {
   std::optional<std::int64_t> quota;
   std::optional<std::int64_t> period;
   if (version == Version::v2) {
-    const std::optional<std::string> text = read_text(folder / "cpu.max");
-    const auto words = split(text ? *text : "", ' ');
+    const std::string text = read_text(folder / "cpu.max").value_or("");  // split() hands out views of it
+    const auto words = split(text, ' ');
     if (words.size() == 2) {
       quota = to_number(words[0]);  // "max" is no number
       period = to_number(words[1]);
@@ -240,9 +240,9 @@ std::optional<std::int64_t> read_throttled_ns(const fs::path& root) {
   if (!quota) {
     return std::nullopt;
   }
-  const std::optional<std::string> stat = read_text(under(root, quota->group) / "cpu.stat");
+  const std::string stat = read_text(under(root, quota->group) / "cpu.stat").value_or("");
   const std::string_view key = quota->version == Version::v2 ? "throttled_usec " : "throttled_time ";
-  for (const std::string_view line : split(stat ? *stat : "", '\n')) {
+  for (const std::string_view line : split(stat, '\n')) {
     if (line.starts_with(key)) {
       const std::optional<std::int64_t> value = to_number(line.substr(key.size()));
       return value && quota->version == Version::v2 ? std::optional(*value * 1000) : value;
