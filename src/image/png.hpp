@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kexp/image/image.hpp"
+
+namespace kexp::image {
+
+/// As decode_into and read_dimensions, for a PNG. On an error `image` holds anything.
+void decode_png(std::span<const std::uint8_t> bytes, Image& image);
+[[nodiscard]] Dimensions read_png_dimensions(std::span<const std::uint8_t> bytes);
+
+}  // namespace kexp::image

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <cmath>
+#include <png.h>
+
+#include <gmock/gmock.h>
+
+#include "kexp/core/error.hpp"
+#include "kexp/image/image.hpp"
+
+#include "picture_files.hpp"
+#include "support/errors.hpp"
+
+namespace kexp::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string refusal(const Bytes& bytes) {
+  return message_of<FailedError>([&] { return image::decode(bytes); });
+}
+
+int largest_difference(const image::Image& a, const image::Image& b) {
+  int largest = a.bgr.size() == b.bgr.size() ? 0 : 256;
+  for (std::size_t i = 0; largest < 256 && i < a.bgr.size(); ++i) {
+    largest = std::max(largest, std::abs(int{a.bgr[i]} - int{b.bgr[i]}));
+  }
+  return largest;
+}
+
+TEST(DecodeTest, GivesBackWhatPngKeepsExactly) {
+  const image::Image picture = gradient(31, 17);
+
+  const image::Image decoded = image::decode(image::encode_png(picture));
+
+  EXPECT_EQ(decoded.width, 31);
+  EXPECT_EQ(decoded.height, 17);
+  EXPECT_EQ(decoded.bgr, picture.bgr);
+}
+
+TEST(DecodeTest, GivesBackJpegNearly) {
+  const image::Image picture = gradient(64, 48);
+
+  EXPECT_LE(largest_difference(image::decode(image::encode_jpeg(picture, 95)), picture), 12);
+  EXPECT_LE(largest_difference(image::decode(progressive_jpeg(picture)), picture), 12);
+}
+
+TEST(DecodeTest, MakesGreyJpegThreeEqualChannels) {
+  const image::Image decoded = image::decode(grey_jpeg(20, 10));
+
+  EXPECT_THAT(pixel_of(decoded, 10, 5), ElementsAre(15, 15, 15));
+}
+
+TEST(DecodeTest, ReadsEveryKindOfPng) {
+  EXPECT_THAT(pixel_of(image::decode(palette_png(2, 2, {0, 1, 2, 3})), 0, 1), ElementsAre(255, 0, 0));
+  const Bytes grey16 = png_file(2, 1, {PNG_COLOR_TYPE_GRAY, 16, 1}, {0x12, 0xFF, 0x80, 0x00});
+  EXPECT_THAT(pixel_of(image::decode(grey16), 0, 0), ElementsAre(0x12, 0x12, 0x12));
+  const Bytes grey1 = png_file(8, 1, {PNG_COLOR_TYPE_GRAY, 1, 1}, {0b01000000});
+  EXPECT_THAT(pixel_of(image::decode(grey1), 1, 0), ElementsAre(255, 255, 255));
+  const Bytes alpha = png_file(1, 1, {PNG_COLOR_TYPE_RGB_ALPHA, 8, 4}, {10, 20, 30, 0});
+  EXPECT_THAT(pixel_of(image::decode(alpha), 0, 0), ElementsAre(30, 20, 10))
+      << "alpha is dropped, not applied";
+}
+
+TEST(DecodeTest, ReadsInterlacedPng) {
+  const image::Image picture = gradient(19, 23);  // as RGB: the channels are the other way round
+  const Bytes bytes = png_file(19, 23, {PNG_COLOR_TYPE_RGB, 8, 3, true}, picture.bgr);
+
+  const std::vector<int> pixel = pixel_of(picture, 7, 11);
+
+  EXPECT_THAT(pixel_of(image::decode(bytes), 7, 11), ElementsAre(pixel[2], pixel[1], pixel[0]));
+}
+
+TEST(DecodeTest, IgnoresPngChunksThatChangeNoPixel) {
+  const Bytes picture = image::encode_png(gradient(4, 4));
+
+  EXPECT_EQ(image::decode(with_chunk(picture, "iCCP", {'b', 'a', 'd', 0, 0, 1, 2, 3})).width, 4);
+  EXPECT_EQ(image::decode(with_chunk(picture, "tEXt", {'a', 0, 'b'})).width, 4);
+}
+
+TEST(DecodeTest, RefusesWhatIsNoPicture) {
+  EXPECT_THAT(refusal({}), HasSubstr("0 bytes"));
+  EXPECT_THAT(refusal({'G', 'I', 'F', '8'}),
+              HasSubstr("no JPEG or PNG: 4 bytes that start with 47 49 46 38"));
+}
+
+TEST(DecodeTest, RefusesCmyk) { EXPECT_THAT(refusal(cmyk_jpeg(8, 8)), HasSubstr("CMYK")); }
+
+TEST(DecodeTest, RefusesSidesAboveTheLimit) {
+  const Bytes wide = png_file(16385, 1, {PNG_COLOR_TYPE_GRAY, 8, 1}, Bytes(16385));
+
+  EXPECT_THAT(refusal(wide), HasSubstr("16385 x 1"));
+  EXPECT_THROW(static_cast<void>(image::read_dimensions(wide)), FailedError);
+  EXPECT_EQ(image::decode(png_file(16384, 1, {PNG_COLOR_TYPE_GRAY, 8, 1}, Bytes(16384))).width, 16384);
+}
+
+// Half a JPEG decodes "successfully" for libjpeg: the rest is grey, and only a warning says so.
+class TruncatedTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  static Bytes whole() {
+    const std::string kind = GetParam();
+    const image::Image picture = gradient(24, 24);
+    return kind == "png"    ? image::encode_png(picture)
+           : kind == "jpeg" ? image::encode_jpeg(picture, 90)
+                            : progressive_jpeg(picture);
+  }
+};
+
+TEST_P(TruncatedTest, EveryPrefixIsAnError) {
+  const Bytes bytes = whole();
+  image::Image image;
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    image.width = 7;
+    EXPECT_THROW(image::decode_into(std::span(bytes).first(size), image), FailedError) << size << " bytes";
+    EXPECT_EQ(image.width, 0) << "half a picture is left after " << size << " bytes";
+  }
+  EXPECT_NO_THROW(image::decode_into(bytes, image));
+}
+
+TEST_P(TruncatedTest, NoChangedByteCrashes) {
+  Bytes bytes = whole();
+  image::Image image;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::uint8_t before = bytes[i];
+    for (const int flip : {0x01, 0x80, 0xFF}) {
+      bytes[i] = static_cast<std::uint8_t>(before ^ flip);
+      try {
+        image::decode_into(bytes, image);
+        EXPECT_EQ(image.bgr.size(), static_cast<std::size_t>(3 * image.width * image.height));
+      } catch (const FailedError&) {
+        EXPECT_TRUE(image.bgr.empty());
+      }
+    }
+    bytes[i] = before;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, TruncatedTest, ::testing::Values("png", "jpeg", "progressive"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST(DecodeTest, UsesItsMemoryAgain) {
+  image::Image image = image::decode(image::encode_png(gradient(64, 64)));
+  const std::uint8_t* memory = image.bgr.data();
+
+  image::decode_into(image::encode_png(gradient(32, 64)), image);
+
+  EXPECT_EQ(image.bgr.data(), memory);
+  EXPECT_EQ(image.bgr.size(), 3U * 32 * 64);
+}
+
+TEST(FormatTest, KnowsTheFormatsByTheirFirstBytes) {
+  EXPECT_EQ(image::format_of(image::encode_jpeg(gradient(4, 4), 80)), image::Format::jpeg);
+  EXPECT_EQ(image::format_of(image::encode_png(gradient(4, 4))), image::Format::png);
+  EXPECT_EQ(image::format_of(Bytes{0xFF, 0xD8}), image::Format::unknown);
+}
+
+}  // namespace
+}  // namespace kexp::test
