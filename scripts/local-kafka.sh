@@ -11,6 +11,7 @@
 #
 # start prints on stdout, for eval:  KAFKA_SERVERS=127.0.0.1:9092  KAFKA_METRICS=127.0.0.1:7071  KAFKA_PID=…
 # With KAFKA_SERVERS in the environment it starts nothing: one's own Kafka is used.
+# KEXP_JMX_CONFIG names another configuration of the JMX agent (scripts/bench/kafka-idle-cpu.sh compares some).
 # Exit: 0 done; 1 failed; 2 usage; 3 not running, or something needed is missing.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)

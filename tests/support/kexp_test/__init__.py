@@ -1,6 +1,10 @@
 """What the Python tests share; only the standard library is used.
 
+    import sys
     import unittest
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))  # to be run without ctest, too
     import kexp_test
 
     class FeedCliTest(unittest.TestCase):
@@ -18,10 +22,10 @@ Every wait has a deadline and fails with what it waited for. Every process start
 from .data import require, require_test_data, test_data
 from .processes import ROOT, Process, clean_environment, kexp_binary, run
 from .runner import main
-from .stack import LocalKafka, LocalPrometheus
+from .stack import LocalKafka, LocalPrometheus, create_topic
 from .wait import free_port, wait_until
 
 __all__ = [
-    "ROOT", "LocalKafka", "LocalPrometheus", "Process", "clean_environment", "free_port", "kexp_binary", "main", "require",
+    "ROOT", "LocalKafka", "LocalPrometheus", "Process", "clean_environment", "create_topic", "free_port", "kexp_binary", "main", "require",
     "require_test_data", "run", "test_data", "wait_until",
 ]

@@ -105,24 +105,7 @@ class LocalKafka(_Service):
         self.start()
 
     def create_topic(self, name, partitions=1, configs=None):
-        """Creates a topic by one CreateTopics request (v2), so that tests of other things need no `kexp topics`."""
-        entries = (configs or {}).items()
-        body = struct.pack(">i", 1) + _string(name) + struct.pack(">ihii", partitions, 1, 0, len(entries))
-        for key, value in entries:
-            body += _string(key) + _string(str(value))
-        body += struct.pack(">i?", 30000, False)
-        answer = self._request(api_key=19, version=2, body=body)
-        # throttle time, number of topics, name, error code
-        code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
-        assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
-
-    def _request(self, api_key, version, body):
-        host, port = self.servers.split(":")
-        message = struct.pack(">hhi", api_key, version, 1) + _string("kexp-test") + body
-        with socket.create_connection((host, int(port)), timeout=60) as connection, connection.makefile("rb") as answers:
-            connection.sendall(struct.pack(">i", len(message)) + message)
-            size, _correlation = struct.unpack(">ii", answers.read(8))
-            return answers.read(size - 4)
+        create_topic(self.servers, name, partitions, configs)
 
 
 class LocalPrometheus(_Service):
@@ -147,6 +130,23 @@ class LocalPrometheus(_Service):
         url = f"{self.url}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)["data"]["result"]
+
+
+def create_topic(servers, name, partitions=1, configs=None):
+    """Creates a topic by one CreateTopics request (v2), so that tests of other things need no `kexp topics`."""
+    entries = (configs or {}).items()
+    body = struct.pack(">hhi", 19, 2, 1) + _string("kexp-test") + struct.pack(">i", 1)
+    body += _string(name) + struct.pack(">ihii", partitions, 1, 0, len(entries))
+    for key, value in entries:
+        body += _string(key) + _string(str(value))
+    body += struct.pack(">i?", 30000, False)  # timeout in ms, no dry run
+    host, port = servers.split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection, connection.makefile("rb") as answers:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        answer = answers.read(struct.unpack(">i", answers.read(4))[0])
+    # correlation id, throttle time, number of topics, name, error code
+    code, = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(name.encode()))
+    assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
 
 
 def _alive(pid):
