@@ -1,4 +1,7 @@
+#include <cstdlib>
+
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "command.hpp"
 
@@ -19,10 +22,24 @@ CLI::Option* add_run(CLI::App& command, std::string& run) {
   return command.add_option("--run", run, "Run directory to join; a new runs/<id> when not given");
 }
 
-void add_metrics_endpoint(CLI::App& command, std::string& address, int& port) {
-  command.add_option("--metrics-address", address, "Address of /metrics, /healthz and /readyz")
+void add_metrics_endpoint(CLI::App& command, MetricsEndpointFlags& flags) {
+  command.add_option("--metrics-address", flags.address, "Address of /metrics, /healthz and /readyz")
       ->capture_default_str();
-  command.add_option("--metrics-port", port, "Their port; 0 takes any free one")->capture_default_str();
+  command.add_option("--metrics-port", flags.port, "Their port; 0 takes any free one")->capture_default_str();
+}
+
+telemetry::EndpointOptions endpoint_options(const MetricsEndpointFlags& flags, const std::string& role) {
+  if (flags.port < 0 || flags.port > 65535) {
+    throw UsageError(fmt::format("--metrics-port must be 0 to 65535, got {}", flags.port));
+  }
+  telemetry::EndpointOptions options;
+  options.address = flags.address;
+  options.port = flags.port;
+  options.role = role;
+  if (const char* sd_dir = std::getenv("KEXP_SD_DIR"); sd_dir != nullptr) {
+    options.sd_dir = sd_dir;
+  }
+  return options;
 }
 
 CLI::Option* add_json(CLI::App& command, bool& json) {

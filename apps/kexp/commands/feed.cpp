@@ -1,1 +1,199 @@
 #include "commands/feed.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <ostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/units.hpp"
+#include "kexp/core/version.hpp"
+#include "kexp/feeder/feeder.hpp"
+#include "kexp/kafka/options.hpp"
+#include "kexp/telemetry/metrics.hpp"
+
+namespace kexp::cli {
+namespace {
+
+struct FeedFlags {
+  feeder::FeederOptions options;
+  std::string dataset = options.dataset.string();
+  std::string run;
+  std::string curve = "stretched";
+  double max_mbps = options.peak.megabytes_per_second();
+  double max_ips = 0;
+  int partitions = 0;
+  long delivery_timeout_s = options.delivery_timeout.count();
+  bool dry_run = false;
+  bool json = false;
+  std::vector<std::string> properties;
+  MetricsEndpointFlags metrics;
+  CLI::Option* max_mbps_flag = nullptr;
+  CLI::Option* max_ips_flag = nullptr;
+  CLI::Option* partitions_flag = nullptr;
+};
+
+feeder::FeederOptions options_of(const FeedFlags& flags) {
+  feeder::FeederOptions options = flags.options;
+  options.dataset = flags.dataset;
+  options.run = flags.run;
+  if (flags.curve != "stretched" && flags.curve != "legacy") {
+    throw UsageError(fmt::format("--curve must be stretched or legacy, got \"{}\"", flags.curve));
+  }
+  options.curve.curve = flags.curve == "legacy" ? cycle::Curve::legacy : cycle::Curve::stretched;
+  options.peak = ByteRate::megabytes_per_second(flags.max_mbps);
+  if (flags.max_ips_flag->count() > 0) {
+    if (flags.max_mbps_flag->count() > 0) {
+      throw UsageError("--max-mbps and --max-ips both give the peak: give one");
+    }
+    options.max_images_per_s = flags.max_ips;
+  }
+  if (flags.partitions_flag->count() > 0) {
+    options.partitions = flags.partitions;
+  }
+  options.delivery_timeout = std::chrono::seconds(flags.delivery_timeout_s);
+  for (const std::string& property : flags.properties) {
+    options.client.properties.push_back(kafka::parse_property(property));
+  }
+  feeder::validate(options);
+  return options;
+}
+
+/// The planned rate over time, one row of bars for up to 72 columns.
+std::string sparkline(const cycle::Plan& plan) {
+  constexpr std::array kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  constexpr std::size_t kColumns = 72;
+  std::vector<double> bytes(kColumns);
+  const double width_s = plan.duration_s() / static_cast<double>(kColumns);
+  if (!(width_s > 0)) {
+    return "";
+  }
+  for (const cycle::PlannedImage& image : plan.images()) {
+    const auto column = static_cast<std::size_t>(static_cast<double>(image.intended_ns) / 1e9 / width_s);
+    bytes[std::min(column, kColumns - 1)] += static_cast<double>(image.bytes);
+  }
+  const double most = *std::max_element(bytes.begin(), bytes.end());
+  std::string line;
+  for (const double value : bytes) {
+    const auto level = most > 0 ? static_cast<std::size_t>(value / most * 7.999) : 0;
+    line += kBars[level];
+  }
+  return line;
+}
+
+void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared, bool json) {
+  const cycle::Plan& plan = prepared.plan;
+  const double mean_mbps =
+      plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;
+  if (json) {
+    out << Json{{"images", plan.images().size()},    {"bytes", plan.total_bytes()},
+                {"duration_s", plan.duration_s()},   {"mean_mbps", mean_mbps},
+                {"partitions", prepared.partitions}, {"segments", plan.segments().size()},
+                {"plan_hash", prepared.plan_hash},   {"dataset_hash", prepared.dataset_hash}}
+               .dump(2)
+        << '\n';
+    return;
+  }
+  out << fmt::format(
+      "planned    {} images, {} in {}\nmean rate  {:.3f} MB/s\nsegments   {}\npartitions {}\nplan       {}\n"
+      "dataset    {}\n{}\n",
+      plan.images().size(), format_bytes(static_cast<double>(plan.total_bytes())),
+      format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(plan.duration_s() * 1e9))),
+      mean_mbps, plan.segments().size(), prepared.partitions, prepared.plan_hash, prepared.dataset_hash,
+      sparkline(plan));
+}
+
+ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, Context& context) {
+  const feeder::PreparedPlan prepared = feeder::prepare_plan(options);
+  if (!options.run.empty()) {
+    std::filesystem::create_directories(options.run);
+    feeder::write_plan(options.run, options, prepared);
+  }
+  print_plan(context.out, prepared, flags.json);
+  return ExitCode::ok;
+}
+
+void print_result(std::ostream& out, const feeder::FeederResult& result, bool json) {
+  if (json) {
+    out << result.derived.dump(2) << '\n';
+    return;
+  }
+  const Json& counts = result.derived.at("counts");
+  out << fmt::format("run           {}\n", result.run.string());
+  for (const char* name : {"planned", "sent", "acknowledged", "failed", "unknown"}) {
+    out << fmt::format("{:<13} {}\n", name, counts.at(name).get<std::int64_t>());
+  }
+  const Json& verdict = result.derived.at("verdict");
+  out << fmt::format("verdict       {}\n", verdict.at("state").get<std::string>());
+  for (const Json& reason : verdict.at("reasons")) {
+    out << fmt::format("              {}\n", reason.get<std::string>());
+  }
+}
+
+ExitCode exit_code(const feeder::FeederResult& result) {
+  if (result.interrupted) {
+    return ExitCode::interrupted;
+  }
+  return result.derived.at("verdict").at("state") == "INVALID" ? ExitCode::invalid : ExitCode::ok;
+}
+
+ExitCode run_feed(const FeedFlags& flags, Context& context) {
+  const feeder::FeederOptions options = options_of(flags);
+  if (flags.dry_run) {
+    return dry_run(flags, options, context);
+  }
+  telemetry::Metrics metrics;
+  const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "feed"), metrics, {}, {});
+  const auto result = feeder::run_feeder(
+      options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
+  print_result(context.out, result, flags.json);
+  return exit_code(result);
+}
+
+}  // namespace
+
+CommandRun add_feed(CLI::App& command) {
+  auto flags = std::make_shared<FeedFlags>();
+  feeder::FeederOptions& options = flags->options;
+  flags->max_mbps_flag = command.add_option("--max-mbps", flags->max_mbps, "Peak rate in MB/s (10^6 bytes)")
+                             ->capture_default_str();
+  flags->max_ips_flag = command.add_option("--max-ips", flags->max_ips, "Peak rate in images/s instead");
+  command.add_option("--duration", options.curve.duration_s, "Length of the run in seconds")
+      ->capture_default_str();
+  command.add_option("--breakpoints", options.curve.breakpoints, "Points that one day is stretched to")
+      ->capture_default_str();
+  command.add_option("--n-cycles", options.curve.n_cycles, "Days in the run")->capture_default_str();
+  command
+      .add_option(
+          "--profile", options.curve.profile,
+          "daynight, linear, constant, burst, steps:FILE (duration_s,fraction) or csv:FILE (t_s,fraction)")
+      ->capture_default_str();
+  command
+      .add_option("--curve", flags->curve, "stretched, or legacy: the whole run's table stretched at once")
+      ->capture_default_str();
+  command.add_option("--count", options.burst_images, "Images of --profile burst");
+  command.add_option("--seed", options.seed, "Seed of --shuffle")->capture_default_str();
+  command.add_flag("--shuffle", options.shuffle, "Send the dataset in a seeded random order");
+  command.add_option("--dataset", flags->dataset, "Images to send, HDF5 (KEXP_DATASET)")
+      ->capture_default_str();
+  command.add_option("--topic", options.topic, "Topic to send to")->capture_default_str();
+  flags->partitions_flag = command.add_option("--partitions", flags->partitions,
+                                              "Partitions the topic must have; a dry run plans for so many");
+  command
+      .add_option("--delivery-timeout", flags->delivery_timeout_s,
+                  "Seconds after which an image without an answer has failed")
+      ->capture_default_str();
+  command.add_flag("--dry-run", flags->dry_run,
+                   "Print the plan; with --run DIR write it there; send nothing");
+  add_run(command, flags->run);
+  add_servers(command, options.client.servers);
+  add_kafka_properties(command, flags->properties);
+  add_metrics_endpoint(command, flags->metrics);
+  add_json(command, flags->json);
+  return [flags](Context& context) { return run_feed(*flags, context); };
+}
+
+}  // namespace kexp::cli

@@ -1,0 +1,82 @@
+#pragma once
+
+/// The feed job: curve → plan → send. Load is open loop: every image has its intended time before the first
+/// is sent, and the pacing thread never waits for Kafka.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/core/log.hpp"
+#include "kexp/core/progress.hpp"
+#include "kexp/core/units.hpp"
+#include "kexp/cycle/plan.hpp"
+#include "kexp/kafka/client.hpp"
+#include "kexp/telemetry/metrics.hpp"
+
+namespace kexp::feeder {
+
+struct FeederOptions {
+  kafka::ClientOptions client;
+  std::filesystem::path dataset = "datasets/mini.hdf5";
+  std::string topic = "yolo_input";
+  cycle::CurveOptions curve;
+  ByteRate peak = ByteRate::megabytes_per_second(1.0);
+  std::optional<double> max_images_per_s;  ///< Peak in images/s instead of `peak`.
+  std::uint64_t burst_images = 0;          ///< Of the burst profile.
+  std::uint64_t seed = 1;
+  bool shuffle = false;
+  std::filesystem::path run;      ///< Run directory to join; empty: a new one below runs/.
+  std::optional<int> partitions;  ///< What the topic must have; a dry run plans for so many (1).
+  /// A record without an answer for so long has failed.
+  std::chrono::seconds delivery_timeout{120};
+};
+
+/// Errors: UsageError naming the flag.
+void validate(const FeederOptions& options);
+
+/// What the job reaches the outside through; all outlive it.
+struct FeederPorts {
+  kafka::ClientFactory& kafka;
+  Clock& clock;
+  Log& log;
+  Progress& progress;
+  telemetry::Metrics& metrics;
+};
+
+struct FeederResult {
+  std::filesystem::path run;
+  std::string run_id;
+  bool interrupted = false;
+  Json derived;  ///< run.json.
+};
+
+/// The plan that the options make, and what it is made from.
+struct PreparedPlan {
+  cycle::Plan plan;
+  std::string plan_hash;
+  std::string dataset_hash;
+  std::uint32_t partitions = 1;
+};
+
+/// Makes the plan without a broker. Errors: as run_feeder's, but nothing of Kafka.
+[[nodiscard]] PreparedPlan prepare_plan(const FeederOptions& options);
+
+/// Writes plan.json and plan.csv into `directory`, which exists.
+void write_plan(const std::filesystem::path& directory, const FeederOptions& options,
+                const PreparedPlan& prepared);
+
+/// Sends the plan and writes plan.json, plan.csv, feed.json, feed.csv, seconds.csv and sends.csv into the
+/// run.
+///
+/// The first stop request ends sending; what was sent is still waited for within a short bound and the run is
+/// marked as interrupted. Errors: UsageError naming the flag or the dataset; KafkaError or UnavailableError
+/// when the broker or the topic is not there; FailedError when a file of the run cannot be written.
+[[nodiscard]] FeederResult run_feeder(const FeederOptions& options, const FeederPorts& ports,
+                                      std::stop_token stop);
+
+}  // namespace kexp::feeder

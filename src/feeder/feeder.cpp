@@ -1,0 +1,238 @@
+#include "kexp/feeder/feeder.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/ids.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/dataset/dataset.hpp"
+#include "kexp/kafka/topics.hpp"
+#include "kexp/record/run_directory.hpp"
+
+#include "feed_report.hpp"
+#include "pacer.hpp"
+#include "plan_files.hpp"
+#include "send_log.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLead = 500ms;  ///< Between "all is ready" and t0: the first image finds every thread awake.
+constexpr double kQueueSeconds = 2;  ///< Of the peak rate may wait in the producer.
+constexpr std::int64_t kLeastQueue = 64 * 1024 * 1024;
+constexpr std::int64_t kLargestQueue = 512 * 1024 * 1024;
+
+std::vector<std::uint64_t> sizes_of(const dataset::Dataset& dataset, const FeederOptions& options) {
+  std::vector<std::uint64_t> sizes;
+  sizes.reserve(dataset.items().size());
+  for (const dataset::Dataset::Item& item : dataset.items()) {
+    if (item.bytes.size() > static_cast<std::size_t>(kafka::kMaxImageBytes)) {
+      throw UsageError(fmt::format("--dataset {}: image {} has {} bytes, at most {} can be sent",
+                                   options.dataset.string(), sizes.size(), item.bytes.size(),
+                                   kafka::kMaxImageBytes));
+    }
+    sizes.push_back(item.bytes.size());
+  }
+  return sizes;
+}
+
+PreparedPlan prepare(const FeederOptions& options, const dataset::Dataset& dataset,
+                     std::uint32_t partitions) {
+  cycle::PlanOptions plan_options;
+  plan_options.curve = options.curve;
+  plan_options.peak_bytes_per_s = options.peak.bytes_per_second();
+  plan_options.peak_images_per_s = options.max_images_per_s;
+  plan_options.burst_images = options.burst_images;
+  plan_options.partitions = partitions;
+  plan_options.seed = options.seed;
+  plan_options.shuffle = options.shuffle;
+  PreparedPlan prepared;
+  prepared.plan = cycle::Plan::make(plan_options, sizes_of(dataset, options));
+  prepared.plan_hash = prepared.plan.hash();
+  prepared.dataset_hash = dataset.hash();
+  prepared.partitions = partitions;
+  return prepared;
+}
+
+/// The number of partitions of a topic that can take the load. Errors: naming what is wrong with it.
+std::uint32_t check_topic(kafka::Admin& admin, const FeederOptions& options) {
+  const int partitions = kafka::partitions_of(admin, options.topic);
+  if (options.partitions && *options.partitions != partitions) {
+    throw UsageError(
+        fmt::format("--partitions is {}, but topic {} has {}: kexp topics create --reset --partitions {}",
+                    *options.partitions, options.topic, partitions, *options.partitions));
+  }
+  if (admin.topic_config(options.topic, "message.timestamp.type") == "LogAppendTime") {
+    throw UsageError(
+        fmt::format("topic {} has message.timestamp.type=LogAppendTime, which overwrites the intended time: "
+                    "set it to CreateTime",
+                    options.topic));
+  }
+  return static_cast<std::uint32_t>(partitions);
+}
+
+kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan) {
+  double peak = 0;
+  for (const cycle::SegmentTotals& segment : plan.segments()) {
+    peak = std::max(peak, segment.target_bytes_per_s);
+  }
+  kafka::ProducerOptions producer;
+  producer.client = options.client;
+  producer.queue_bytes =
+      std::clamp(static_cast<std::int64_t>(peak * kQueueSeconds), kLeastQueue, kLargestQueue);
+  producer.delivery_timeout = options.delivery_timeout;
+  return producer;
+}
+
+Json counts_json(const SendCounts& counts) {
+  return {{"planned", counts.planned},
+          {"sent", counts.sent},
+          {"dropped", counts.planned - counts.sent},
+          {"acknowledged", counts.acknowledged},
+          {"failed", counts.failed},
+          {"unknown", counts.unknown},
+          {"sent_bytes", counts.sent_bytes},
+          {"acknowledged_bytes", counts.acknowledged_bytes},
+          {"queue_full", counts.queue_full}};
+}
+
+/// One feed from the first file to the last.
+class Feed {
+ public:
+  Feed(const FeederOptions& options, const FeederPorts& ports) : options_(options), ports_(ports) {}
+
+  FeederResult run(std::stop_token stop) {
+    const auto dataset = dataset::Dataset::read(options_.dataset);
+    const auto admin = ports_.kafka.make_admin(options_.client);
+    const PreparedPlan prepared = prepare(options_, dataset, check_topic(*admin, options_));
+
+    record::RunDirectory run = join();
+    ports_.log.copy_to(run.file("log"));
+    write_plan(run.path(), options_, prepared);
+    SendLog log(prepared.plan, run.file("sends.csv"), options_.topic, ports_.clock, ports_.progress,
+                ports_.metrics);
+    const auto producer =
+        ports_.kafka.make_producer(producer_options(options_, prepared.plan),
+                                   [&log](const kafka::DeliveryReport& r) { log.reported(r); });
+
+    const SteadyTime t0 = ports_.clock.now() + kLead;
+    const WallTime t0_wall = ports_.clock.wall_now() + kLead;
+    announce(run, prepared, t0_wall);
+    log.start(t0, t0_wall);
+    const Sending sending{prepared.plan, dataset, options_.topic, run.id(), t0, unix_ns(t0_wall)};
+    std::exception_ptr failure;
+    try {
+      (void)pace(sending, *producer, log, ports_.clock, stop);
+      const std::size_t unanswered = producer->flush(options_.delivery_timeout + 5s, stop);
+      if (unanswered > 0) {
+        ports_.log.warn("feed: unanswered={} the broker gave no delivery report for them", unanswered);
+      }
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    finish(run, prepared.plan, log, stop.stop_requested(), failure != nullptr);
+    if (failure) {
+      std::rethrow_exception(failure);
+    }
+    return {run.path(), run.id(), stop.stop_requested(), record::derive(run.path())};
+  }
+
+ private:
+  record::RunDirectory join() const {
+    const WallTime now = ports_.clock.wall_now();
+    if (options_.run.empty()) {
+      return record::RunDirectory::create_default("runs", "feed", settings_json(options_), now);
+    }
+    return record::RunDirectory::join(options_.run, "feed", settings_json(options_), now);
+  }
+
+  void announce(record::RunDirectory& run, const PreparedPlan& prepared, WallTime t0_wall) const {
+    const cycle::Plan& plan = prepared.plan;
+    run.append("sending",
+               {{"t0", format_utc(t0_wall)},
+                {"t0_unix_ns", unix_ns(t0_wall)},
+                {"plan_hash", prepared.plan_hash},
+                {"dataset_hash", prepared.dataset_hash}},
+               ports_.clock.wall_now());
+    ports_.progress.report({"feed",
+                            "started",
+                            {{"run", run.id()},
+                             {"directory", run.path().string()},
+                             {"t0", format_utc(t0_wall)},
+                             {"images", static_cast<std::int64_t>(plan.images().size())},
+                             {"bytes", static_cast<std::int64_t>(plan.total_bytes())},
+                             {"duration_s", plan.duration_s()},
+                             {"partitions", static_cast<std::int64_t>(prepared.partitions)},
+                             {"plan", prepared.plan_hash.substr(0, 12)}}});
+  }
+
+  void finish(record::RunDirectory& run, const cycle::Plan& plan, SendLog& log, bool interrupted,
+              bool failed) const {
+    log.finish();
+    write_feed_tables(run.path(), plan, log.states());
+    const SendCounts counts = log.counts();
+    Json fields = counts_json(counts);
+    fields["interrupted"] = interrupted;
+    fields["failed_early"] = failed;
+    fields.update(summarize(plan, log.states()));
+    run.append("finished", fields, ports_.clock.wall_now());
+    if (counts.failed > 0) {
+      ports_.log.warn("feed: failed={} first: {}", counts.failed, log.first_failure());
+    }
+    ports_.progress.report({"feed",
+                            "finished",
+                            {{"planned", counts.planned},
+                             {"sent", counts.sent},
+                             {"acknowledged", counts.acknowledged},
+                             {"failed", counts.failed},
+                             {"unknown", counts.unknown}}});
+  }
+
+  const FeederOptions& options_;
+  const FeederPorts& ports_;
+};
+
+}  // namespace
+
+void validate(const FeederOptions& options) {
+  cycle::validate(options.curve);
+  if (!is_plain_name(options.topic)) {
+    throw UsageError(
+        fmt::format("--topic may have letters, digits, '.', '_' and '-', got \"{}\"", options.topic));
+  }
+  if (!(options.peak.bytes_per_second() > 0) || options.peak.megabytes_per_second() > 1e6) {
+    throw UsageError(fmt::format("--max-mbps must be above 0 and at most 1000000, got {}",
+                                 options.peak.megabytes_per_second()));
+  }
+  if (options.max_images_per_s && (!(*options.max_images_per_s > 0) || *options.max_images_per_s > 1e6)) {
+    throw UsageError(
+        fmt::format("--max-ips must be above 0 and at most 1000000, got {}", *options.max_images_per_s));
+  }
+  if (options.partitions && (*options.partitions < 1 || *options.partitions > 100'000)) {
+    throw UsageError(fmt::format("--partitions must be 1 to 100000, got {}", *options.partitions));
+  }
+  if (options.delivery_timeout < 1s || options.delivery_timeout > 86400s) {
+    throw UsageError(fmt::format("--delivery-timeout must be 1 to 86400 seconds, got {}",
+                                 options.delivery_timeout.count()));
+  }
+}
+
+PreparedPlan prepare_plan(const FeederOptions& options) {
+  validate(options);
+  return prepare(options, dataset::Dataset::read(options.dataset),
+                 static_cast<std::uint32_t>(options.partitions.value_or(1)));
+}
+
+FeederResult run_feeder(const FeederOptions& options, const FeederPorts& ports, std::stop_token stop) {
+  validate(options);
+  return Feed(options, ports).run(std::move(stop));
+}
+
+}  // namespace kexp::feeder
