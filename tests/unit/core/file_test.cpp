@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -141,7 +142,7 @@ TEST(AppendFileTest, FlushHandsEverythingToTheKernel) {
 TEST(AppendFileTest, WritesWholeLinesWhenTheBufferIsFull) {
   const TempDir dir;
   AppendFile file(dir / "f");
-  const std::string line = std::string(99, 'x') + "\n";
+  const std::string line = fmt::format("{}\n", std::string(99, 'x'));
   for (int i = 0; i < 700; ++i) {  // 70,000 bytes: more than 64 KiB
     file.write(line);
   }
