@@ -2,18 +2,22 @@
 
 /// The image dataset in HDF5 (docs/results.md, "The image dataset"): many encoded images, read frame by
 /// frame, sensors in name order. No HDF5 type crosses this header.
+///
+/// Threads: HDF5 serves one thread at a time, so one reads or writes datasets; a Dataset once read is plain
+/// memory and may be read by any.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kexp::dataset {
 
-/// All images of a dataset in memory, in reading order. Images stay where they are for the object's life, so
-/// they can be sent without copies.
+/// All images of a dataset in memory, in reading order. Images stay where they are for the object's life,
+/// also when it is moved, so they can be sent without copies.
 class Dataset {
  public:
   struct Item {
@@ -22,25 +26,41 @@ class Dataset {
     std::uint64_t frame = 0;
   };
 
-  /// Errors: UsageError naming the file when it is missing or no HDF5; FailedError naming sensor and frame
-  /// when it is broken.
-  [[nodiscard]] static Dataset read(const std::filesystem::path& file);
+  /// Elements may be variable-length bytes, or opaque or byte strings of a fixed size, whose trailing NULs
+  /// are padding and removed. Errors: UsageError naming `flag` and the file when it is missing or no HDF5;
+  /// FailedError naming sensor and frame when it is broken or its data do not agree.
+  [[nodiscard]] static Dataset read(const std::filesystem::path& file, std::string_view flag = "--dataset");
 
+  Dataset(Dataset&&) = default;
+  Dataset& operator=(Dataset&&) = default;
+  Dataset(const Dataset&) = delete;  // Its items would point into the other one.
+  Dataset& operator=(const Dataset&) = delete;
+
+  /// At least one; none of them is empty.
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
   [[nodiscard]] const std::vector<std::string>& sensors() const { return sensors_; }
+  /// `n_frames` of the file: frames without any image count.
+  [[nodiscard]] std::uint64_t frames() const { return frames_; }
   /// SHA-256 over every image's length (u64, little-endian) and bytes in reading order: what a plan refers
   /// to.
   [[nodiscard]] std::string hash() const;
   [[nodiscard]] std::uint64_t total_bytes() const;
 
  private:
+  friend class Reader;
+  Dataset() = default;
+
   std::vector<std::vector<std::uint8_t>> storage_;
   std::vector<std::string> sensors_;
   std::vector<Item> items_;
+  std::uint64_t frames_ = 0;
 };
 
-/// Writes a dataset of one sensor, all frames enabled: variable-length uint8, libver=earliest; atomically.
-/// Errors: FailedError naming the file.
+/// Writes a dataset of one sensor, all frames enabled: variable-length uint8, libver=earliest. The same
+/// images make the same bytes.
+///
+/// The file is built in memory (a dataset is read into memory whole anyway) and appears in one step: HDF5
+/// cannot survive a full disk while it writes, ours can.
 class Writer {
  public:
   Writer(std::filesystem::path file, std::string sensor);
@@ -48,8 +68,11 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
+  /// Errors: FailedError when the image is empty or HDF5 cannot take it.
   void add(std::span<const std::uint8_t> encoded_image);
-  /// Completes the file; without it nothing is left behind.
+  /// Writes the file, replacing an older one; without it nothing is left behind.
+  /// Errors: FailedError naming the file and the reason (a full disk among them), also when no image was
+  /// added.
   void finish();
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
