@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# What people and CI run before a change lands: installs what the tests need, checks format and ranks, builds with warnings as
+# errors and runs the tests; ends with ctest's summary.
+#
+#   check.sh [--quick] [--faults] [--jobs N]
+#
+#   --quick   without the sanitizer build
+#   --faults  also every test of label fault (minutes each); without it one of them, another each day
+#   --jobs N  tests at a time  [2]
+#
+# KEXP_TEST_DATA names the folder of golden data; without it the tests that need it are skipped, unless
+# KEXP_REQUIRE_TEST_DATA=1. Exit: 0 all passed; 1 something failed; 2 usage or not installable.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=lib/common.sh
+. "$here/lib/common.sh"
+cd -- "$here/.."
+
+usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
+
+quick='' faults='' jobs=2
+while (($#)); do
+  case $1 in
+    --quick) quick=1 ;;
+    --faults) faults=1 ;;
+    --jobs) jobs=${2:?"--jobs needs a number"}; shift ;;
+    -h | --help) usage; exit 0 ;;
+    *) die 2 "unknown option '$1' (--help)" ;;
+  esac
+  shift
+done
+
+# step NAME COMMAND...: says what runs and how long it took.
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  say "$name"
+  "$@" || die 1 "$name failed"
+  say "$name: $((SECONDS - start)) s"
+}
+
+build_release() {
+  cmake --preset release -DKEXP_TESTS=ON -DKEXP_WERROR=ON >"$log/configure-release.log" || { cat "$log/configure-release.log"; return 1; }
+  cmake --build --preset release
+}
+
+build_asan() {
+  cmake --preset asan -DKEXP_TESTS=ON -DKEXP_WERROR=ON >"$log/configure-asan.log" || { cat "$log/configure-asan.log"; return 1; }
+  cmake --build --preset asan
+}
+
+# The fault tests take minutes: without --faults one of them, by the day.
+fault_of_the_day() {
+  local names
+  mapfile -t names < <(ctest --test-dir build/release -N -L '^fault$' | sed -n 's/^ *Test *#[0-9]*: //p')
+  if ((${#names[@]})); then echo "${names[$(($(date +%s) / 86400 % ${#names[@]}))]}"; fi
+}
+
+log=build/check
+mkdir -p "$log"
+step "packages" scripts/bootstrap.sh --tests
+step "format" scripts/check-format.sh
+step "ranks" scripts/check-ranks.py
+step "release build" build_release
+if [ -z "$quick" ]; then
+  step "sanitizer build" build_asan
+  step "sanitizer tests" ctest --preset asan -j "$jobs" --quiet --output-log "$log/asan-tests.log" --output-on-failure
+fi
+
+filter=(-LE '^(fault|bench|cluster)$')
+if [ -n "$faults" ]; then
+  filter=(-LE '^(bench|cluster)$')
+elif fault=$(fault_of_the_day) && [ -n "$fault" ]; then
+  say "fault test of the day: $fault"
+  step "$fault" ctest --test-dir build/release -R "^${fault//./\\.}\$" --output-on-failure
+fi
+say "tests"
+ctest --test-dir build/release -j "$jobs" --output-on-failure "${filter[@]}"

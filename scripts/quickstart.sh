@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# The whole main job on one machine, with real parts: images → Kafka → YOLO → results → dataset. Installs what is missing, builds,
+# starts a local Kafka and Prometheus, plays one compressed day, and ends with a table, the files and an annotated image.
+#
+#   quickstart.sh [--images DIR | --video FILE] [--duration S] [--seed N] [--consumers N] [--run DIR] [--keep] [--no-install]
+#
+#   --images DIR    one's own pictures  [frames of a street scene out of Debian's opencv-doc]
+#   --video FILE    frames of one's own video
+#   --duration S    seconds that the day is compressed into  [60]
+#   --seed N        order of the images  [1]
+#   --consumers N   YOLO consumers on this machine  [2]
+#   --run DIR       run directory  [a new one below runs/]
+#   --keep          leave Kafka and Prometheus running at the end
+#   --no-install    packages are there already
+#
+# KAFKA_SERVERS and PROMETHEUS_URL point it at one's own. Ctrl-C at any moment stops everything it started.
+# Exit: 0 the run was sound; 5 it was not; 1 to 3 something did not work; 130 interrupted.
+# shellcheck disable=SC2317  # functions are called by traps and by wait_for
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=lib/fetch.sh
+. "$here/lib/fetch.sh"
+root=$(cd -- "$here/.." && pwd)
+
+usage() { sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
+
+images='' video='' duration=60 seed=1 consumers=2 run='' keep='' install=1
+while (($#)); do
+  case $1 in
+    --images) images=$(realpath -- "${2:?"--images needs a folder"}"); shift ;;
+    --video) video=$(realpath -- "${2:?"--video needs a file"}"); shift ;;
+    --duration) duration=${2:?"--duration needs seconds"}; shift ;;
+    --seed) seed=${2:?"--seed needs a number"}; shift ;;
+    --consumers) consumers=${2:?"--consumers needs a number"}; shift ;;
+    --run) run=$(realpath -m -- "${2:?"--run needs a folder"}"); shift ;;
+    --keep) keep=1 ;;
+    --no-install) install='' ;;
+    -h | --help) usage; exit 0 ;;
+    *) die 2 "unknown option '$1' (--help)" ;;
+  esac
+  shift
+done
+[[ $duration =~ ^[1-9][0-9]*$ ]] || die 2 "--duration must be whole seconds above 0, got '$duration'"
+[[ $consumers =~ ^[1-9][0-9]?$ ]] || die 2 "--consumers must be 1 to 99, got '$consumers'"
+[[ $seed =~ ^[0-9]+$ ]] || die 2 "--seed must be a whole number, got '$seed'"
+[ -z "$images" ] || [ -z "$video" ] || die 2 "--images and --video both give the pictures: give one"
+
+# ---- what was started here is stopped here, whatever happens
+
+children=()   # pids of kexp processes
+services=()   # "script folder" of what stop_all stops
+stop_all() {
+  local code=$? pid service
+  trap - EXIT INT TERM
+  for pid in "${children[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${children[@]}"; do
+    wait_for 15 "process $pid to end" pid_dead "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  done
+  for service in "${services[@]}"; do
+    "$here/${service%% *}" stop --dir "${service#* }" >/dev/null 2>&1 || true
+  done
+  exit "$code"
+}
+trap stop_all EXIT
+trap 'say "interrupted: stopping what was started"; exit 130' INT TERM
+
+# ---- build
+
+[ -z "$install" ] || "$here/bootstrap.sh"
+cd -- "$root"
+say "building"
+mkdir -p build
+cmake --preset release >build/quickstart-build.log
+cmake --build build/release --target kexp_product >>build/quickstart-build.log || { tail -n 30 build/quickstart-build.log >&2; die 1 "the build failed"; }
+kexp=$root/build/release/bin/kexp
+
+# ---- Kafka and Prometheus
+
+state=${XDG_STATE_HOME:-$HOME/.local/state}/kexp/quickstart
+mkdir -p "$state"
+lock "$state/.lock" 1
+port_or_any() { if port_free "$1"; then echo "$1"; else echo 0; fi; }
+
+if [ -z "${KAFKA_SERVERS:-}" ]; then
+  services+=("local-kafka.sh $state/kafka")
+  settings=$("$here/local-kafka.sh" start --dir "$state/kafka" --port "$(port_or_any 9092)" --metrics-port 0 --rebalance-delay 3000)
+  eval "$settings"
+  export KAFKA_SERVERS KAFKA_METRICS
+fi
+if [ -z "${PROMETHEUS_URL:-}" ]; then
+  services=("local-prometheus.sh $state/prometheus" "${services[@]}")
+  settings=$("$here/local-prometheus.sh" start --dir "$state/prometheus" --port "$(port_or_any 9090)" --node-exporter-port 0)
+  eval "$settings"
+  export PROMETHEUS_URL
+fi
+export KEXP_SD_DIR=${KEXP_SD_DIR:-$state/sd}
+mkdir -p "$KEXP_SD_DIR"
+
+# ---- model, images, topics
+
+model=yolov3-tiny
+"$kexp" model get "$model" >&2
+work=$state/work
+rm -rf -- "$work"
+mkdir -p "$work"
+dataset=$work/images.hdf5
+if [ -n "$images" ]; then
+  "$kexp" dataset make --out "$dataset" --images "$images" >&2
+else
+  "$kexp" dataset make --out "$dataset" --video "${video:-$(fetch_vtest)}" --count 60 --every 10 --encode jpeg >&2
+fi
+partitions=$((consumers * 2))
+"$kexp" topics create --partitions "$partitions" --reset --yes >&2
+
+# ---- consumers
+
+start_consumer() {  # N
+  # Lower priority than the feeder, which shares this machine and must be on time.
+  POD_NAME=consumer-$1 nice -n 10 "$kexp" consume --model "$model" --threads 1 --metrics-port 0 \
+    >"$work/consumer-$1.out" 2>"$work/consumer-$1.log" </dev/null &
+  children+=($!)
+}
+port_of() {  # PID: of its metrics, from the file that it leaves for Prometheus
+  sed -n 's/.*"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$KEXP_SD_DIR/$1.json" 2>/dev/null
+}
+is_ready() {  # PID
+  local port
+  port=$(port_of "$1")
+  [ -n "$port" ] && http_ok "$port" /readyz
+}
+all_ready() {
+  local pid
+  for pid in "${children[@]}"; do
+    pid_alive "$pid" || die 1 "a consumer ended: $(tail -n 3 "$work"/consumer-*.log)"
+    is_ready "$pid" || return 1
+  done
+}
+for ((i = 1; i <= consumers; ++i)); do start_consumer "$i"; done
+wait_for 90 "$consumers consumers with partitions" all_ready || die 3 "the consumers did not become ready: $work/consumer-*.log"
+
+# ---- the peak that this machine can serve
+
+# Feeds a burst and measures how long the consumers take for it.
+measure() {
+  local count=40 start end
+  start=$(date +%s%N)
+  "$kexp" feed --profile burst --count "$count" --dataset "$dataset" --run "$work/warmup" --metrics-port 0 >"$work/warmup.out" 2>"$work/warmup.log"
+  "$kexp" topics lag --until-zero --timeout 120 >"$work/warmup.lag"
+  end=$(date +%s%N)
+  # Six tenths of what a burst was served at, as MB/s: the day's mean is half of its peak.
+  awk -v bytes="$("$kexp" dataset info "$dataset" --json | sed -n 's/.*"mean_bytes": *\([0-9.]*\).*/\1/p')" \
+    -v count="$count" -v ns="$((end - start))" 'BEGIN {printf "%.4f", 0.6 * bytes * count / (ns / 1e9) / 1e6}'
+}
+say "measuring what this machine can serve"
+max_mbps=$(measure) || { cat "$work"/warmup.log "$work"/consumer-*.log >&2; die 1 "the measuring run failed"; }
+
+# ---- the day
+
+run=${run:-$root/runs/$(date -u +%Y%m%dT%H%M%SZ)-quickstart}
+"$kexp" track --run "$run" --until-complete --timeout 120 --metrics-port 0 >"$work/track.out" 2>"$work/track.log" </dev/null &
+tracker=$!
+children+=("$tracker")
+say "one day in $duration s at a peak of $max_mbps MB/s"
+code=0
+"$kexp" feed --max_mbps "$max_mbps" --duration "$duration" --breakpoints 48 --n_cycles 1 --shuffle --seed "$seed" \
+  --dataset "$dataset" --run "$run" >"$work/feed.out" || code=$?
+[ "$code" = 0 ] || [ "$code" = 5 ] || die "$code" "the feed failed"
+"$kexp" topics lag --until-zero --timeout 120 >"$work/lag.out"
+wait "$tracker" || code=$?
+[ "$code" = 0 ] || [ "$code" = 5 ] || { cat "$work/track.log" >&2; die "$code" "the tracker failed"; }
+
+# ---- the dataset
+
+"$kexp" extract --run "$run" >"$work/extract.out"
+"$kexp" model check "$model" --dataset "$dataset" --count 1 --annotate "$run" >"$work/check.out"
+
+cat "$work/track.out"
+echo
+cat "$work/extract.out"
+echo
+echo "files:"
+(cd "$run" && find . -maxdepth 2 -not -name '.*' -not -path './metrics/samples*' \( -type f -o -name metrics \) | sort | sed "s|^\.|  $run|")
+if [ -n "$keep" ]; then
+  services=()
+  say "left running: KAFKA_SERVERS=$KAFKA_SERVERS PROMETHEUS_URL=$PROMETHEUS_URL; to stop: scripts/local-kafka.sh stop --dir $state/kafka, scripts/local-prometheus.sh stop --dir $state/prometheus"
+fi
+exit "$code"
