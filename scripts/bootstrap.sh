@@ -63,42 +63,60 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   die 2 "nothing was installed"
 fi
 
-mapfile -t missing < <(missing_packages)
-if ((${#missing[@]})); then
-  if [ "$(id -u)" = 0 ]; then
-    as_root=()
-  elif command -v sudo >/dev/null; then
+unavailable() { [[ $(apt-cache policy "$1") != *"Candidate: "[!\(]* ]]; }
+
+# drop_optional: takes out of `missing` what this release does not have and kexp can be built without.
+drop_optional() {
+  local package kept=()
+  for package in "${missing[@]}"; do
+    case $package in
+      clang-format-14 | clang-14 | clang-tidy-14)
+        if unavailable "$package"; then
+          say "this release has no $package: check.sh leaves its check out"
+          continue
+        fi
+        ;;
+    esac
+    kept+=("$package")
+  done
+  missing=("${kept[@]}")
+}
+
+as_root=()
+policy=/usr/sbin/policy-rc.d
+
+install_missing() {
+  local package
+  if [ "$(id -u)" != 0 ]; then
     as_root=(sudo)
-  else
-    say "neither root nor sudo; please let root run: apt-get install --no-install-recommends ${missing[*]}"
-    die 2 "nothing was installed"
+    if ! command -v sudo >/dev/null; then
+      say "neither root nor sudo; please let root run: apt-get install --no-install-recommends ${missing[*]}"
+      die 2 "nothing was installed"
+    fi
   fi
+  "${as_root[@]}" apt-get update -qq || die 3 "apt-get update failed"
+  drop_optional
+  for package in "${missing[@]}"; do
+    if unavailable "$package"; then
+      die 1 "this release has no package $package; Debian 12 is tested, 13, Ubuntu 22.04 and 24.04 are expected to work"
+    fi
+  done
+  ((${#missing[@]})) || return 0
   say "installing ${#missing[@]} packages: ${missing[*]}"
-  # policy-rc.d keeps packages from starting services; none of ours has one, but a dependency of tomorrow may.
-  policy=/usr/sbin/policy-rc.d
+  # Keeps packages from starting services while they are installed. None of ours has one; a dependency of tomorrow may.
   if [ ! -e "$policy" ]; then
     trap '"${as_root[@]}" rm -f "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
   fi
-  "${as_root[@]}" apt-get update -qq || die 3 "apt-get update failed"
-  known=()
-  for package in "${missing[@]}"; do
-    if [[ $(apt-cache policy "$package") == *"Candidate: "[!\(]* ]]; then
-      known+=("$package")
-      continue
-    fi
-    case $package in
-      clang-format-14) say "this release has no $package: check.sh skips the format check" ;;
-      clang-14 | clang-tidy-14) say "this release has no $package: the tidy preset is not available" ;;
-      *) die 1 "this release has no package $package; Debian 12 is tested, 13, Ubuntu 22.04 and 24.04 are expected to work" ;;
-    esac
-  done
-  if ((${#known[@]})); then
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      -o Dpkg::Use-Pty=0 "${known[@]}" >&2 || die 1 "apt-get install failed"
-  fi
-fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    -o Dpkg::Use-Pty=0 "${missing[@]}" >&2 || die 1 "apt-get install failed"
+}
+
+mapfile -t missing < <(missing_packages)
+# Without package lists (a fresh system) nothing is known yet; install_missing looks again.
+if compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then drop_optional; fi
+if ((${#missing[@]})); then (install_missing); fi  # a subshell: its trap runs when the packages are in
 
 # fetch_or_say WHAT-IS-LOST FUNCTION...: what cannot be fetched costs a feature, not the build.
 fetch_or_say() {

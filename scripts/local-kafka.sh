@@ -127,6 +127,7 @@ start() {
     print_settings "$pid"
     return
   fi
+  drop_stale kafka
 
   local java home
   java=$(java_17)

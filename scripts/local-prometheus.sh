@@ -97,8 +97,8 @@ start() {
   local pid node_pid prometheus node_exporter
   started=()
   mkdir -p -- "$sd_dir" 2>/dev/null || die 1 "cannot create $sd_dir"
-  pid=$(service_pid prometheus) || pid=''
-  node_pid=$(service_pid node-exporter) || node_pid=''
+  pid=$(service_pid prometheus) || drop_stale prometheus
+  node_pid=$(service_pid node-exporter) || drop_stale node-exporter
   if [ -n "$pid" ]; then
     load_ports
     [[ ${port_flag:-0} == 0 || $port_flag == "$port" ]] || die 1 "Prometheus is already running on port $port (pid $pid), not $port_flag: stop it first"

@@ -97,18 +97,20 @@ http_ok() {
 
 # ---- background services: one process each, its pid in $dir/NAME.pid, its output in $dir/NAME.log
 
-# Each service carries its name and folder in its environment: a pid file alone may name a stranger after a reboot.
-service_pid() {  # prints the pid of the running service NAME; else removes a stale pid file and is false
-  local file=$dir/$1.pid pid
-  [ -f "$file" ] || return 1
-  pid=$(<"$file")
-  if [[ $pid =~ ^[0-9]+$ ]] && grep -qszxF "KEXP_SERVICE=$1 $dir" "/proc/$pid/environ"; then
-    echo "$pid"
-    return
-  fi
-  say "removing the stale $file: pid ${pid:-(empty)} is not $1, or not any more"
-  rm -f -- "$file"
-  return 1
+# service_pid NAME: prints the pid of the running service; false when there is none. Each service carries its name and folder in its
+# environment, since a pid file alone may name a stranger after a crash.
+service_pid() {
+  local pid
+  pid=$(cat -- "$dir/$1.pid" 2>/dev/null) || return 1
+  [[ $pid =~ ^[0-9]+$ ]] && grep -qszxF "KEXP_SERVICE=$1 $dir" "/proc/$pid/environ" || return 1
+  echo "$pid"
+}
+
+# drop_stale NAME: deletes the pid file of a service that does not run. Only under the folder's lock: a start may be writing it.
+drop_stale() {
+  [ -f "$dir/$1.pid" ] || return 0
+  say "removing the stale $dir/$1.pid: pid $(<"$dir/$1.pid") is not $1, or not any more"
+  rm -f -- "$dir/$1.pid"
 }
 
 # launch NAME COMMAND...: starts COMMAND in a session of its own, with no file of ours open but its log: the caller's Ctrl-C does
@@ -144,7 +146,7 @@ log_tail() { tail -n 15 -- "$dir/$1.log" 2>/dev/null | sed "s/^/  $1.log: /" >&2
 # stop_service NAME SECONDS: SIGTERM, and SIGKILL when it has not ended in time. False when it was not running.
 stop_service() {
   local pid
-  pid=$(service_pid "$1") || return 1
+  pid=$(service_pid "$1") || { drop_stale "$1"; return 1; }
   kill -TERM "$pid" 2>/dev/null || true
   if ! wait_for "$2" "$1 (pid $pid) to end" pid_dead "$pid"; then
     say "$1 (pid $pid) did not end within $2 s: killing it"

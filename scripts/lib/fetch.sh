@@ -22,6 +22,7 @@ fetch_once() {
   (
     lock "$target.lock" 900
     if [ -e "$target/.complete" ]; then exit; fi
+    rm -rf -- "$target".??????  # of a fetch that was killed
     temporary=$(mktemp -d "$target.XXXXXX")
     trap 'rm -rf -- "$temporary"' EXIT
     chmod 755 "$temporary"  # mktemp makes it private
