@@ -3,6 +3,7 @@
 /// One run's folder (docs/results.md): each role (feed, track, extract …) joins it once and appends to files
 /// of its own; run.json and ledger.json are derived from those by `derive`.
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,10 +18,13 @@ class RunDirectory {
   /// Joins `directory` as `role`, making it when it is new; `settings` are the effective ones.
   ///
   /// The first line of <role>.json is written: {"event":"started","time":…,"role":…,"run":…,"host":…,
-  /// "version":…,"settings":…}. Errors: UsageError naming --run when the role is there already or the folder
-  /// is no run; FailedError when it cannot be written.
+  /// "pid":…,"version":…,"settings":…}. Errors: UsageError naming --run when the role is there already or the
+  /// folder holds something else than a run; FailedError when it cannot be written.
   [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
                                          const Json& settings, WallTime now);
+  /// As `join`, with a new folder `root`/<run id>: what an empty --run stands for.
+  [[nodiscard]] static RunDirectory create_default(const std::filesystem::path& root, std::string_view role,
+                                                   const Json& settings, WallTime now);
   /// Opens a run without joining it. Errors: UsageError naming --run.
   [[nodiscard]] static RunDirectory open(const std::filesystem::path& directory);
 
@@ -29,25 +33,38 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
 
   /// Appends a line {"event":event,"time":…, fields…} to <role>.json and hands it to the kernel.
+  /// The last one of a role that came to its end is "finished". Requires: joined, not only opened.
   void append(std::string_view event, const Json& fields, WallTime now);
 
  private:
   RunDirectory(std::filesystem::path path, std::string id, std::string role);
+  static RunDirectory join_as(const std::filesystem::path& directory, const std::string& new_id,
+                              std::string_view role, const Json& settings, WallTime now);
+
   std::filesystem::path path_;
   std::string id_;
   std::string role_;
 };
 
+/// The last event of that name in <role>.json of `run`; a null value when there is none (yet).
+[[nodiscard]] Json last_event(const std::filesystem::path& run, std::string_view role,
+                              std::string_view event);
+
 /// What happened to every image of a run; each loss shows between two of the counts.
-/// planned = sent + dropped; sent = acknowledged + failed + unknown; acknowledged = processed + missing.
+/// planned = sent + dropped; sent = acknowledged + failed + unknown; acknowledged = processed + missing;
+/// answers = processed + duplicates + unexpected.
 struct Ledger {
-  std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0, unknown = 0;
-  std::int64_t processed = 0;   ///< Acknowledged ids with at least one answer.
-  std::int64_t missing = 0;     ///< Acknowledged ids without an answer.
-  std::int64_t duplicates = 0;  ///< Answers beyond the first of an id.
-  std::int64_t unexpected = 0;  ///< Answers to ids that were not acknowledged.
-  std::int64_t foreign = 0;     ///< Answers of another run, as the tracker counted them.
-  std::int64_t errors = 0;      ///< Processed images whose answer says that they could not be processed.
+  std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0;
+  /// Sent without a report, or planned by a feed that was killed: nobody knows until the topic is read.
+  std::int64_t unknown = 0;
+  std::int64_t answers = 0;          ///< Rows of results/*.csv.
+  std::int64_t processed = 0;        ///< Acknowledged ids with at least one answer.
+  std::int64_t missing = 0;          ///< Acknowledged ids without an answer.
+  std::int64_t duplicates = 0;       ///< Answers beyond the first of an id.
+  std::int64_t unexpected = 0;       ///< First answers to ids that were not acknowledged.
+  std::int64_t foreign = 0;          ///< Answers of another run, as the tracker counted them.
+  std::int64_t errors = 0;           ///< Processed images whose answer says that they could not be processed.
+  std::int64_t unreadable_rows = 0;  ///< Lines of sends.csv and results/*.csv that are no rows of them.
   bool feed_finished = false, track_finished = false;
   bool identities_checked = true;  ///< False where no answers were sent and offsets were counted instead.
 };

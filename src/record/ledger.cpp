@@ -1,0 +1,14 @@
+#include <nlohmann/json.hpp>
+
+#include "kexp/record/run_directory.hpp"
+
+#include "event_log.hpp"
+#include "reconcile.hpp"
+
+namespace kexp::record {
+
+Ledger count_ledger(const std::filesystem::path& run) {
+  return reconcile(run, read_role(run, "feed"), read_role(run, "track")).ledger;
+}
+
+}  // namespace kexp::record

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kexp/record/run_directory.hpp"
+
+#include "event_log.hpp"
+
+namespace kexp::record {
+
+/// Ids of one kind: how many, and the first ones by name.
+struct IdListing {
+  static constexpr std::size_t kLongest = 1000;
+  std::int64_t total = 0;
+  std::vector<std::string> ids;
+
+  void add(const std::string& id) {
+    ++total;
+    if (ids.size() < kLongest) {
+      ids.push_back(id);
+    }
+  }
+};
+
+/// The ledger with the ids behind it.
+struct Reconciliation {
+  Ledger ledger;
+  IdListing missing, duplicate, failed, unknown, dropped, unexpected;
+  std::map<std::string, std::int64_t> failures;  ///< By the name of the error.
+  /// Counts of feed.json or track.json that the files do not bear out.
+  std::vector<std::string> mismatches;
+};
+
+/// Counts sends.csv, plan.json and results/*.csv by id.
+[[nodiscard]] Reconciliation reconcile(const std::filesystem::path& run, const RoleLog& feed,
+                                       const RoleLog& track);
+
+}  // namespace kexp::record

@@ -1,0 +1,34 @@
+#include "kexp/record/result_files.hpp"
+
+#include <fmt/format.h>
+
+#include "kexp/core/csv.hpp"
+
+namespace kexp::record {
+
+std::string result_header() {
+  return "source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,"
+         "run,node,pod,engine,threads,width,height,partition,offset,decode,throttled_ms,done_time,"
+         "received_ms,n_detections\n";
+}
+
+std::string detection_header() { return "id,class_id,label,confidence,x,y,width,height\n"; }
+
+std::string result_line(const Result& r, std::int64_t received_ms) {
+  // The dimensions as earlier tools wrote them: the text of a Python list.
+  const std::string dimensions = fmt::format("[{}]", fmt::join(r.dimensions, ", "));
+  return csv_line(r.source, r.model, dimensions, r.idle_ms, r.pre_ms, r.inf_ms, r.post_ms, r.queue_ms,
+                  r.start_time_ms, r.end_time_ms, r.id, r.errors, r.run, r.node, r.pod, r.engine, r.threads,
+                  r.width, r.height, r.partition, r.offset, r.decode_ms, r.throttled_ms, r.done_time_ms,
+                  received_ms, r.detections.size());
+}
+
+std::string detection_lines(const Result& r) {
+  std::string lines;
+  for (const ResultDetection& d : r.detections) {
+    lines += csv_line(r.id, d.class_id, d.label, d.confidence, d.box[0], d.box[1], d.box[2], d.box[3]);
+  }
+  return lines;
+}
+
+}  // namespace kexp::record

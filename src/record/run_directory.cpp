@@ -1,0 +1,143 @@
+#include "kexp/record/run_directory.hpp"
+
+#include <array>
+#include <stdexcept>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/core/ids.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/core/version.hpp"
+
+#include "run_files.hpp"
+
+namespace kexp::record {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+// True when nothing is inside but what a join leaves there that was killed before run.json.
+bool is_unused(const fs::path& directory) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name != kLockFile && !name.starts_with(fmt::format(".{}.", kRunFile))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+UsageError no_run(const fs::path& directory, std::string_view why) {
+  return UsageError(fmt::format("--run {} {}", directory.string(), why));
+}
+
+// Makes the folder unless it is there; refuses one that holds something else.
+void prepare(const fs::path& directory) try {
+  if (fs::exists(directory) && !fs::is_directory(directory)) {
+    throw no_run(directory, "is a file; give a folder");
+  }
+  fs::create_directories(directory);
+  if (!fs::exists(directory / kRunFile) && !is_unused(directory)) {
+    throw no_run(directory, "is not empty and is no run; give a new folder, or that of a run");
+  }
+} catch (const fs::filesystem_error& e) {
+  throw FailedError(fmt::format("cannot use --run {}: {}", directory.string(), e.code().message()));
+}
+
+// The id in run.json. Errors: UsageError when that is no file of ours.
+std::string read_id(const fs::path& directory) {
+  const Json run = Json::parse(read_file(directory / kRunFile), nullptr, /*allow_exceptions=*/false);
+  if (!run.is_object() || !run.contains("id") || !run["id"].is_string()) {
+    throw no_run(directory, "holds a run.json that is not of kexp");
+  }
+  return run["id"].get<std::string>();
+}
+
+// Joins the run of `directory`, or makes one with the id `new_id`. Requires: the lock is held.
+std::string join_or_make(const fs::path& directory, const std::string& new_id, WallTime now) {
+  if (fs::exists(directory / kRunFile)) {
+    return read_id(directory);
+  }
+  write_json(directory / kRunFile, {{"id", new_id}, {"created", format_utc(now)}});
+  return new_id;
+}
+
+std::string event_line(std::string_view event, const Json& fields, WallTime now) {
+  Json line{{"event", event}, {"time", format_utc(now)}};
+  line.update(fields);
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+Json start_fields(std::string_view role, const std::string& id, const Json& settings) {
+  return {{"role", role},         {"run", id},           {"host", host_name()}, {"pid", getpid()},
+          {"version", version()}, {"settings", settings}};
+}
+
+void check_role(std::string_view role) {
+  if (!is_plain_name(std::string(role)) || role == "run" || role == "ledger" || role == "plan") {
+    throw std::logic_error(fmt::format("\"{}\" cannot be a role", role));
+  }
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(fs::path path, std::string id, std::string role)
+    : path_(std::move(path)), id_(std::move(id)), role_(std::move(role)) {}
+
+RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role, const Json& settings,
+                                WallTime now) {
+  return join_as(directory, make_run_id(now), role, settings, now);
+}
+
+RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view role, const Json& settings,
+                                          WallTime now) {
+  std::string id = make_run_id(now);
+  while (fs::exists(root / id)) {
+    id = make_run_id(now);
+  }
+  return join_as(root / id, id, role, settings, now);
+}
+
+RunDirectory RunDirectory::join_as(const fs::path& directory, const std::string& new_id,
+                                   std::string_view role, const Json& settings, WallTime now) {
+  check_role(role);
+  prepare(directory);
+  const FileLock lock = FileLock::acquire(directory / kLockFile);
+  RunDirectory run(directory, join_or_make(directory, new_id, now), std::string(role));
+  const fs::path events = run.file(fmt::format("{}.json", role));
+  if (fs::exists(events)) {
+    throw no_run(directory, fmt::format("has a {} already ({} is there); give another --run", role,
+                                        events.filename().string()));
+  }
+  run.append("started", start_fields(role, run.id_, settings), now);
+  return run;
+}
+
+RunDirectory RunDirectory::open(const fs::path& directory) {
+  if (!fs::exists(directory / kRunFile)) {
+    throw no_run(directory, "is no run: it has no run.json");
+  }
+  return RunDirectory(directory, read_id(directory), "");
+}
+
+void RunDirectory::append(std::string_view event, const Json& fields, WallTime now) {
+  if (role_.empty()) {
+    throw std::logic_error("a run that was only opened takes no events");
+  }
+  AppendFile file(path_ / fmt::format("{}.json", role_));
+  file.write(event_line(event, fields, now));
+  file.flush();
+}
+
+}  // namespace kexp::record

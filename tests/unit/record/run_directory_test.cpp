@@ -1,0 +1,180 @@
+#include "kexp/record/run_directory.hpp"
+
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/core/ids.hpp"
+#include "kexp/core/version.hpp"
+
+#include "run_files.hpp"
+#include "support/errors.hpp"
+#include "support/temp_dir.hpp"
+
+namespace kexp::test {
+namespace {
+
+namespace fs = std::filesystem;
+using record::RunDirectory;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class RunDirectoryTest : public testing::Test {
+ protected:
+  [[nodiscard]] Json started(const fs::path& run, std::string_view role) const {
+    return record::last_event(run, role, "started");
+  }
+  void write(const fs::path& file, std::string_view text) const { std::ofstream(file) << text; }
+
+  TempDir temp_;
+  fs::path run_ = temp_.path() / "run";
+};
+
+TEST_F(RunDirectoryTest, TheFirstToJoinMakesTheRun) {
+  const auto run = RunDirectory::join(run_, "feed", {{"seed", 7}}, kNow);
+  EXPECT_TRUE(run.id().starts_with("20261121T180000Z-")) << run.id();
+  const Json json = read_json(run_ / "run.json");
+  EXPECT_EQ(json["id"], run.id());
+  EXPECT_EQ(json["created"], "2026-11-21T18:00:00.000Z");
+}
+
+TEST_F(RunDirectoryTest, TheStartedLineTellsWhoWhereAndWithWhat) {
+  const auto run = RunDirectory::join(run_, "feed", {{"seed", 7}}, kNow);
+  const Json line = started(run_, "feed");
+  EXPECT_EQ(line["time"], "2026-11-21T18:00:00.000Z");
+  EXPECT_EQ(line["role"], "feed");
+  EXPECT_EQ(line["run"], run.id());
+  EXPECT_FALSE(line["host"].get<std::string>().empty());
+  EXPECT_EQ(line["pid"], getpid());
+  EXPECT_EQ(line["version"], version());
+  EXPECT_EQ(line["settings"]["seed"], 7);
+}
+
+TEST_F(RunDirectoryTest, OthersJoinUnderTheSameId) {
+  const auto feed = RunDirectory::join(run_, "feed", Json::object(), kNow);
+  const auto track = RunDirectory::join(run_, "track", Json::object(), kNow);
+  EXPECT_EQ(feed.id(), track.id());
+  EXPECT_EQ(RunDirectory::open(run_).id(), feed.id());
+}
+
+TEST_F(RunDirectoryTest, TheSameRoleTwiceIsRefused) {
+  static_cast<void>(RunDirectory::join(run_, "track", Json::object(), kNow));
+  EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "track", {}, kNow); }),
+              AllOf(HasSubstr("--run"), HasSubstr("track.json")));
+}
+
+TEST_F(RunDirectoryTest, ManyThatJoinAtOnceShareOneRunAndEachRoleIsTakenOnce) {
+  constexpr int kEach = 4;
+  std::atomic<int> joined{0};
+  std::atomic<int> refused{0};
+  std::vector<std::jthread> threads;
+  for (const char* role : {"feed", "track", "extract", "monitor"}) {
+    for (int i = 0; i < kEach; ++i) {
+      threads.emplace_back([&, role] {
+        try {
+          static_cast<void>(RunDirectory::join(run_, role, Json::object(), kNow));
+          ++joined;
+        } catch (const UsageError&) {
+          ++refused;
+        }
+      });
+    }
+  }
+  threads.clear();
+  EXPECT_EQ(joined, 4);
+  EXPECT_EQ(refused, 12);
+  const std::string id = RunDirectory::open(run_).id();
+  for (const char* role : {"feed", "track", "extract", "monitor"}) {
+    EXPECT_EQ(started(run_, role)["run"], id);
+  }
+}
+
+TEST_F(RunDirectoryTest, AnEmptyFolderBecomesARun) {
+  fs::create_directories(run_);
+  EXPECT_NO_THROW(static_cast<void>(RunDirectory::join(run_, "feed", {}, kNow)));
+}
+
+TEST_F(RunDirectoryTest, WhatAKilledJoinLeftIsJoined) {
+  fs::create_directories(run_);
+  write(run_ / ".lock", "");
+  write(run_ / ".run.json.4711.1.tmp", "{");
+  EXPECT_NO_THROW(static_cast<void>(RunDirectory::join(run_, "feed", {}, kNow)));
+}
+
+TEST_F(RunDirectoryTest, AFolderWithOtherThingsIsRefusedAndLeftAlone) {
+  fs::create_directories(run_);
+  write(run_ / "thesis.tex", "x");
+  EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "feed", {}, kNow); }),
+              AllOf(HasSubstr("--run"), HasSubstr(run_.string())));
+  EXPECT_EQ(std::distance(fs::directory_iterator(run_), fs::directory_iterator()), 1);
+}
+
+TEST_F(RunDirectoryTest, AFileInItsPlaceIsRefused) {
+  write(run_, "x");
+  EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "feed", {}, kNow); }),
+              HasSubstr("--run"));
+}
+
+TEST_F(RunDirectoryTest, ARunJsonOfSomebodyElseIsRefused) {
+  fs::create_directories(run_);
+  write(run_ / "run.json", "{\"scripts\": {}}");
+  EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "feed", {}, kNow); }),
+              HasSubstr("run.json"));
+}
+
+TEST_F(RunDirectoryTest, AFolderThatCannotBeMadeIsAFailure) {
+  write(run_, "x");
+  EXPECT_THAT(message_of<FailedError>([&] { return RunDirectory::join(run_ / "below", "feed", {}, kNow); }),
+              HasSubstr("--run"));
+}
+
+TEST_F(RunDirectoryTest, WithoutARunANewOneIsNamedByItsId) {
+  const auto run = RunDirectory::create_default(temp_.path() / "runs", "feed", {}, kNow);
+  EXPECT_EQ(run.path(), temp_.path() / "runs" / run.id());
+  EXPECT_TRUE(is_plain_name(run.id()));
+  const auto other = RunDirectory::create_default(temp_.path() / "runs", "feed", {}, kNow);
+  EXPECT_NE(run.id(), other.id());
+}
+
+TEST_F(RunDirectoryTest, EventsAreLinesInTheirOrder) {
+  auto run = RunDirectory::join(run_, "feed", {}, kNow);
+  run.append("progress", {{"sent", 5}}, kNow);
+  run.append("progress", {{"sent", 9}}, kNow);
+  run.append("finished", {{"sent", 10}}, kNow);
+  EXPECT_EQ(record::last_event(run_, "feed", "progress")["sent"], 9);
+  EXPECT_EQ(record::last_event(run_, "feed", "finished")["sent"], 10);
+  const std::string text = read_file(run_ / "feed.json");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
+}
+
+TEST_F(RunDirectoryTest, AnEventThatIsNotThereYetIsNull) {
+  EXPECT_TRUE(record::last_event(run_, "feed", "finished").is_null());
+  static_cast<void>(RunDirectory::join(run_, "feed", {}, kNow));
+  EXPECT_TRUE(record::last_event(run_, "feed", "finished").is_null());
+}
+
+TEST_F(RunDirectoryTest, ATornLastLineIsNoEvent) {
+  static_cast<void>(RunDirectory::join(run_, "feed", {}, kNow));
+  RunFiles(run_).append("feed.json", "{\"event\":\"finished\",\"time\"");
+  EXPECT_TRUE(record::last_event(run_, "feed", "finished").is_null());
+  EXPECT_FALSE(started(run_, "feed").is_null());
+}
+
+TEST_F(RunDirectoryTest, OpeningNeedsARun) {
+  EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::open(run_); }),
+              AllOf(HasSubstr("--run"), HasSubstr(run_.string())));
+}
+
+TEST_F(RunDirectoryTest, TheNamesOfDerivedFilesAreNoRoles) {
+  for (const char* role : {"run", "ledger", "plan", "../feed", ""}) {
+    EXPECT_THROW(static_cast<void>(RunDirectory::join(run_, role, {}, kNow)), std::logic_error) << role;
+  }
+}
+
+}  // namespace
+}  // namespace kexp::test

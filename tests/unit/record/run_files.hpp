@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/json.hpp"
+
+namespace kexp::test {
+
+inline constexpr WallTime kNow{std::chrono::seconds(1795284000)};  // 2026-11-21T18:00:00Z
+
+/// Writes files of a run as its roles leave them.
+class RunFiles {
+ public:
+  explicit RunFiles(std::filesystem::path run) : run_(std::move(run)) {}
+
+  void write(std::string_view name, std::string_view text) const;
+  void join(std::string_view role) const;
+  /// Joins as `role` and ends it with `fields`.
+  void finish(std::string_view role, const Json& fields) const;
+  /// sends.csv with a row a status, ids from 0; an empty status leaves the row out.
+  void sends(const std::vector<std::string>& statuses) const;
+  /// results/<name>.csv with an answer to each id.
+  void answers(std::string_view name, const std::vector<std::string>& ids, int errors = 0) const;
+  /// Leaves `text` as everything that `name` holds from its end on, as a killed writer does.
+  void append(std::string_view name, std::string_view text) const;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return run_; }
+
+ private:
+  std::filesystem::path run_;
+};
+
+}  // namespace kexp::test
