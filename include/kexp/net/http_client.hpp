@@ -7,6 +7,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,10 +50,14 @@ class HttpClient {
   [[nodiscard]] virtual HttpResponse request(const HttpRequest& request, std::stop_token stop) = 0;
 };
 
-/// The real one; certificates as the system has them.
+/// The real one; certificates and proxies as the system has them (never a proxy to the loopback interface),
+/// redirects followed, connections kept open, nothing compressed.
 [[nodiscard]] std::unique_ptr<HttpClient> make_http_client();
 
 /// "a=1&b=x%20y" for a query or a form.
 [[nodiscard]] std::string encode_query(const std::vector<std::pair<std::string, std::string>>& parameters);
+
+/// `url` with user and password masked, for messages.
+[[nodiscard]] std::string printable_url(std::string_view url);
 
 }  // namespace kexp::net

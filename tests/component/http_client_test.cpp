@@ -1,0 +1,239 @@
+// libcurl against a real server on the loopback interface.
+
+#include "kexp/net/http_client.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include "support/errors.hpp"
+#include "support/loopback_server.hpp"
+#include "support/scoped_env.hpp"
+
+namespace kexp::net {
+namespace {
+
+using namespace std::chrono_literals;
+using test::message_of;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pair;
+
+/// Closed until `open`; a handler that waits there keeps its request unanswered.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void arrive_and_wait() {
+    std::unique_lock lock(mutex_);
+    arrived_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return open_; });
+  }
+  void wait_for_arrival() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return arrived_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false, arrived_ = false;
+};
+
+class HttpClientTest : public ::testing::Test {
+ protected:
+  HttpRequest to(const std::string& path, const std::string& method = "GET", const std::string& body = "") {
+    HttpRequest request;
+    request.url = server_.url(path);
+    request.method = method;
+    request.body = body;
+    return request;
+  }
+  HttpResponse send(const HttpRequest& request) { return client_->request(request, {}); }
+
+  void TearDown() override { gate_.open(); }
+
+  Gate gate_;  // Outlives the server's threads, which may wait there.
+  test::LoopbackServer server_;
+  std::unique_ptr<HttpClient> client_ = make_http_client();
+};
+
+TEST_F(HttpClientTest, ReturnsStatusHeadersAndBody) {
+  server_.server.Get("/x", [](const httplib::Request& request, httplib::Response& response) {
+    response.status = 404;
+    response.set_header("X-Seen", request.get_header_value("X-Mine") + "/" + request.get_param_value("q"));
+    response.set_content("no such thing", "text/plain");
+  });
+  server_.start();
+  HttpRequest request = to("/x?q=1");
+  request.headers = {{"X-Mine", "me"}};
+
+  const HttpResponse response = send(request);
+
+  EXPECT_EQ(response.status, 404);
+  EXPECT_EQ(response.body, "no such thing");
+  EXPECT_THAT(response.headers, Contains(Pair("x-seen", "me/1")));
+}
+
+TEST_F(HttpClientTest, PostsABodyWithEveryByte) {
+  std::string seen;
+  server_.server.Post("/bytes",
+                      [&](const httplib::Request& request, httplib::Response&) { seen = request.body; });
+  server_.start();
+  std::string body(3'000'000, 'x');  // Above 1 MB, where curl would ask before it sends.
+  body[1000] = '\0';
+
+  HttpRequest request = to("/bytes", "POST", body);
+  request.headers = {{"Content-Type", "application/octet-stream"}};
+  EXPECT_EQ(send(request).status, 200);
+  EXPECT_EQ(seen, body);
+}
+
+TEST_F(HttpClientTest, AsksForNoCompression) {
+  bool asked = true;
+  server_.server.Get("/", [&](const httplib::Request& request, httplib::Response&) {
+    asked = request.has_header("Accept-Encoding");
+  });
+  server_.start();
+  static_cast<void>(send(to("/")));
+  EXPECT_FALSE(asked);
+}
+
+TEST_F(HttpClientTest, KeepsItsConnectionForTheNextRequest) {
+  std::set<int> ports;
+  server_.server.Get(
+      "/", [&](const httplib::Request& request, httplib::Response&) { ports.insert(request.remote_port); });
+  server_.start();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(send(to("/")).status, 200);
+  }
+  EXPECT_EQ(ports.size(), 1U);
+}
+
+TEST_F(HttpClientTest, FollowsARedirectAndReportsTheLastAnswer) {
+  server_.server.Get("/old", [](const httplib::Request&, httplib::Response& response) {
+    response.set_header("X-Old", "1");
+    response.set_redirect("/new");
+  });
+  server_.server.Get("/new", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content("here", "text/plain");
+  });
+  server_.start();
+
+  const HttpResponse response = send(to("/old"));
+
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "here");
+  EXPECT_THAT(response.headers, Not(Contains(Pair("x-old", "1"))));
+}
+
+TEST_F(HttpClientTest, FollowsNoRedirectToAFile) {
+  server_.server.Get("/", [](const httplib::Request&, httplib::Response& response) {
+    response.set_redirect("file:///etc/hostname");
+  });
+  server_.start();
+  EXPECT_THROW(static_cast<void>(send(to("/"))), HttpError);
+}
+
+TEST_F(HttpClientTest, NeverSendsLoopbackTrafficToAProxy) {
+  const test::ScopedEnv proxy("http_proxy", "http://127.0.0.1:9");
+  server_.server.Get("/", [](const httplib::Request&, httplib::Response&) {});
+  server_.start();
+  EXPECT_EQ(send(to("/")).status, 200);
+}
+
+TEST_F(HttpClientTest, SaysWhoRefusedTheConnectionAndMasksThePassword) {
+  // A bound socket that does not listen keeps its port from everybody else and refuses.
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  HttpRequest request;
+  request.url = "http://me:secret@127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/x";
+
+  try {
+    static_cast<void>(send(request));
+    ADD_FAILURE() << "nobody listens there";
+  } catch (const HttpError& e) {
+    EXPECT_EQ(e.code(), ExitCode::unavailable);
+    EXPECT_EQ(e.status(), 0);
+    EXPECT_TRUE(e.retriable());
+    EXPECT_THAT(e.what(),
+                AllOf(HasSubstr("***@127.0.0.1"), HasSubstr("Connection refused"), Not(HasSubstr("secret"))));
+  }
+  close(fd);
+}
+
+TEST_F(HttpClientTest, FailsWhenTheAnswerEndsEarly) {
+  server_.server.Get("/half", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content_provider(1000, "text/plain", [](size_t, size_t, httplib::DataSink& sink) {
+      sink.write("half", 4);
+      return false;
+    });
+  });
+  server_.start();
+  EXPECT_THAT(message_of<HttpError>([&] { return send(to("/half")); }), HasSubstr("GET http://127.0.0.1"));
+}
+
+TEST_F(HttpClientTest, TimesOut) {
+  server_.server.Get("/slow",
+                     [this](const httplib::Request&, httplib::Response&) { gate_.arrive_and_wait(); });
+  server_.start();
+  HttpRequest request = to("/slow");
+  request.timeout = 50ms;
+
+  EXPECT_THAT(message_of<HttpError>([&] { return send(request); }), HasSubstr("timed out"));
+}
+
+TEST_F(HttpClientTest, EndsAtOnceOnAStopWhileItWaits) {
+  server_.server.Get("/slow",
+                     [this](const httplib::Request&, httplib::Response&) { gate_.arrive_and_wait(); });
+  server_.start();
+  std::stop_source stop;
+  const std::jthread stopper([&] {
+    gate_.wait_for_arrival();
+    stop.request_stop();
+  });
+
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_THROW(static_cast<void>(client_->request(to("/slow"), stop.get_token())), InterruptedError);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 1s);
+}
+
+TEST_F(HttpClientTest, ServesSeveralThreadsAtATime) {
+  server_.server.Get("/n", [](const httplib::Request& request, httplib::Response& response) {
+    response.set_content(request.get_param_value("n"), "text/plain");
+  });
+  server_.start();
+  std::atomic<int> right{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 50; ++i) {
+          const std::string n = std::to_string(t * 1000 + i);
+          right += send(to("/n?n=" + n)).body == n ? 1 : 0;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, 200);
+}
+
+}  // namespace
+}  // namespace kexp::net
