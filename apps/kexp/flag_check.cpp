@@ -122,7 +122,7 @@ class Walk {
 
   void word(const std::string& argument) {
     const CLI::App& app = *chain_.back();
-    if (const CLI::App* command = app.get_subcommand_no_throw(argument); command != nullptr) {
+    if (const CLI::App* command = find_command(app, argument); command != nullptr) {
       chain_.push_back(command);
       return;
     }
@@ -146,6 +146,12 @@ class Walk {
 };
 
 }  // namespace
+
+const CLI::App* find_command(const CLI::App& app, const std::string& name) {
+  const auto found =
+      app.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
+  return found.empty() ? nullptr : found.front();
+}
 
 std::string suggestion(const std::string& given, const std::vector<std::string>& known) {
   const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {

@@ -21,6 +21,9 @@ void check_arguments(const CLI::App& app, const std::vector<std::string>& argume
 /// Errors: UsageError; `origin` names the flag, variable or `file:line`.
 void check_value(const CLI::Option& option, const std::string& value, const std::string& origin);
 
+/// The command of `app` called `name`, or null.
+[[nodiscard]] const CLI::App* find_command(const CLI::App& app, const std::string& name);
+
 /// " (did you mean NAME?)" when one of `known` is close to `given`, else "".
 [[nodiscard]] std::string suggestion(const std::string& given, const std::vector<std::string>& known);
 

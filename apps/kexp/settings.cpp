@@ -137,7 +137,7 @@ class SettingsFile {
     }
     for (const auto& entry : node) {
       const std::string key = dashed(entry.first.Scalar());
-      const CLI::App* inner = app.get_subcommand_no_throw(key);
+      const CLI::App* inner = find_command(app, key);
       const CLI::Option* option = app.get_option_no_throw("--" + key);
       const bool is_shared = std::find(kShared.begin(), kShared.end(), key) != kShared.end();
       if (inner != nullptr) {

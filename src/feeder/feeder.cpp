@@ -141,7 +141,8 @@ class Feed {
     if (failure) {
       std::rethrow_exception(failure);
     }
-    return {run.path(), run.id(), stop.stop_requested(), record::derive(run.path())};
+    (void)record::derive(run.path());
+    return {run.path(), run.id(), stop.stop_requested()};
   }
 
  private:

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/core/units.hpp"
-#include "kexp/core/version.hpp"
 #include "kexp/feeder/feeder.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
@@ -116,28 +116,20 @@ ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, C
   return ExitCode::ok;
 }
 
-void print_result(std::ostream& out, const feeder::FeederResult& result, bool json) {
+void print_result(std::ostream& out, const feeder::FeederResult& result, const Json& derived, bool json) {
   if (json) {
-    out << result.derived.dump(2) << '\n';
+    out << derived.dump(2) << '\n';
     return;
   }
-  const Json& counts = result.derived.at("counts");
   out << fmt::format("run           {}\n", result.run.string());
   for (const char* name : {"planned", "sent", "acknowledged", "failed", "unknown"}) {
-    out << fmt::format("{:<13} {}\n", name, counts.at(name).get<std::int64_t>());
+    out << fmt::format("{:<13} {}\n", name, derived.at("counts").at(name).get<std::int64_t>());
   }
-  const Json& verdict = result.derived.at("verdict");
+  const Json& verdict = derived.at("verdict");
   out << fmt::format("verdict       {}\n", verdict.at("state").get<std::string>());
   for (const Json& reason : verdict.at("reasons")) {
     out << fmt::format("              {}\n", reason.get<std::string>());
   }
-}
-
-ExitCode exit_code(const feeder::FeederResult& result) {
-  if (result.interrupted) {
-    return ExitCode::interrupted;
-  }
-  return result.derived.at("verdict").at("state") == "INVALID" ? ExitCode::invalid : ExitCode::ok;
 }
 
 ExitCode run_feed(const FeedFlags& flags, Context& context) {
@@ -149,8 +141,12 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "feed"), metrics, {}, {});
   const auto result = feeder::run_feeder(
       options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
-  print_result(context.out, result, flags.json);
-  return exit_code(result);
+  const Json derived = read_json(result.run / "run.json");
+  print_result(context.out, result, derived, flags.json);
+  if (result.interrupted) {
+    return ExitCode::interrupted;
+  }
+  return derived.at("verdict").at("state") == "INVALID" ? ExitCode::invalid : ExitCode::ok;
 }
 
 }  // namespace

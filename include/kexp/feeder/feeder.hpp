@@ -10,7 +10,6 @@
 #include <string>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
 #include "kexp/core/log.hpp"
 #include "kexp/core/progress.hpp"
 #include "kexp/core/units.hpp"
@@ -51,8 +50,7 @@ struct FeederPorts {
 struct FeederResult {
   std::filesystem::path run;
   std::string run_id;
-  bool interrupted = false;
-  Json derived;  ///< run.json.
+  bool interrupted = false;  ///< By a stop request, before the plan's end.
 };
 
 /// The plan that the options make, and what it is made from.
@@ -70,8 +68,8 @@ struct PreparedPlan {
 void write_plan(const std::filesystem::path& directory, const FeederOptions& options,
                 const PreparedPlan& prepared);
 
-/// Sends the plan and writes plan.json, plan.csv, feed.json, feed.csv, seconds.csv and sends.csv into the
-/// run.
+/// Sends the plan, derives run.json and ledger.json, and writes plan.json, plan.csv, feed.json, feed.csv,
+/// seconds.csv and sends.csv into the run.
 ///
 /// The first stop request ends sending; what was sent is still waited for within a short bound and the run is
 /// marked as interrupted. Errors: UsageError naming the flag or the dataset; KafkaError or UnavailableError

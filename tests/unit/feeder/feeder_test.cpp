@@ -1,0 +1,261 @@
+#include "kexp/feeder/feeder.hpp"
+
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/dataset/dataset.hpp"
+#include "kexp/kafka/topics.hpp"
+
+#include "support/capturing_log.hpp"
+#include "support/errors.hpp"
+#include "support/fake_clock.hpp"
+#include "support/fake_kafka.hpp"
+#include "support/recording_progress.hpp"
+#include "support/temp_dir.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+std::vector<std::vector<std::string>> read_csv(const std::filesystem::path& file) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream lines(read_file(file));
+  for (std::string line; std::getline(lines, line);) {
+    std::vector<std::string> cells;
+    std::istringstream parts(line);
+    for (std::string cell; std::getline(parts, cell, ',');) {
+      cells.push_back(cell);
+    }
+    rows.push_back(std::move(cells));
+  }
+  return rows;
+}
+
+class FeederTest : public testing::Test {
+ protected:
+  FeederTest() {
+    dataset::Writer writer(dir_ / "images.hdf5", "camera");
+    for (const std::size_t size : {1000U, 3000U, 500U}) {
+      writer.add(std::vector<std::uint8_t>(size, 7));
+    }
+    writer.finish();
+    kafka_.add_topic("yolo_input", 3);
+    options_.dataset = dir_ / "images.hdf5";
+    options_.run = dir_ / "run";
+    options_.curve.profile = "constant";
+    options_.curve.duration_s = 2;
+    options_.max_images_per_s = 10;
+  }
+
+  FeederResult run() {
+    return run_feeder(options_, {kafka_, clock_, log_, progress_, metrics_}, stop_.get_token());
+  }
+  Json finished() {
+    std::istringstream lines(read_file(dir_ / "run" / "feed.json"));
+    std::string line;
+    std::string last;
+    while (std::getline(lines, line)) {
+      last = line;
+    }
+    return parse_json(last, "feed.json");
+  }
+
+  test::TempDir dir_;
+  test::FakeClock clock_;
+  test::FakeKafka kafka_{clock_};
+  test::CapturingLog log_;
+  test::RecordingProgress progress_;
+  telemetry::Metrics metrics_;
+  std::stop_source stop_;
+  FeederOptions options_;
+};
+
+TEST_F(FeederTest, KeepsToTheScheduleWhenOneSendIsSlow) {
+  const SteadyTime start = clock_.now();
+  int sends = 0;
+  kafka_.on_send = [&](const kafka::OutgoingRecord&) {
+    if (++sends == 4) {
+      clock_.advance(1s);
+    }
+  };
+
+  (void)run();
+
+  // 500 ms of lead, then images in the middle of 20 slots of 100 ms: the slow send is caught up.
+  EXPECT_EQ(clock_.now() - start, 500ms + 1950ms);
+  const Json last = finished();
+  EXPECT_EQ(last.at("acknowledged"), 20);
+  // Image 3 is on time; 4 to 13 were due in the second that it took: 10 of 20.
+  EXPECT_DOUBLE_EQ(last.at("late_over_1ms_fraction").get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(last.at("lateness").at("max_ms").get<double>(), 900);
+}
+
+TEST_F(FeederTest, RecordsCarryTheContract) {
+  const FeederResult result = run();
+
+  const auto records = kafka_.records("yolo_input");
+  ASSERT_EQ(records.size(), 20U);
+  const Json plan = read_json(dir_ / "run" / "plan.json");
+  EXPECT_EQ(records[7].key, "7");
+  EXPECT_EQ(records[7].value.size(), 3000U);  // 7 mod 3 = 1.
+  EXPECT_EQ(records[7].header("kexp-run"), result.run_id);
+  EXPECT_EQ(records[7].header("kexp-segment"), "0");
+  const std::int64_t intended_ns = std::stoll(*records[7].header("kexp-intended-ns"));
+  EXPECT_EQ(records[7].timestamp_ms, intended_ns / 1'000'000);
+  EXPECT_EQ(intended_ns - std::stoll(*records[0].header("kexp-intended-ns")), 700'000'000);
+  EXPECT_EQ(plan.at("images"), 20);
+}
+
+TEST_F(FeederTest, PartitionsFollowThePlan) {
+  (void)run();
+
+  const PreparedPlan prepared = [&] {
+    FeederOptions options = options_;
+    options.partitions = 3;
+    return prepare_plan(options);
+  }();
+  const auto records = kafka_.records("yolo_input");
+  ASSERT_EQ(records.size(), prepared.plan.images().size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    EXPECT_EQ(records[i].partition, static_cast<std::int32_t>(prepared.plan.images()[i].partition));
+  }
+  EXPECT_EQ(read_json(dir_ / "run" / "plan.json").at("plan_hash"), prepared.plan_hash);
+}
+
+TEST_F(FeederTest, AFullQueueMakesImagesLateAndLosesNone) {
+  int refused = 0;
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) {
+    kafka_.set_queue_full(record.tag == 5 && ++refused <= 30);
+  };
+
+  (void)run();
+
+  const Json last = finished();
+  EXPECT_EQ(last.at("sent"), 20);
+  EXPECT_EQ(last.at("queue_full"), 30);
+  EXPECT_DOUBLE_EQ(last.at("lateness").at("max_ms").get<double>(), 30);
+  EXPECT_EQ(kafka_.records("yolo_input").size(), 20U);
+}
+
+TEST_F(FeederTest, FailedAndUnansweredImagesAreInTheLedger) {
+  kafka_.hold_reports();
+  kafka_.fail_next("MSG_TIMED_OUT", 2);
+  kafka_.on_flush = [&] {
+    for (const std::uint64_t id : {0U, 1U, 2U, 3U}) {
+      kafka_.release_report(id);
+    }
+  };
+
+  const FeederResult result = run();
+
+  const Json last = finished();
+  EXPECT_EQ(last.at("planned"), 20);
+  EXPECT_EQ(last.at("sent"), 20);
+  EXPECT_EQ(last.at("acknowledged"), 2);
+  EXPECT_EQ(last.at("failed"), 2);
+  EXPECT_EQ(last.at("unknown"), 16);
+  std::map<std::string, int> statuses;
+  for (const auto& row : read_csv(dir_ / "run" / "sends.csv")) {
+    statuses[row.back()] += 1;
+  }
+  EXPECT_EQ(statuses["failed:MSG_TIMED_OUT"], 2);
+  EXPECT_EQ(statuses["acknowledged"], 2);
+  EXPECT_EQ(statuses["unknown"], 16);
+}
+
+TEST_F(FeederTest, AStopEndsSendingAndIsMarked) {
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) {
+    if (record.tag == 9) {
+      stop_.request_stop();
+    }
+  };
+
+  const FeederResult result = run();
+
+  EXPECT_TRUE(result.interrupted);
+  const Json last = finished();
+  EXPECT_EQ(last.at("sent"), 10);
+  EXPECT_EQ(last.at("dropped"), 10);
+  EXPECT_EQ(last.at("interrupted"), true);
+}
+
+TEST_F(FeederTest, SegmentsAndSecondsSumUpToTheRun) {
+  options_.curve.profile = "daynight";
+  options_.curve.breakpoints = 24;
+  options_.curve.n_cycles = 2;
+  options_.curve.duration_s = 20;
+  options_.max_images_per_s.reset();
+  options_.peak = ByteRate::bytes_per_second(50'000);
+
+  (void)run();
+
+  const std::int64_t bytes = finished().at("acknowledged_bytes").get<std::int64_t>();
+  for (const char* table : {"feed.csv", "seconds.csv"}) {
+    const auto rows = read_csv(dir_ / "run" / table);
+    const auto column = static_cast<std::size_t>(
+        std::find(rows[0].begin(), rows[0].end(), "acknowledged_bytes") - rows[0].begin());
+    std::int64_t sum = 0;
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      sum += std::stoll(rows[i].at(column));
+    }
+    EXPECT_EQ(sum, bytes) << table;
+  }
+  EXPECT_EQ(read_csv(dir_ / "run" / "feed.csv").size(), 1U + 48);
+  EXPECT_EQ(finished().at("segments_out_of_bound"), 0);
+}
+
+TEST_F(FeederTest, AMissingTopicOrOtherPartitionsAreNamed) {
+  options_.topic = "elsewhere";
+  EXPECT_THAT(test::message_of<kafka::KafkaError>([&] { return run(); }), HasSubstr("elsewhere"));
+  options_.topic = "yolo_input";
+  options_.partitions = 5;
+  EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }),
+              testing::AllOf(HasSubstr("--partitions is 5"), HasSubstr("has 3")));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
+}
+
+TEST_F(FeederTest, ATopicThatOverwritesTheIntendedTimeIsRefused) {
+  kafka_.set_topic_config("yolo_input", "message.timestamp.type", "LogAppendTime");
+
+  EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }), HasSubstr("LogAppendTime"));
+}
+
+TEST_F(FeederTest, TheSameRoleTwiceOnOneRunIsAUsageError) {
+  (void)run();
+
+  EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }), HasSubstr("--run"));
+  EXPECT_EQ(kafka_.records("yolo_input").size(), 20U);
+}
+
+TEST_F(FeederTest, FlagsOutOfRangeAreNamed) {
+  const auto message = [&](auto change) {
+    FeederOptions options = options_;
+    change(options);
+    return test::message_of<UsageError>([&] { validate(options); });
+  };
+  EXPECT_THAT(message([](auto& o) { o.peak = ByteRate::megabytes_per_second(-3); }), HasSubstr("--max-mbps"));
+  EXPECT_THAT(message([](auto& o) { o.max_images_per_s = 0; }), HasSubstr("--max-ips"));
+  EXPECT_THAT(message([](auto& o) { o.topic = "a b"; }), HasSubstr("--topic"));
+  EXPECT_THAT(message([](auto& o) { o.partitions = 0; }), HasSubstr("--partitions"));
+  EXPECT_THAT(message([](auto& o) { o.delivery_timeout = 0s; }), HasSubstr("--delivery-timeout"));
+}
+
+TEST_F(FeederTest, APropertyThatHoldsASecretIsMasked) {
+  options_.client.properties = {{"sasl.password", "hunter2"}, {"linger.ms", "5"}};
+
+  (void)run();
+
+  const std::string plan = read_file(dir_ / "run" / "plan.json");
+  EXPECT_THAT(plan, testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(plan, HasSubstr("linger.ms"));
+}
+
+}  // namespace
+}  // namespace kexp::feeder
