@@ -11,6 +11,7 @@
 #include "kexp/kafka/librdkafka.hpp"
 
 #include "command.hpp"
+#include "commands/dataset.hpp"
 #include "commands/feed.hpp"
 #include "flag_check.hpp"
 #include "settings.hpp"
@@ -27,6 +28,7 @@ struct Row {
 /// Every command, in the order of --help.
 constexpr std::array kCommands = {
     Row{"feed", "Play the load plan into a Kafka topic", add_feed},
+    Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},
 };
 
 struct GlobalFlags {

@@ -37,7 +37,8 @@ class Dataset {
   Dataset& operator=(const Dataset&) = delete;
 
   /// At least one; none of them is empty.
-  [[nodiscard]] const std::vector<Item>& items() const { return items_; }
+  [[nodiscard]] const std::vector<Item>& items() const& { return items_; }
+  const std::vector<Item>& items() && = delete;  // They would point into what is gone.
   [[nodiscard]] const std::vector<std::string>& sensors() const { return sensors_; }
   /// `n_frames` of the file: frames without any image count.
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
