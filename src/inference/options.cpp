@@ -1,0 +1,59 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "kexp/inference/detector.hpp"
+
+namespace kexp::inference {
+
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr int kMostDetections = 30'000;
+
+void check_share(double value, const char* flag) {
+  if (!(value >= 0 && value <= 1)) {
+    throw UsageError(fmt::format("{} must be from 0 to 1, got {}", flag, value));
+  }
+}
+
+void check_count(int value, int most, const char* flag) {
+  if (value < 1 || value > most) {
+    throw UsageError(fmt::format("{} must be from 1 to {}, got {}", flag, most, value));
+  }
+}
+
+}  // namespace
+
+InputSize parse_input_size(const std::string& text, const std::string& flag) {
+  if (text == "auto") {
+    return {};
+  }
+  if (text == "square") {
+    return {InputSize::Kind::square, {}};
+  }
+  try {
+    return {InputSize::Kind::fixed, parse_size(text, flag)};
+  } catch (const UsageError&) {
+    throw UsageError(fmt::format("{} must be auto, square, N or WxH, got \"{}\"", flag, text));
+  }
+}
+
+void validate(const DetectorOptions& options) {
+  if (options.engine == "openvino") {
+    throw UsageError("--engine openvino: this build has no OpenVINO, use opencv");
+  }
+  if (options.engine != "auto" && options.engine != "opencv") {
+    throw UsageError(fmt::format("--engine must be auto, opencv or openvino, got \"{}\"", options.engine));
+  }
+  check_count(options.threads, kMaxThreads, "--threads");
+  check_share(options.confidence, "--confidence");
+  check_share(options.iou, "--iou");
+  check_count(options.max_detections, kMostDetections, "--max-detections");
+  if (options.input.kind == InputSize::Kind::fixed) {
+    check_count(options.input.size.width, 8192, "--input");
+    check_count(options.input.size.height, 8192, "--input");
+  }
+}
+
+}  // namespace kexp::inference
