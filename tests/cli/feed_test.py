@@ -1,0 +1,97 @@
+"""`kexp feed` without a broker: dry runs and bad input."""
+
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+from kexp_test.images import write_images
+
+
+class FeedCliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        write_images(Path(cls.folder.name, "images"), 5)
+        cls.dataset = Path(cls.folder.name, "images.hdf5")
+        done = kexp_test.run(["dataset", "make", "--images", Path(cls.folder.name, "images"), "--out", cls.dataset])
+        assert done.returncode == 0, done.stderr
+
+    def feed(self, *args, **options):
+        return kexp_test.run(["feed", "--dataset", self.dataset, *args], cwd=self.folder.name, **options)
+
+    def fails(self, args, code, *words):
+        done = self.feed(*args)
+        self.assertEqual(done.returncode, code, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def test_a_dry_run_prints_the_plan_and_needs_no_broker(self):
+        args = ["--max_mbps", "0.5", "--duration", "7200", "--dry-run", "--servers", "127.0.0.1:1"]
+        done = self.feed(*args, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        plan = json.loads(done.stdout)
+        # The mean of 200 breakpoints is 0.5185 of the peak.
+        self.assertAlmostEqual(plan["bytes"], 0.5185 * 0.5e6 * 7200, delta=0.0005 * 0.5e6 * 7200)
+        self.assertEqual(plan["segments"], 1000)
+        self.assertRegex(plan["plan_hash"], "^[0-9a-f]{64}$")
+        self.assertEqual(json.loads(self.feed(*args, "--json").stdout)["plan_hash"], plan["plan_hash"])
+        self.assertIn(plan["plan_hash"], self.feed(*args).stdout)
+
+    def test_a_dry_run_writes_the_plan_where_it_is_told(self):
+        run = Path(self.folder.name, "planned")
+        done = self.feed("--duration", "60", "--dry-run", "--run", run)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        plan = json.loads((run / "plan.json").read_text())
+        rows = (run / "plan.csv").read_text().splitlines()
+        self.assertEqual(rows[0], "segment,start_s,duration_s,target_mbps,bytes,images")
+        self.assertEqual(sum(int(row.split(",")[4]) for row in rows[1:]), plan["bytes"])
+        self.assertEqual(sum(int(row.split(",")[5]) for row in rows[1:]), plan["images"])
+
+    def test_the_seed_changes_a_shuffled_plan_only(self):
+        def plan_hash(*args):
+            return json.loads(self.feed("--duration", "60", "--dry-run", "--json", *args).stdout)["plan_hash"]
+
+        self.assertEqual(plan_hash("--seed", "1"), plan_hash("--seed", "2"))
+        self.assertNotEqual(plan_hash("--shuffle", "--seed", "1"), plan_hash("--shuffle", "--seed", "2"))
+
+    def test_values_out_of_range_are_named(self):
+        self.fails(["--max-mbps", "0"], 2, "--max-mbps must be above 0")
+        self.fails(["--duration", "-1"], 2, "--duration")
+        self.fails(["--n-cycles", "0"], 2, "--n-cycles")
+        self.fails(["--profile", "night"], 2, "--profile", "night")
+        self.fails(["--profile", "steps:missing.csv"], 2, "--profile", "missing.csv")
+        self.fails(["--curve", "old"], 2, "--curve", "old")
+        self.fails(["--max-mbps", "1", "--max-ips", "1"], 2, "--max-mbps", "--max-ips")
+        self.fails(["--topic", "a b"], 2, "--topic")
+        self.fails(["--profile", "burst"], 2, "--count")
+        self.fails(["--metrics-port", "70000"], 2, "--metrics-port")
+
+    def test_a_missing_or_foreign_dataset_is_named(self):
+        done = kexp_test.run(["feed", "--dry-run", "--dataset", "nothing.hdf5"], cwd=self.folder.name)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("nothing.hdf5", done.stderr)
+        foreign = Path(self.folder.name, "foreign.hdf5")
+        foreign.write_text("no HDF5 at all")
+        done = kexp_test.run(["feed", "--dry-run", "--dataset", foreign])
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("foreign.hdf5", done.stderr)
+
+    def test_no_broker_is_unavailable_and_leaves_no_run(self):
+        done = self.feed("--servers", "127.0.0.1:1", "--run", "runs/none")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("127.0.0.1:1", done.stderr)
+        self.assertIn("--servers", done.stderr)
+        self.assertFalse(Path(self.folder.name, "runs/none").exists())
+
+    def test_a_property_that_librdkafka_rejects_is_named(self):
+        self.fails(["-X", "linger.sm=5", "--servers", "127.0.0.1:1"], 2, "-X", "linger.sm")
+        self.fails(["-X", "linger.ms", "--dry-run"], 2, "-X", "linger.ms")
+
+
+if __name__ == "__main__":
+    kexp_test.main()

@@ -1,0 +1,156 @@
+"""`kexp feed` on a real Kafka: what arrived is what was planned."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+from kexp_test.images import write_images
+
+
+def rows(file):
+    with open(file, newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+class FeedTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = kexp_test.LocalKafka()
+        cls.addClassCleanup(cls.kafka.close)
+        cls.kafka.start()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        write_images(cls.folder / "images", 6)
+        cls.dataset = cls.folder / "images.hdf5"
+        done = kexp_test.run(["dataset", "make", "--images", cls.folder / "images", "--out", cls.dataset])
+        assert done.returncode == 0, done.stderr
+
+    def topic(self, partitions):
+        name = f"input-{self.id().rsplit('.', 1)[1]}"
+        self.kafka.create_topic(name, partitions, {"max.message.bytes": "16777216"})
+        return name
+
+    def arguments(self, topic, *more):
+        return ["feed", "--servers", self.kafka.servers, "--dataset", self.dataset, "--topic", topic,
+                "--run", self.folder / topic, *more]
+
+    def consumed(self, topic, count):
+        """(partition, offset, key, timestamp, headers) of `count` records, by kcat."""
+        done = kexp_test.run(["-b", self.kafka.servers, "-C", "-t", topic, "-o", "beginning", "-c", str(count), "-e", "-q",
+                              "-f", "%p\t%o\t%k\t%T\t%h\t%S\n"], program="kcat")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def test_what_arrived_is_what_was_planned(self):
+        topic = self.topic(3)
+        done = kexp_test.run(self.arguments(topic, "--max-ips", "40", "--duration", "4", "--breakpoints", "48", "--n-cycles", "1"))
+        self.assertIn(done.returncode, (0, 5), done.stderr)  # 5: this machine was too busy for the pacing
+        run = self.folder / topic
+        sends = rows(run / "sends.csv")
+        plan = json.loads((run / "plan.json").read_text())
+        self.assertEqual(len(sends), plan["images"])
+        self.assertEqual({send["status"] for send in sends}, {"acknowledged"})
+
+        records = self.consumed(topic, plan["images"])
+        self.assertEqual(len(records), plan["images"])
+        by_place = {(send["partition"], send["offset"]): send for send in sends}
+        run_id = json.loads((run / "run.json").read_text())["id"]
+        for partition, offset, key, timestamp, headers, size in records:
+            send = by_place[(partition, offset)]
+            self.assertEqual(key, send["id"])
+            self.assertEqual(int(size), int(send["bytes"]))
+            self.assertEqual(int(timestamp), int(send["intended_ns"]) // 1_000_000)
+            self.assertIn(f"kexp-run={run_id}", headers)
+            self.assertIn(f"kexp-intended-ns={send['intended_ns']}", headers)
+            self.assertGreaterEqual(int(send["sent_ns"]), int(send["intended_ns"]))
+            self.assertGreaterEqual(int(send["acked_ns"]), int(send["sent_ns"]))
+        counts = json.loads((run / "run.json").read_text())["counts"]
+        self.assertEqual(counts["planned"], counts["sent"])
+        self.assertEqual(counts["sent"], counts["acknowledged"])
+
+    def test_ctrl_c_stops_and_marks_the_run(self):
+        topic = self.topic(2)
+        with kexp_test.Process(self.arguments(topic, "--max-ips", "20", "--profile", "constant", "--duration", "600")) as feed:
+            kexp_test.wait_until(lambda: self.sent(topic) > 10, 30, "ten images")
+            feed.signal(signal.SIGINT)
+            self.assertEqual(feed.wait(15), 130, feed.output())
+        last = json.loads((self.folder / topic / "feed.json").read_text().splitlines()[-1])
+        self.assertEqual(last["event"], "finished")
+        self.assertTrue(last["interrupted"])
+        self.assertEqual(last["sent"], last["acknowledged"] + last["failed"] + last["unknown"])
+        self.assertEqual(last["planned"], last["sent"] + last["dropped"])
+
+    def test_kill_leaves_readable_files(self):
+        topic = self.topic(2)
+        with kexp_test.Process(self.arguments(topic, "--max-ips", "50", "--profile", "constant", "--duration", "600")) as feed:
+            kexp_test.wait_until(lambda: self.sent(topic) > 20, 30, "twenty images")
+            feed.kill()
+        for row in rows(self.folder / topic / "sends.csv")[:-1]:
+            self.assertEqual(row["status"], "acknowledged")
+
+    def test_a_terminal_that_is_gone_does_not_end_it(self):
+        topic = self.topic(2)
+        master, terminal = os.openpty()
+        feed = subprocess.Popen([kexp_test.kexp_binary(), *map(str, self.arguments(
+            topic, "--max-ips", "20", "--profile", "constant", "--duration", "8"))],
+            stdin=terminal, stdout=terminal, stderr=terminal, env=kexp_test.clean_environment(), start_new_session=True)
+        self.addCleanup(feed.kill)
+        os.close(terminal)
+        kexp_test.wait_until(lambda: self.sent(topic) > 5, 30, "five images")
+        os.close(master)
+        feed.send_signal(signal.SIGHUP)
+        self.assertIn(feed.wait(30), (0, 5))
+        self.assertEqual(len(rows(self.folder / topic / "sends.csv")), 160)
+        self.assertIn("finished", (self.folder / topic / "log").read_text())
+
+    def test_other_partitions_than_asked_are_refused(self):
+        topic = self.topic(2)
+        done = kexp_test.run(self.arguments(topic, "--partitions", "5"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--partitions is 5", done.stderr)
+        self.assertIn("has 2", done.stderr)
+
+    def test_a_missing_topic_is_named(self):
+        done = kexp_test.run(self.arguments("nowhere"))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nowhere", done.stderr)
+        self.assertIn("kexp topics create", done.stderr)
+
+    def test_the_same_role_twice_on_one_run_is_refused(self):
+        topic = self.topic(1)
+        args = self.arguments(topic, "--profile", "burst", "--count", "3")
+        self.assertIn(kexp_test.run(args).returncode, (0, 5))
+        again = kexp_test.run(args)
+        self.assertEqual(again.returncode, 2, again.stderr)
+        self.assertIn("--run", again.stderr)
+
+    def test_a_full_disk_is_named(self):
+        kexp_test.require(os.geteuid() == 0, "mounting a small tmpfs needs root")
+        topic = self.topic(1)
+        small = self.folder / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", str(small)])
+        args = self.arguments(topic, "--profile", "burst", "--count", "5000")
+        args[args.index("--run") + 1] = small / "run"
+        done = kexp_test.run(args)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("No space left on device", done.stderr)
+        self.assertIn("small/run", done.stderr)
+
+    def sent(self, topic):
+        file = self.folder / topic / "sends.csv"
+        return len(file.read_text().splitlines()) - 1 if file.exists() else 0
+
+
+if __name__ == "__main__":
+    kexp_test.main()
