@@ -3,16 +3,13 @@
 /// Our own metrics, from one table (docs/terms.md), and the HTTP endpoint that shows them with health and
 /// readiness. prometheus-cpp and cpp-httplib stay inside.
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "kexp/core/clock.hpp"
-#include "kexp/core/log.hpp"
 
 namespace kexp::telemetry {
 
@@ -25,13 +22,17 @@ struct MetricSpec {
   std::string_view labels;  ///< Comma-separated, in the order of the values; empty for none.
   std::string_view unit;    ///< "seconds", "bytes", "records", …
   std::string_view help;
+  std::span<const double> buckets{};  ///< Upper bounds of a histogram.
 };
 
 /// Every metric that kexp can emit, in the order of docs/terms.md.
 [[nodiscard]] const std::vector<MetricSpec>& metric_table();
 
-/// The process's metrics. Threads: any; adding is cheap (a hash look-up), but hot loops keep nothing per
-/// record besides these calls.
+/// The process's metrics: those that it has added, set or observed, and kexp_build_info. What a role never
+/// measures is absent, not 0.
+///
+/// Threads: any; adding is cheap (two hash look-ups), but hot loops keep nothing per record besides these
+/// calls.
 class Metrics {
  public:
   Metrics();
@@ -73,7 +74,8 @@ class Endpoint {
   using Probe = std::function<Check()>;
 
   /// Errors: UsageError naming --metrics-port when the port is taken, --metrics-address when it cannot be
-  /// bound.
+  /// bound, KEXP_SD_DIR when nothing can be written there. Files that dead processes left there are removed.
+  /// Lifetime: `metrics` outlives it.
   Endpoint(const EndpointOptions& options, const Metrics& metrics, Probe healthy, Probe ready);
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;

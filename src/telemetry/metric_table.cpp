@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <array>
+
+#include "kexp/telemetry/metrics.hpp"
+
+namespace kexp::telemetry {
+
+namespace {
+
+// Every histogram is a stretch of this ladder, so that their buckets line up.
+constexpr std::array kLadder = {1e-6,  2e-6, 5e-6, 1e-5,  2e-5,  5e-5,  1e-4,   2e-4,   5e-4,  0.001, 0.002,
+                                0.005, 0.01, 0.02, 0.05,  0.1,   0.2,   0.5,    1.0,    2.0,   5.0,   10.0,
+                                20.0,  30.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0};
+
+/// The steps of the ladder from `low` to `high`, both included.
+constexpr std::span<const double> seconds_from(double low, double high) {
+  const auto* const first = std::find(kLadder.begin(), kLadder.end(), low);
+  const auto* const last = std::find(first, kLadder.end(), high);
+  return {first, last + 1};
+}
+
+}  // namespace
+
+const std::vector<MetricSpec>& metric_table() {
+  using enum MetricType;
+  static const std::vector<MetricSpec> table = {
+      {"kexp_build_info", gauge, "version", "", "1, with the version of kexp as label."},
+
+      {"kexp_planned_records", gauge, "", "records", "Images that the plan holds."},
+      {"kexp_offered_bytes_per_second", gauge, "", "bytes per second", "Rate that the plan asks for now."},
+      {"kexp_records_sent_total", counter, "topic", "records", "Records handed to the producer."},
+      {"kexp_bytes_sent_total", counter, "topic", "bytes", "Values handed to the producer, in bytes."},
+      {"kexp_records_acknowledged_total", counter, "topic", "records",
+       "Records that the broker has confirmed."},
+      {"kexp_bytes_acknowledged_total", counter, "topic", "bytes",
+       "Values that the broker has confirmed, in bytes."},
+      {"kexp_records_failed_total", counter, "topic", "records",
+       "Records that the broker or the producer gave up."},
+      {"kexp_records_dropped_total", counter, "topic", "records",
+       "Planned records that were never handed over."},
+      {"kexp_queue_full_total", counter, "", "times", "Sends that found the producer's queue full."},
+      {"kexp_in_flight_records", gauge, "", "records", "Records sent that have no delivery report yet."},
+      {"kexp_schedule_debt_seconds", gauge, "", "seconds",
+       "How far the pacing thread is behind the plan now."},
+      {"kexp_send_lateness_seconds", histogram, "", "seconds", "Actual send minus intended time.",
+       seconds_from(1e-6, 10.0)},
+      {"kexp_delivery_duration_seconds", histogram, "", "seconds",
+       "Broker's confirmation minus intended time.", seconds_from(5e-4, 100.0)},
+
+      {"kexp_ready", gauge, "", "", "1 while partitions are assigned and the model is warm, else 0."},
+      {"kexp_records_received_total", counter, "topic", "records", "Records taken from Kafka."},
+      {"kexp_records_processed_total", counter, "outcome", "records",
+       "Images that left the pipeline: ok, or error."},
+      {"kexp_answers_acknowledged_total", counter, "", "records", "Answers that the broker has confirmed."},
+      {"kexp_answers_resent_total", counter, "", "records", "Answers sent again after a failure."},
+      {"kexp_unacknowledged_answers", gauge, "", "records",
+       "Answers sent or due that are not confirmed yet."},
+      {"kexp_inference_duration_seconds", histogram, "stage", "seconds",
+       "Time of one image in a stage: decode, preprocess, inference, postprocess.", seconds_from(1e-4, 30.0)},
+      {"kexp_queue_duration_seconds", histogram, "", "seconds", "Reception minus CreateTime of the record.",
+       seconds_from(0.001, 5000.0)},
+      {"kexp_idle_seconds_total", counter, "", "seconds", "Time that the pipeline waited for a record."},
+      {"kexp_detections_total", counter, "label", "detections", "Objects found, by class."},
+      {"kexp_assigned_partitions", gauge, "", "partitions",
+       "Partitions that the group has given to this consumer."},
+      {"kexp_rebalances_total", counter, "kind", "times",
+       "Changes of the assignment: assigned, revoked, lost."},
+      {"kexp_consumer_lag_records", gauge, "topic,partition", "records",
+       "End offset minus committed offset of an assigned partition."},
+      {"kexp_inference_threads", gauge, "", "threads", "Threads that the engine was given."},
+      {"kexp_cpu_quota_cpus", gauge, "", "CPUs", "CPU quota of the cgroup; absent without one."},
+      {"kexp_throttled_seconds_total", counter, "", "seconds",
+       "Time that the CPU quota held the process back."},
+
+      {"kexp_results_received_total", counter, "model", "records",
+       "Answers taken from the result topic, by model."},
+      {"kexp_results_duplicate_total", counter, "", "records", "Answers to an id that already had one."},
+      {"kexp_results_foreign_total", counter, "", "records", "Answers that belong to another run."},
+      {"kexp_results_invalid_total", counter, "", "records",
+       "Records on the result topic that are no answer."},
+      {"kexp_end_to_end_seconds", histogram, "", "seconds", "End of postprocessing minus intended time.",
+       seconds_from(0.001, 5000.0)},
+      {"kexp_result_delivery_seconds", histogram, "", "seconds",
+       "Reception of the answer minus end of postprocessing.", seconds_from(0.001, 5000.0)},
+  };
+  return table;
+}
+
+}  // namespace kexp::telemetry
