@@ -126,7 +126,7 @@ class FakeKafka::FakeProducer final : public kafka::Producer {
   std::int32_t partition_for(const kafka::OutgoingRecord& record, std::size_t partitions) {
     const auto count = static_cast<std::int32_t>(partitions);
     if (record.partition >= count) {
-      throw kafka_error("UNKNOWN_PARTITION",
+      throw kafka_error("_UNKNOWN_PARTITION",
                         fmt::format("topic {} has no partition {}", record.topic, record.partition));
     }
     return record.partition >= 0 ? record.partition

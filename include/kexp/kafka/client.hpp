@@ -45,7 +45,7 @@ struct DeliveryReport {
   std::uint64_t tag = 0;
   std::int32_t partition = -1;
   std::int64_t offset = -1;
-  std::string error;  ///< Empty when acknowledged; else the protocol's name of the error.
+  std::string error;  ///< Empty when acknowledged; else its name: "_MSG_TIMED_OUT", "INVALID_TIMESTAMP".
   SteadyTime time;    ///< When the answer arrived.
 };
 using DeliveryHandler = std::function<void(const DeliveryReport&)>;
@@ -67,7 +67,8 @@ class Producer {
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
 };
 
-/// One received record; owns the client's memory.
+/// One received record; owns the client's memory, so it is destroyed before its consumer is closed. Keeping
+/// it keeps all that was fetched with it.
 class Message {
  public:
   virtual ~Message() = default;
@@ -147,7 +148,7 @@ struct GroupInfo {
   std::vector<GroupMember> members;
 };
 
-/// Topics and groups. Every call ends within `timeout` of its client (10 s) with an answer or
+/// Topics and groups. Every call ends within its client's `admin_timeout` with an answer or
 /// UnavailableError.
 class Admin {
  public:

@@ -6,7 +6,8 @@
 
 namespace kexp::kafka {
 
-/// What Kafka or its client said no to. `name` is the protocol's name of it: "UNKNOWN_TOPIC_OR_PART".
+/// What Kafka or its client said no to. `name` is the protocol's name of it: "UNKNOWN_TOPIC_OR_PART"; the
+/// client's own begin with "_": "_MSG_TIMED_OUT".
 class KafkaError : public Error {
  public:
   KafkaError(ExitCode code, std::string name, bool retriable, const std::string& message)

@@ -23,6 +23,8 @@ struct ClientOptions {
   std::string servers = "localhost:9092";  ///< Bootstrap servers, "host:port,host:port".
   std::string client_id = "kexp";
   Properties properties;
+  /// Every call of an Admin ends within this.
+  std::chrono::milliseconds admin_timeout{10'000};
 };
 
 struct ProducerOptions {

@@ -12,14 +12,15 @@ namespace kexp::kafka {
 /// Creates `topic` and waits until the metadata shows exactly `partitions` of them, each with a leader.
 ///
 /// Replaces the probe messages of earlier tools, which hung when a group member was slow: nothing is sent.
-/// Errors: KafkaError when it exists with another number of partitions (says both and names --reset);
-/// UnavailableError when the metadata does not show it within `deadline`.
+/// Errors: KafkaError (exit code usage) when it exists with another number of partitions; it says both and
+/// names --reset;
+/// UnavailableError when the metadata does not show it within `timeout`.
 void create_topic_verified(Admin& admin, Clock& clock, const std::string& topic, int partitions,
-                           int replication, std::chrono::seconds deadline, std::stop_token stop);
+                           int replication, std::chrono::seconds timeout, std::stop_token stop);
 
-/// Deletes `topic` and waits until the metadata shows it gone. Errors: UnavailableError after `deadline`.
-void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
-                           std::chrono::seconds deadline, std::stop_token stop);
+/// Deletes `topic` and waits until the metadata shows it gone. Errors: UnavailableError after `timeout`.
+void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic, std::chrono::seconds timeout,
+                           std::stop_token stop);
 
 /// The number of partitions of `topic`. Errors: KafkaError naming the topic and `kexp topics create` when
 /// missing.

@@ -1,0 +1,282 @@
+#include <array>
+
+#include <fmt/format.h>
+
+#include "clients.hpp"
+#include "configuration.hpp"
+#include "errors.hpp"
+
+namespace kexp::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+
+using AdminOptions = Handle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
+using NewTopic = Handle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using DeleteTopic = Handle<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
+using ConfigResource = Handle<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
+using Metadata = Handle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
+using GroupList = Handle<const rd_kafka_group_list, rd_kafka_group_list_destroy>;
+
+/// Errors: KafkaError of the only topic of a CreateTopics or DeleteTopics answer.
+void check_topic(const rd_kafka_topic_result_t* const* results, std::size_t count, std::string_view what) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* text = rd_kafka_topic_result_error_string(results[i]);
+      throw make_error(code, what, text == nullptr ? "" : text);
+    }
+  }
+}
+
+PartitionInfo info_of(const rd_kafka_metadata_partition& partition) {
+  const bool led = partition.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+  return {partition.id, led ? partition.leader : -1, partition.replica_cnt, partition.isr_cnt};
+}
+
+class RdAdmin final : public Admin {
+ public:
+  RdAdmin(const ClientOptions& options, Log& log) : options_(options), events_(log) {
+    client_ = Configuration(options_, events_).make_client(RD_KAFKA_PRODUCER);
+  }
+
+  void create_topic(const std::string& topic, int partitions, int replication) override {
+    const std::string what = fmt::format("cannot create topic {}", topic);
+    const Deadline deadline = connect();
+    std::array<char, 512> text{};
+    const NewTopic wanted(
+        rd_kafka_NewTopic_new(topic.c_str(), partitions, replication, text.data(), text.size()));
+    if (!wanted) {
+      throw make_error(RD_KAFKA_RESP_ERR__INVALID_ARG, what, text.data());
+    }
+    check(rd_kafka_NewTopic_set_config(wanted.get(), "max.message.bytes",
+                                       std::to_string(kMaxMessageBytes).c_str()),
+          what);
+    // Latencies count from the intended time, which travels as CreateTime.
+    check(rd_kafka_NewTopic_set_config(wanted.get(), "message.timestamp.type", "CreateTime"), what);
+    const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
+    rd_kafka_NewTopic_t* topics[] = {wanted.get()};
+    rd_kafka_CreateTopics(client_.get(), topics, 1, options.get(), answers());
+    const EventHandle answer = await(deadline, what);
+    std::size_t count = 0;
+    const auto* results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
+    check_topic(results, count, what);
+  }
+
+  void delete_topic(const std::string& topic) override {
+    const std::string what = fmt::format("cannot delete topic {}", topic);
+    const Deadline deadline = connect();
+    const DeleteTopic unwanted(rd_kafka_DeleteTopic_new(topic.c_str()));
+    const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_DELETETOPICS, deadline);
+    rd_kafka_DeleteTopic_t* topics[] = {unwanted.get()};
+    rd_kafka_DeleteTopics(client_.get(), topics, 1, options.get(), answers());
+    const EventHandle answer = await(deadline, what);
+    std::size_t count = 0;
+    const auto* results =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(answer.get()), &count);
+    check_topic(results, count, what);
+  }
+
+  [[nodiscard]] TopicInfo describe(const std::string& topic) override {
+    return describe(topic, Deadline(options_.admin_timeout));
+  }
+
+  [[nodiscard]] std::vector<PartitionLag> lag(const std::string& topic, const std::string& group) override {
+    const Deadline deadline(options_.admin_timeout);
+    const TopicInfo info = describe(topic, deadline);
+    const std::string what = fmt::format("cannot read the offsets of {}", topic);
+    if (info.partitions.empty()) {
+      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what);
+    }
+    const PartitionList committed = committed_offsets(info, group, deadline);
+    std::vector<PartitionLag> lags;
+    for (const rd_kafka_topic_partition_t& partition : elements(*committed)) {
+      PartitionLag& lag = lags.emplace_back();
+      lag.partition = partition.partition;
+      check_answered(rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition.partition,
+                                                      &lag.begin, &lag.end, deadline.left_ms()),
+                     what);
+      if (partition.offset >= 0) {
+        lag.committed = partition.offset;
+      }
+    }
+    return lags;
+  }
+
+  [[nodiscard]] GroupInfo group(const std::string& group) override {
+    const Deadline deadline = connect();
+    const rd_kafka_group_list* answered = nullptr;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_list_groups(client_.get(), group.c_str(), &answered, deadline.left_ms());
+    const GroupList groups(answered);
+    check_answered(code == RD_KAFKA_RESP_ERR__PARTIAL ? RD_KAFKA_RESP_ERR__TIMED_OUT : code,
+                   fmt::format("cannot describe group {}", group));
+    GroupInfo info{"Dead", {}};
+    for (const rd_kafka_group_info& found : std::span(groups->groups, as_size(groups->group_cnt))) {
+      check(found.err, fmt::format("cannot describe group {}", group));
+      info.state = found.state;
+      for (const rd_kafka_group_member_info& member : std::span(found.members, as_size(found.member_cnt))) {
+        info.members.push_back({member.member_id, member.client_id, member.client_host});
+      }
+    }
+    return info;
+  }
+
+  [[nodiscard]] std::optional<std::string> topic_config(const std::string& topic,
+                                                        const std::string& key) override {
+    const std::string what = fmt::format("cannot read the settings of topic {}", topic);
+    const Deadline deadline = connect();
+    const ConfigResource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
+    rd_kafka_ConfigResource_t* resources[] = {resource.get()};
+    rd_kafka_DescribeConfigs(client_.get(), resources, 1, options.get(), answers());
+    const EventHandle answer = await(deadline, what);
+    std::size_t count = 0;
+    const rd_kafka_ConfigResource_t** described = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
+    if (count == 0) {
+      return std::nullopt;
+    }
+    check(rd_kafka_ConfigResource_error(described[0]), what);
+    const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(described[0], &count);
+    for (const rd_kafka_ConfigEntry_t* entry : std::span(entries, count)) {
+      if (rd_kafka_ConfigEntry_name(entry) == key && rd_kafka_ConfigEntry_value(entry) != nullptr) {
+        return rd_kafka_ConfigEntry_value(entry);
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static std::size_t as_size(int count) { return static_cast<std::size_t>(count); }
+
+  /// Starts a call: makes sure once that a broker answers, since the calls themselves do not say it.
+  Deadline connect() {
+    const Deadline deadline(options_.admin_timeout);
+    if (!connected_) {
+      static_cast<void>(all_topics(deadline));
+    }
+    return deadline;
+  }
+
+  /// Metadata of every topic: asking for one would create it where the broker allows that.
+  Metadata all_topics(const Deadline& deadline) {
+    const rd_kafka_metadata_t* answered = nullptr;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(client_.get(), /*all_topics=*/1, nullptr, &answered, deadline.left_ms());
+    Metadata metadata(answered);
+    check_answered(code, "cannot read metadata");
+    connected_ = true;
+    return metadata;
+  }
+
+  TopicInfo describe(const std::string& topic, const Deadline& deadline) {
+    const Metadata metadata = all_topics(deadline);
+    TopicInfo info{topic, {}};
+    for (const rd_kafka_metadata_topic& found : std::span(metadata->topics, as_size(metadata->topic_cnt))) {
+      if (found.topic == topic) {
+        if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+          break;  // Being deleted.
+        }
+        check(found.err, fmt::format("cannot describe topic {}", topic));
+        for (const rd_kafka_metadata_partition& partition :
+             std::span(found.partitions, as_size(found.partition_cnt))) {
+          info.partitions.push_back(info_of(partition));
+        }
+      }
+    }
+    std::sort(info.partitions.begin(), info.partitions.end(),
+              [](const auto& a, const auto& b) { return a.partition < b.partition; });
+    return info;
+  }
+
+  PartitionList committed_offsets(const TopicInfo& info, const std::string& group, const Deadline& deadline) {
+    PartitionList offsets = make_partition_list(info.partitions.size());
+    for (const PartitionInfo& partition : info.partitions) {
+      rd_kafka_topic_partition_list_add(offsets.get(), info.name.c_str(), partition.partition);
+    }
+    if (!group.empty()) {
+      check_answered(rd_kafka_committed(&member_of(group), offsets.get(), deadline.left_ms()),
+                     fmt::format("cannot read the offsets of group {}", group));
+      for (const rd_kafka_topic_partition_t& partition : elements(*offsets)) {
+        check(partition.err, fmt::format("cannot read the offsets of group {}", group));
+      }
+    }
+    return offsets;
+  }
+
+  /// A client of that group, as asking for its offsets takes one; it never joins.
+  rd_kafka_t& member_of(const std::string& group) {
+    if (!member_ || member_group_ != group) {
+      Configuration conf(options_, events_);
+      conf.set("group.id", group);
+      conf.set("enable.auto.commit", "false");
+      member_ = conf.make_client(RD_KAFKA_CONSUMER);
+      member_group_ = group;
+    }
+    return *member_;
+  }
+
+  AdminOptions admin_options(rd_kafka_admin_op_t operation, const Deadline& deadline) const {
+    AdminOptions options(rd_kafka_AdminOptions_new(client_.get(), operation));
+    std::array<char, 512> text{};
+    check(rd_kafka_AdminOptions_set_request_timeout(options.get(), deadline.left_ms(), text.data(),
+                                                    text.size()),
+          "admin request");
+    if (operation != RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS) {
+      // The controller's time, so less than ours. With 0 Kafka 4 does nothing, and librdkafka calls it done.
+      check(rd_kafka_AdminOptions_set_operation_timeout(options.get(), std::max(deadline.left_ms() / 2, 1),
+                                                        text.data(), text.size()),
+            "admin request");
+    }
+    return options;
+  }
+
+  rd_kafka_queue_t* answers() {
+    answers_.reset(
+        rd_kafka_queue_new(client_.get()));  // A late answer to an earlier call goes with its queue.
+    return answers_.get();
+  }
+
+  EventHandle await(const Deadline& deadline, std::string_view what) {
+    EventHandle answer(rd_kafka_queue_poll(answers_.get(), deadline.left_ms()));
+    check_answered(answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT, what);
+    return answer;
+  }
+
+  /// Errors: UnavailableError when the broker did not answer, KafkaError for every other code.
+  void check_answered(rd_kafka_resp_err_t code, std::string_view what) const {
+    switch (code) {
+      case RD_KAFKA_RESP_ERR__TRANSPORT:
+      case RD_KAFKA_RESP_ERR__TIMED_OUT:
+      case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+      case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+      case RD_KAFKA_RESP_ERR__RESOLVE: {
+        const std::string last = events_.last_error();
+        throw UnavailableError(fmt::format(
+            "no broker answered at {} within {:g} s: is it running? (--servers, KAFKA_SERVERS){}{}",
+            options_.servers, std::chrono::duration<double>(options_.admin_timeout).count(),
+            last.empty() ? "" : "; ", last));
+      }
+      default:
+        check(code, what);
+    }
+  }
+
+  const ClientOptions options_;
+  Events events_;
+  ClientHandle client_;
+  QueueHandle answers_;
+  ClientHandle member_;
+  std::string member_group_;
+  bool connected_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Admin> make_rd_admin(const ClientOptions& options, Log& log) {
+  return std::make_unique<RdAdmin>(options, log);
+}
+
+}  // namespace kexp::kafka

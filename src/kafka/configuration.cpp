@@ -1,0 +1,163 @@
+#include "configuration.hpp"
+
+#include <array>
+#include <charconv>
+#include <numeric>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "kexp/core/error.hpp"
+
+namespace kexp::kafka {
+namespace {
+
+using ErrorText = std::array<char, 512>;
+
+struct Refused {
+  std::string_view name;
+  std::string_view instead;
+};
+/// What kexp relies on, and what to do instead of -X.
+constexpr std::array kRefused = {
+    Refused{"bootstrap.servers", "use --servers"},
+    Refused{"metadata.broker.list", "use --servers"},
+    Refused{"group.id", "use --group"},
+    Refused{"enable.auto.offset.store", "an offset is stored after its answer"},
+    Refused{"enable.auto.commit", "what is stored is committed once a second (auto.commit.interval.ms)"},
+    Refused{"transactional.id", "kexp sends without transactions"},
+};
+
+std::string shown(const std::string& name, const std::string& value) {
+  for (const char* secret : {"password", "secret", "key", "jaas", "token"}) {
+    if (name.find(secret) != std::string::npos) {
+      return name + "=***";
+    }
+  }
+  return name + "=" + value;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0U);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0U : 1U);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::vector<std::string> names_of(const char** dump, std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; i += 2) {  // Name, value, name, …
+    names.emplace_back(dump[i]);
+  }
+  rd_kafka_conf_dump_free(dump, count);
+  return names;
+}
+
+/// The known property whose name is nearest to `name`.
+std::string nearest_property(const std::string& name) {
+  std::size_t count = 0;
+  const ConfHandle conf(rd_kafka_conf_new());
+  std::vector<std::string> names = names_of(rd_kafka_conf_dump(conf.get(), &count), count);
+  const Handle<rd_kafka_topic_conf_t, rd_kafka_topic_conf_destroy> topic_conf(rd_kafka_topic_conf_new());
+  std::vector<std::string> topic_names = names_of(rd_kafka_topic_conf_dump(topic_conf.get(), &count), count);
+  names.insert(names.end(), topic_names.begin(), topic_names.end());
+  return *std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(a, name) < edit_distance(b, name);
+  });
+}
+
+void check_server(std::string_view server, const std::string& servers) {
+  const std::size_t scheme = server.find("://");
+  const std::string_view address = scheme == std::string_view::npos ? server : server.substr(scheme + 3);
+  const std::size_t colon = address.rfind(':');
+  const std::string_view host = address.substr(0, colon);
+  bool good = !host.empty() && host.find(' ') == std::string_view::npos;
+  if (colon != std::string_view::npos && !address.ends_with(']')) {
+    const std::string_view port = address.substr(colon + 1);
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    good = good && error == std::errc{} && end == port.data() + port.size() && number >= 1 && number <= 65535;
+  }
+  if (!good) {
+    throw UsageError(fmt::format("--servers must be host:port,host:port,…, got \"{}\"", servers));
+  }
+}
+
+void check_servers(const std::string& servers) {
+  for (std::size_t begin = 0; begin <= servers.size();) {
+    const std::size_t end = std::min(servers.find(',', begin), servers.size());
+    check_server(std::string_view(servers).substr(begin, end - begin), servers);
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
+Configuration::Configuration(const ClientOptions& options, Events& events)
+    : options_(options), conf_(rd_kafka_conf_new()) {
+  check_servers(options.servers);
+  set("bootstrap.servers", options.servers);
+  set("client.id", options.client_id);
+  set("message.max.bytes", kMaxMessageBytes);
+  set("log.connection.close", "false");  // Idle connections end by the broker's will, every ten minutes.
+  events.register_with(*conf_);
+}
+
+void Configuration::set(const std::string& name, const std::string& value) {
+  ErrorText text{};
+  if (rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size()) !=
+      RD_KAFKA_CONF_OK) {
+    throw UsageError(fmt::format("kafka client: {}={}: {}", name, value, text.data()));
+  }
+}
+
+bool Configuration::set_if_known(const std::string& name, const std::string& value) {
+  ErrorText text{};
+  return rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size()) ==
+         RD_KAFKA_CONF_OK;
+}
+
+void Configuration::apply(const Properties& properties) {
+  for (const auto& [name, value] : properties) {
+    for (const Refused& refused : kRefused) {
+      if (name == refused.name) {
+        throw UsageError(fmt::format("-X {} cannot be set: {}", name, refused.instead));
+      }
+    }
+    ErrorText text{};
+    const rd_kafka_conf_res_t result =
+        rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size());
+    if (result == RD_KAFKA_CONF_UNKNOWN) {
+      throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property; the nearest is {}",
+                                   shown(name, value), rd_kafka_version_str(), nearest_property(name)));
+    }
+    if (result == RD_KAFKA_CONF_INVALID) {
+      throw UsageError(fmt::format("-X {}: {}", shown(name, value), text.data()));
+    }
+  }
+}
+
+ClientHandle Configuration::make_client(rd_kafka_type_t type) {
+  apply(options_.properties);
+  ErrorText text{};
+  ClientHandle client(rd_kafka_new(type, conf_.get(), text.data(), text.size()));
+  if (!client) {  // Values that do not go together; ours do.
+    std::vector<std::string> given;
+    for (const auto& [name, value] : options_.properties) {
+      given.push_back(fmt::format("-X {}", shown(name, value)));
+    }
+    throw UsageError(
+        fmt::format("kafka client: {}{}{}", fmt::join(given, " "), given.empty() ? "" : ": ", text.data()));
+  }
+  static_cast<void>(conf_.release());  // The client has taken it over.
+  return client;
+}
+
+}  // namespace kexp::kafka

@@ -1,0 +1,356 @@
+#include <atomic>
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "clients.hpp"
+#include "configuration.hpp"
+#include "errors.hpp"
+#include "message.hpp"
+
+namespace kexp::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A topic may be young, or be recreated; after so long it is missing.
+constexpr std::chrono::seconds kMissingTopicBound{10};
+/// Commits made before partitions go: the group waits for us meanwhile.
+constexpr milliseconds kRevokeCommitTimeout{5'000};
+constexpr milliseconds kCommitTimeout{10'000};
+/// How long a consumer that nobody closed may take to leave its group.
+constexpr milliseconds kAbandonTimeout{2'000};
+/// librdkafka's default, below which max.poll.interval.ms must not be.
+constexpr milliseconds kDefaultSessionTimeout{45'000};
+constexpr std::int64_t kDefaultFetchBytes = 52'428'800;
+/// librdkafka's default of queued.min.messages.
+constexpr int kDefaultPrefetchRecords = 100'000;
+
+void set_fetching(Configuration& conf, const ConsumerOptions& options, Log& log) {
+  conf.set("queued.max.messages.kbytes", std::max<std::int64_t>(options.prefetch_bytes / 1024, 1));
+  // A fetch that is full asks again only after fetch.queue.backoff.ms. Before librdkafka 2.2 that is a fixed
+  // second, in which a queue limited to 100 records runs dry at more than 100 records/s. There the records
+  // are left to the limit in bytes: memory is bounded as asked, and the queue holds all that this allows.
+  const bool short_backoff = conf.set_if_known("fetch.queue.backoff.ms", "20");
+  if (!short_backoff) {
+    log.debug("kafka: librdkafka={} has no fetch.queue.backoff.ms, prefetch is limited by bytes={} alone",
+              rd_kafka_version_str(), options.prefetch_bytes);
+  }
+  conf.set("queued.min.messages", short_backoff
+                                      ? options.prefetch_records
+                                      : std::max(options.prefetch_records, kDefaultPrefetchRecords));
+  // A message that is kept pins the whole answer it came in. Brokers send the first message of an answer
+  // whatever its size, so the limit per partition (1 MiB) need not hold the largest; that of the answer
+  // must. receive.message.max.bytes (100 MB) holds both.
+  conf.set("fetch.max.bytes", std::clamp(options.prefetch_bytes, kMaxMessageBytes, kDefaultFetchBytes));
+}
+
+void set_group(Configuration& conf, const ConsumerOptions& options) {
+  const bool grouped = !options.group.empty();
+  // The library wants a name even where no group is used; nothing is committed then.
+  conf.set("group.id", grouped ? options.group : options.client.client_id);
+  conf.set("enable.auto.commit", grouped ? "true" : "false");
+  conf.set("auto.commit.interval.ms", 1000);
+  conf.set("enable.auto.offset.store", "false");
+  conf.set("auto.offset.reset", options.reset == ConsumerOptions::Reset::earliest ? "earliest" : "latest");
+  conf.set("partition.assignment.strategy", "cooperative-sticky");
+  milliseconds session = kDefaultSessionTimeout;
+  if (options.session_timeout.count() > 0) {
+    session = options.session_timeout;
+    conf.set("session.timeout.ms", session.count());
+    conf.set("heartbeat.interval.ms", session.count() / 3);
+  }
+  conf.set("max.poll.interval.ms", std::max(options.max_poll_interval, session).count());
+}
+
+ClientHandle make_client(const ConsumerOptions& options, Events& events) {
+  Configuration conf(options.client, events);
+  set_group(conf, options);
+  set_fetching(conf, options, events.log());
+  ClientHandle client = conf.make_client(RD_KAFKA_CONSUMER);
+  rd_kafka_poll_set_consumer(client.get());
+  return client;
+}
+
+/// Errors of the consumer after which no later poll can succeed.
+bool is_hopeless(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class RdConsumer final : public Consumer {
+ public:
+  RdConsumer(const ConsumerOptions& options, Log& log) : grouped_(!options.group.empty()), events_(log) {
+    events_.on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t& partitions) {
+      rebalance(code, partitions);
+    };
+    client_ = make_client(options, events_);
+  }
+
+  ~RdConsumer() override {
+    if (!closed_) {
+      listener_ = nullptr;  // It may be half gone: only an exception leads here without `close`.
+      try_close(kAbandonTimeout);
+    }
+  }
+
+  void subscribe(const std::string& topic, RebalanceListener& listener) override {
+    topic_ = topic;
+    listener_ = &listener;
+    const PartitionList topics = make_partition_list();
+    rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    check(rd_kafka_subscribe(client_.get(), topics.get()), fmt::format("cannot subscribe to {}", topic));
+  }
+
+  void assign(const std::string& topic, const std::vector<PartitionOffset>& from) override {
+    topic_ = topic;
+    const PartitionList partitions = make_partition_list(from.size());
+    for (const PartitionOffset& start : from) {
+      rd_kafka_topic_partition_list_add(partitions.get(), topic.c_str(), start.partition)->offset =
+          start.offset;
+    }
+    check(rd_kafka_assign(client_.get(), partitions.get()), fmt::format("cannot read {}", topic));
+  }
+
+  [[nodiscard]] std::unique_ptr<Message> poll(milliseconds timeout) override {
+    MessageHandle message(rd_kafka_consumer_poll(client_.get(), static_cast<int>(timeout.count())));
+    rethrow();
+    if (!message) {
+      check_missing();
+      return nullptr;
+    }
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      take_error(*message);
+      return nullptr;
+    }
+    missing_since_.reset();
+    events_.recovered();
+    return std::make_unique<RdMessage>(std::move(message));
+  }
+
+  void store_offset(std::int32_t partition, std::int64_t next_offset) override {
+    if (!grouped_) {
+      return;
+    }
+    const PartitionList offsets = make_partition_list();
+    rd_kafka_topic_partition_t& offset =
+        *rd_kafka_topic_partition_list_add(offsets.get(), topic_.c_str(), partition);
+    offset.offset = next_offset;
+    const rd_kafka_resp_err_t code = rd_kafka_offsets_store(client_.get(), offsets.get());
+    const bool gone = code == RD_KAFKA_RESP_ERR__STATE || offset.err == RD_KAFKA_RESP_ERR__STATE ||
+                      code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    if (!gone) {  // Who has the partition now answers its records again.
+      check(code, fmt::format("cannot store offset {} of partition {}", next_offset, partition));
+    }
+  }
+
+  void commit() override { commit_within(kCommitTimeout); }
+
+  void close(milliseconds timeout) override {
+    if (closed_) {
+      return;
+    }
+    if (!try_close(timeout)) {
+      events_.log().warn("kafka: close topic={} timeout_ms={} text=\"left the group without its answer\"",
+                         topic_, timeout.count());
+    }
+    rethrow();
+  }
+
+ private:
+  // --- Errors -------------------------------------------------------------------------------------------
+
+  void take_error(const rd_kafka_message_t& message) {
+    const std::string text = rd_kafka_message_errstr(&message);
+    switch (message.err) {
+      case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        return;
+      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        if (!missing_since_) {
+          missing_since_ = std::chrono::steady_clock::now();
+        }
+        break;
+      case RD_KAFKA_RESP_ERR__FATAL: {
+        char fatal[512] = {};
+        const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client_.get(), fatal, sizeof fatal);
+        throw make_error(cause, fmt::format("cannot read {}", topic_), fatal);
+      }
+      default:
+        if (is_hopeless(message.err)) {
+          throw make_error(message.err, fmt::format("cannot read {}", topic_), text);
+        }
+    }
+    events_.fault(message.err, text);
+    check_missing();
+  }
+
+  /// The library says once that a topic is missing, so the time is kept here.
+  void check_missing() const {
+    if (missing_since_ && std::chrono::steady_clock::now() - *missing_since_ >= kMissingTopicBound) {
+      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                       fmt::format("there is no topic {}: create it by kexp topics create", topic_));
+    }
+  }
+
+  /// Exceptions must not pass through C, so those of the listener wait here.
+  void rethrow() {
+    if (const std::exception_ptr thrown = std::exchange(thrown_, nullptr)) {
+      std::rethrow_exception(thrown);
+    }
+  }
+
+  // --- Rebalance ----------------------------------------------------------------------------------------
+
+  void rebalance(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t& partitions) {
+    try {
+      if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        missing_since_.reset();
+        gain(partitions);
+      } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+        give_up(partitions);
+      } else {
+        events_.fault(code, rd_kafka_err2str(code));
+        rd_kafka_assign(client_.get(), nullptr);
+      }
+    } catch (...) {
+      thrown_ = std::current_exception();
+    }
+  }
+
+  void gain(const rd_kafka_topic_partition_list_t& partitions) {
+    if (cooperative()) {
+      check(rd_kafka_incremental_assign(client_.get(), &partitions), "cannot take partitions");
+    } else {
+      check(rd_kafka_assign(client_.get(), &partitions), "cannot take partitions");
+    }
+    if (listener_ != nullptr && partitions.cnt > 0) {
+      listener_->on_assigned(numbers_of(partitions));
+    }
+  }
+
+  void give_up(const rd_kafka_topic_partition_list_t& partitions) {
+    const bool lost = rd_kafka_assignment_lost(client_.get()) != 0;
+    std::exception_ptr thrown;
+    try {
+      tell_revoked(numbers_of(partitions), lost);
+    } catch (...) {
+      thrown = std::current_exception();  // The group must not wait for partitions that nobody gives up.
+    }
+    if (cooperative()) {
+      check(rd_kafka_incremental_unassign(client_.get(), &partitions), "cannot give up partitions");
+    } else {
+      check(rd_kafka_assign(client_.get(), nullptr), "cannot give up partitions");
+    }
+    if (thrown) {
+      std::rethrow_exception(thrown);
+    }
+  }
+
+  void tell_revoked(const std::vector<std::int32_t>& partitions, bool lost) {
+    if (partitions.empty() || listener_ == nullptr) {
+      return;
+    }
+    if (lost) {
+      listener_->on_lost(partitions);
+      return;
+    }
+    listener_->on_revoked(partitions);
+    try {
+      commit_within(kRevokeCommitTimeout);
+    } catch (const KafkaError& e) {  // Its records will be answered twice, which the ledger counts.
+      events_.log().warn("kafka: commit before giving up partitions failed: {}", e.what());
+    }
+  }
+
+  [[nodiscard]] bool cooperative() const {
+    const char* protocol = rd_kafka_rebalance_protocol(client_.get());
+    return protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
+  }
+
+  static std::vector<std::int32_t> numbers_of(const rd_kafka_topic_partition_list_t& partitions) {
+    std::vector<std::int32_t> numbers;
+    for (const rd_kafka_topic_partition_t& partition : elements(partitions)) {
+      numbers.push_back(partition.partition);
+    }
+    return numbers;
+  }
+
+  // --- Commit and close ---------------------------------------------------------------------------------
+
+  /// Commits what is stored. On a queue of its own, since the blocking call has no bound.
+  void commit_within(milliseconds timeout) {
+    if (!grouped_) {
+      return;
+    }
+    const QueueHandle answers(rd_kafka_queue_new(client_.get()));
+    check(rd_kafka_commit_queue(client_.get(), /*offsets=*/nullptr, answers.get(), /*cb=*/nullptr, nullptr),
+          fmt::format("cannot commit offsets of {}", topic_));
+    const EventHandle answer(rd_kafka_queue_poll(answers.get(), static_cast<int>(timeout.count())));
+    const rd_kafka_resp_err_t code =
+        answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (code != RD_KAFKA_RESP_ERR__NO_OFFSET) {  // Nothing new was stored.
+      check(code, fmt::format("cannot commit offsets of {}", topic_));
+    }
+  }
+
+  /// False when the group did not answer within `timeout`; the client is gone either way.
+  bool try_close(milliseconds timeout) {
+    closed_ = true;
+    bool left = true;
+#if RD_KAFKA_VERSION >= 0x010900ff
+    {
+      const QueueHandle events(rd_kafka_queue_new(client_.get()));
+      const ErrorHandle error(rd_kafka_consumer_close_queue(client_.get(), events.get()));
+      const Deadline deadline(timeout);
+      left = error == nullptr;
+      while (left && rd_kafka_consumer_closed(client_.get()) == 0) {
+        // As events: records still in the queue are dropped with theirs; as callbacks they end the process.
+        const EventHandle event(rd_kafka_queue_poll(events.get(), deadline.left_ms(milliseconds(20))));
+        if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+          rebalance(rd_kafka_event_error(event.get()), *rd_kafka_event_topic_partition_list(event.get()));
+        }
+        left = !deadline.over();
+      }
+    }
+#else
+    static_cast<void>(timeout);  // This library bounds it by the session timeout only.
+    rd_kafka_consumer_close(client_.get());
+#endif
+    rd_kafka_destroy_flags(client_.release(), left ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    return left;
+  }
+
+  const bool grouped_;
+  std::string topic_;
+  RebalanceListener* listener_ = nullptr;
+  std::exception_ptr thrown_;
+  std::optional<std::chrono::steady_clock::time_point> missing_since_;
+  bool closed_ = false;
+  Events events_;
+  ClientHandle client_;
+};
+
+}  // namespace
+
+std::unique_ptr<Consumer> make_rd_consumer(const ConsumerOptions& options, Log& log) {
+  return std::make_unique<RdConsumer>(options, log);
+}
+
+}  // namespace kexp::kafka

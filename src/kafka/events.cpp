@@ -1,0 +1,99 @@
+#include "events.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "errors.hpp"
+
+namespace kexp::kafka {
+namespace {
+
+// librdkafka goes on after everything it logs as an error, so nothing of its is one of ours.
+LogLevel level_of(int syslog_level) {
+  constexpr int kWarning = 4;
+  constexpr int kInfo = 6;
+  if (syslog_level <= kWarning) {
+    return LogLevel::warn;
+  }
+  return syslog_level <= kInfo ? LogLevel::info : LogLevel::debug;
+}
+
+}  // namespace
+
+void Events::register_with(rd_kafka_conf_t& conf) {
+  rd_kafka_conf_set_opaque(&conf, this);
+  rd_kafka_conf_set_log_cb(&conf, &Events::log_line);
+  rd_kafka_conf_set_error_cb(&conf, &Events::error);
+  if (on_delivery) {
+    rd_kafka_conf_set_dr_msg_cb(&conf,
+                                [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) noexcept {
+                                  static_cast<Events*>(opaque)->on_delivery(*message);
+                                });
+  }
+  if (on_rebalance) {
+    rd_kafka_conf_set_rebalance_cb(
+        &conf, [](rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions,
+                  void* opaque) noexcept { static_cast<Events*>(opaque)->on_rebalance(code, *partitions); });
+  }
+}
+
+std::string Events::last_error() const {
+  const std::scoped_lock lock(mutex_);
+  return last_error_;
+}
+
+void Events::fault(rd_kafka_resp_err_t code, const std::string& text) {
+  {
+    const std::scoped_lock lock(mutex_);
+    last_error_ = text;
+    if (std::exchange(fault_, code) == code) {
+      return;
+    }
+  }
+  log_.warn("kafka: error={} text=\"{}\"", error_name(code), text);
+}
+
+void Events::recovered() {
+  {
+    const std::scoped_lock lock(mutex_);
+    last_error_.clear();
+    if (std::exchange(fault_, RD_KAFKA_RESP_ERR_NO_ERROR) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return;
+    }
+  }
+  log_.info("kafka: recovered");
+}
+
+void Events::log_line(const rd_kafka_t* client, int level, const char* facility, const char* text) noexcept {
+  if (client == nullptr) {
+    return;  // Said while the client is being made; what is wrong with it comes as an error.
+  }
+  auto& events = *static_cast<Events*>(rd_kafka_opaque(client));
+  if (std::string_view(facility) == "FAIL") {  // A connection's end; `fault` says it when it matters.
+    const std::scoped_lock lock(events.mutex_);
+    events.last_error_ = text;
+    level = std::max(level, 7);
+  }
+  if (events.log_.enabled(level_of(level))) {
+    events.log_.write(level_of(level), fmt::format("kafka: facility={} text=\"{}\"", facility, text));
+  }
+}
+
+void Events::error(rd_kafka_t* client, int code, const char* reason, void* opaque) noexcept {
+  auto& events = *static_cast<Events*>(opaque);
+  const auto error = static_cast<rd_kafka_resp_err_t>(code);
+  if (error == RD_KAFKA_RESP_ERR__TRANSPORT) {  // One connection; others may do.
+    const std::scoped_lock lock(events.mutex_);
+    events.last_error_ = reason;
+    return;
+  }
+  if (error == RD_KAFKA_RESP_ERR__FATAL) {
+    char text[512] = {};
+    const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client, text, sizeof text);
+    events.fault(cause, text);
+    return;
+  }
+  events.fault(error, reason);
+}
+
+}  // namespace kexp::kafka
