@@ -83,7 +83,6 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
   std::vector<std::pair<CLI::App*, CommandRun>> commands;
   for (const Row& row : kCommands) {
     CLI::App* command = app.add_subcommand(row.name, row.help);
-    command->fallthrough();
     commands.emplace_back(command, row.add(*command));
   }
 

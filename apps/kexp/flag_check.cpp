@@ -126,8 +126,9 @@ class Walk {
       chain_.push_back(command);
       return;
     }
-    const bool takes_words = std::any_of(app.get_options().begin(), app.get_options().end(),
-                                         [](const CLI::Option* o) { return o->get_positional(); });
+    const auto options = app.get_options();
+    const bool takes_words =
+        std::any_of(options.begin(), options.end(), [](const CLI::Option* o) { return o->get_positional(); });
     if (!takes_words) {
       const bool is_root = chain_.size() == 1;
       const auto names = command_names(app);
