@@ -31,7 +31,7 @@ void set_socket_options(socket_t socket) {
 
 void configure(httplib::Server& server) {
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-  server.set_keep_alive_max_count(1);  // An idle connection would hold a thread.
+  server.set_keep_alive_max_count(1);            // An idle connection would hold a thread.
   server.set_keep_alive_timeout(kReadTimeoutS);  // Also how long the first byte may take.
   server.set_read_timeout(kReadTimeoutS);
   server.set_socket_options(&set_socket_options);
@@ -39,7 +39,7 @@ void configure(httplib::Server& server) {
 }
 
 void answer(const Endpoint::Probe& probe, httplib::Response& response) {
-  const Endpoint::Check check = probe();
+  const Endpoint::Check check = probe ? probe() : Endpoint::Check{};
   response.status = check.ok ? 200 : 503;
   response.set_content((check.why.empty() ? std::string(check.ok ? "ok" : "not ok") : check.why) + "\n",
                        kText);

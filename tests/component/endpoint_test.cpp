@@ -77,6 +77,12 @@ TEST_F(EndpointTest, AsksTheProbesAtEveryRequest) {
   EXPECT_EQ(get(endpoint, "/elsewhere").status, 404);
 }
 
+TEST_F(EndpointTest, TakesNoProbeForYes) {
+  const Endpoint endpoint({}, metrics_, {}, {});
+  EXPECT_EQ(get(endpoint, "/healthz").status, 200);
+  EXPECT_EQ(get(endpoint, "/readyz").body, "ok\n");
+}
+
 TEST_F(EndpointTest, RefusesAPortThatIsTaken) {
   const auto first = open();
   EndpointOptions options;

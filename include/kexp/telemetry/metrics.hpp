@@ -67,6 +67,7 @@ struct EndpointOptions {
 class Endpoint {
  public:
   /// `healthy` and `ready` are called per request, from a thread of the endpoint; `why` is the body.
+  /// An empty one always says yes.
   struct Check {
     bool ok = true;
     std::string why;
