@@ -140,7 +140,8 @@ class SettingsFile {
       const CLI::App* inner = find_command(app, key);
       const CLI::Option* option = app.get_option_no_throw("--" + key);
       const bool is_shared = std::find(kShared.begin(), kShared.end(), key) != kShared.end();
-      if (inner != nullptr) {
+      // "dataset" is both: a mapping is the command's, a plain value the shared setting.
+      if (inner != nullptr && !(command.empty() && is_shared && entry.second.IsScalar())) {
         read_mapping(*inner, entry.second, command.empty() ? key : command + "." + key);
       } else if (command.empty() ? is_shared : option != nullptr && is_setting(*option)) {
         remember(option, entry.first, entry.second, command + "." + key);
