@@ -1,16 +1,17 @@
 #include "reconcile.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <unordered_map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "kexp/core/csv.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/record/id_table.hpp"
+#include "kexp/record/sends.hpp"
+
+#include "columns.hpp"
 
 namespace kexp::record {
 
@@ -30,47 +31,9 @@ enum Flag : std::uint8_t {
 };
 constexpr std::uint8_t kSends = kAcknowledged | kFailed | kDropped | kUnknown;
 
-std::optional<std::int64_t> to_integer(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 std::int64_t count_in(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_number() ? found->get<std::int64_t>() : 0;
-}
-
-// Reads the named columns of a CSV of ours; rows that are not as wide as the header are counted apart.
-template <typename Visit>
-void read_columns(const fs::path& file, const std::vector<std::string_view>& names, std::int64_t& unreadable,
-                  Visit&& visit) {
-  CsvReader reader(file, CsvReader::Tail::drop);
-  if (!reader.next()) {
-    return;  // The writer was killed before its header.
-  }
-  const std::size_t width = reader.row().size();
-  std::vector<std::size_t> columns;
-  for (const std::string_view name : names) {
-    const auto column = reader.position(name);
-    if (!column) {
-      ++unreadable;
-      return;
-    }
-    columns.push_back(*column);
-  }
-  std::vector<std::string_view> fields(names.size());
-  while (reader.next()) {
-    if (reader.row().size() != width) {
-      ++unreadable;
-      continue;
-    }
-    std::transform(columns.begin(), columns.end(), fields.begin(),
-                   [&](std::size_t column) { return reader.row()[column]; });
-    if (!visit(fields)) {
-      ++unreadable;
-    }
-  }
 }
 
 class Counting {
@@ -82,7 +45,7 @@ class Counting {
     ledger_.feed_finished = feed_end_ != nullptr;
     ledger_.track_finished = track_end_ != nullptr;
     read_committed();
-    read_sends();
+    ledger_.unreadable_rows += read_sends(run_, [this](const SendRow& row) { add_send(row); });
     read_answers();
     count_ids();
     count_ids_without_a_row();
@@ -109,48 +72,28 @@ class Counting {
     }
   }
 
-  void read_sends() {
-    const fs::path file = run_ / "sends.csv";
-    if (!fs::exists(file)) {
-      return;
-    }
-    read_columns(file, {"id", "partition", "offset", "status"}, ledger_.unreadable_rows,
-                 [this](const auto& fields) { return add_send(fields[0], fields[1], fields[2], fields[3]); });
-  }
-
-  bool add_send(std::string_view id, std::string_view partition, std::string_view offset,
-                std::string_view status) {
-    std::uint8_t& flags = ids_[id];
-    const bool again = (flags & kSends) != 0;
-    if (status == "acknowledged") {
+  void add_send(const SendRow& row) {
+    std::uint8_t& flags = ids_[row.id];
+    repeated_sends_ += (flags & kSends) != 0 ? 1 : 0;
+    if (row.acknowledged()) {
       flags |= kAcknowledged;
-      if (is_committed(to_integer(partition), to_integer(offset))) {
+      if (is_committed(row)) {
         flags |= kAnswered;
       }
-    } else if (status.starts_with("failed")) {
-      flags |= kFailed;
-      const std::size_t colon = status.find(':');
-      ++result_.failures[std::string(colon == std::string_view::npos ? "" : status.substr(colon + 1))];
-    } else if (status == "dropped") {
+    } else if (row.status == "dropped") {
       flags |= kDropped;
-    } else if (status == "unknown") {
+    } else if (row.status == "unknown") {
       flags |= kUnknown;
     } else {
-      return false;
+      flags |= kFailed;
+      const std::size_t colon = row.status.find(':');
+      ++result_.failures[std::string(row.status.substr(std::min(colon, row.status.size() - 1) + 1))];
     }
-    if (again) {
-      ++repeated_sends_;
-    }
-    return true;
   }
 
-  [[nodiscard]] bool is_committed(std::optional<std::int64_t> partition,
-                                  std::optional<std::int64_t> offset) const {
-    if (!partition || !offset) {
-      return false;
-    }
-    const auto found = committed_.find(*partition);
-    return found != committed_.end() && *offset < found->second;
+  [[nodiscard]] bool is_committed(const SendRow& row) const {
+    const auto found = row.partition ? committed_.find(*row.partition) : committed_.end();
+    return found != committed_.end() && row.offset && *row.offset < found->second;
   }
 
   void read_answers() {
@@ -160,13 +103,15 @@ class Counting {
     }
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       if (entry.path().extension() == ".csv") {
-        read_columns(entry.path(), {"id", "errors"}, ledger_.unreadable_rows,
-                     [this](const auto& fields) { return add_answer(fields[0], fields[1]); });
+        ledger_.unreadable_rows += read_columns(entry.path(), {"id", "errors"}, [this](const auto& fields) {
+          add_answer(fields[0], fields[1]);
+          return true;
+        });
       }
     }
   }
 
-  bool add_answer(std::string_view id, std::string_view errors) {
+  void add_answer(std::string_view id, std::string_view errors) {
     std::uint8_t& flags = ids_[id];
     ++ledger_.answers;
     if ((flags & kAnswered) != 0) {
@@ -177,7 +122,6 @@ class Counting {
     if (errors != "0") {
       flags |= kError;
     }
-    return true;
   }
 
   void count_ids() {

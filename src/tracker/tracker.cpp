@@ -1,0 +1,374 @@
+#include "kexp/tracker/tracker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/ids.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/kafka/topics.hpp"
+#include "kexp/record/message.hpp"
+#include "kexp/record/result.hpp"
+#include "kexp/record/run_directory.hpp"
+
+#include "answers.hpp"
+#include "awaited.hpp"
+
+namespace kexp::tracker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPoll = 100ms;
+constexpr auto kLookInterval = 1s;  // Files are flushed, and the feed is looked at.
+constexpr auto kProgressInterval = 5s;
+constexpr auto kDrainTimeout = 10s;
+constexpr auto kCloseTimeout = 1s;
+constexpr std::int64_t kLoggedInvalid = 5;
+
+std::string group_of(const TrackerOptions& options) {
+  return options.group.empty() ? options.input_topic + ".consumers" : options.group;
+}
+
+Json properties_json(const kafka::Properties& properties) {
+  Json json = Json::object();
+  for (const auto& [name, value] : properties) {
+    constexpr std::array kSecrets = {"password", "secret", "key", "jaas", "token"};
+    const bool is_secret = std::any_of(kSecrets.begin(), kSecrets.end(), [&](const char* secret) {
+      return name.find(secret) != std::string::npos;
+    });
+    json[name] = is_secret ? "***" : value;
+  }
+  return json;
+}
+
+Json settings_json(const TrackerOptions& options) {
+  Json settings{{"topic", options.topic},
+                {"from", options.from == TrackerOptions::From::earliest ? "earliest" : "latest"},
+                {"any_run", options.any_run},
+                {"until_complete", options.until_complete},
+                {"timeout_s", options.timeout.count()},
+                {"validate_results", options.validate_results}};
+  if (!options.validate_results) {
+    settings["input_topic"] = options.input_topic;
+    settings["group"] = group_of(options);
+  }
+  settings["servers"] = options.client.servers;
+  settings["properties"] = properties_json(options.client.properties);
+  return settings;
+}
+
+// The start as a file name: 20261121T180304Z.
+std::string start_stamp(WallTime now) {
+  std::string stamp;
+  for (const char c : format_utc(now).substr(0, 19)) {
+    if (c != '-' && c != ':') {
+      stamp += c;
+    }
+  }
+  return stamp + 'Z';
+}
+
+record::RunDirectory join(const TrackerOptions& options, WallTime now) {
+  if (options.run.empty()) {
+    return record::RunDirectory::create_default("runs", "track", settings_json(options), now);
+  }
+  return record::RunDirectory::join(options.run, "track", settings_json(options), now);
+}
+
+/// What is asked of the broker, and where on the topic to begin.
+struct Clients {
+  std::unique_ptr<kafka::Admin> admin;
+  std::unique_ptr<kafka::Consumer> consumer;
+  std::vector<kafka::PartitionOffset> begin;
+};
+
+Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& options) {
+  kafka::ConsumerOptions consumer;
+  consumer.client = options.client;
+  consumer.prefetch_records = 10'000;  // Answers are small.
+  Clients clients{factory.make_admin(options.client), factory.make_consumer(consumer), {}};
+  static_cast<void>(kafka::partitions_of(*clients.admin, options.topic));  // A missing topic is named.
+  for (const kafka::PartitionLag& lag : clients.admin->lag(options.topic, "")) {
+    const bool earliest = options.from == TrackerOptions::From::earliest;
+    clients.begin.push_back({lag.partition, earliest ? lag.begin : lag.end});
+  }
+  return clients;
+}
+
+/// One tracker from its first file to the last.
+class Tracking {
+ public:
+  /// Joins the run. The broker has answered before, so that nothing is left behind without one.
+  Tracking(const TrackerOptions& options, const TrackerPorts& ports, Clients clients)
+      : options_(options),
+        ports_(ports),
+        clients_(std::move(clients)),
+        run_(join(options, ports.clock.wall_now())),
+        answers_(run_.path(), start_stamp(ports.clock.wall_now()), ports.metrics),
+        awaited_(run_.path(), options.validate_results ? Awaited::By::answers : Awaited::By::offsets) {
+    ports_.log.copy_to(run_.file("log"));
+    for (const kafka::PartitionOffset& start : clients_.begin) {
+      next_[start.partition] = start.offset;
+    }
+    clients_.consumer->assign(options_.topic, clients_.begin);
+  }
+
+  TrackerResult run(std::stop_token stop) {
+    announce();
+    try {
+      track(stop);
+      drain();
+      answers_.flush();
+    } catch (const Error& e) {
+      save_after(e);
+      throw;
+    }
+    clients_.consumer->close(kCloseTimeout);
+    return finish(stop.stop_requested());
+  }
+
+ private:
+  void announce() {
+    ports_.progress.report({"track",
+                            "started",
+                            {{"run", run_.id()},
+                             {"directory", run_.path().string()},
+                             {"topic", options_.topic},
+                             {"partitions", static_cast<std::int64_t>(next_.size())}}});
+    last_progress_ = last_change_ = ports_.clock.now();
+  }
+
+  void track(const std::stop_token& stop) {
+    while (!stop.stop_requested() && !is_done()) {
+      take(clients_.consumer->poll(kPoll));
+      const SteadyTime now = ports_.clock.now();
+      if (now - last_look_ >= kLookInterval) {
+        last_look_ = now;
+        look();
+      }
+      if (now - last_progress_ >= kProgressInterval) {
+        report_progress(now);
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_done() const {
+    if (!options_.until_complete || !awaited_.left()) {
+      return false;
+    }
+    return *awaited_.left() == 0 || ports_.clock.now() - last_change_ > options_.timeout;
+  }
+
+  void look() {
+    answers_.flush();
+    if (awaited_.look([this](std::string_view id) { return answers_.has(id); })) {
+      last_change_ = ports_.clock.now();
+      ports_.progress.report({"track", "feed_finished", {{"awaited", *awaited_.left()}}});
+    }
+    if (!options_.validate_results) {
+      look_at_group();
+    }
+    if (awaited_.left()) {
+      ports_.metrics.set("results_awaited_records", static_cast<double>(*awaited_.left()));
+    }
+  }
+
+  void look_at_group() {
+    try {
+      committed_ = clients_.admin->lag(options_.input_topic, group_of(options_));
+    } catch (const Error& e) {
+      ports_.log.warn("track: group={} text=\"{}\"", group_of(options_), e.what());
+      return;
+    }
+    if (awaited_.committed(committed_)) {
+      last_change_ = ports_.clock.now();
+    }
+  }
+
+  // Takes the message by value: it is gone before the next poll.
+  void take(std::unique_ptr<kafka::Message> message) {
+    if (!message) {
+      return;
+    }
+    next_[message->partition()] = message->offset() + 1;
+    const auto run = message->header(record::kRunHeader);
+    if (run && !is_ours(*run)) {
+      count_foreign(*run);
+      return;
+    }
+    std::string why;
+    const auto value = message->value();
+    auto result = record::parse_result({reinterpret_cast<const char*>(value.data()), value.size()}, &why);
+    if (!result) {
+      count_invalid(*message, why);
+    } else if (!run && !is_ours(result->run)) {
+      count_foreign(result->run);
+    } else if (!complete_id(*result, *message)) {
+      count_invalid(*message, "no id");
+    } else if (answers_.add(*result, ports_.clock.wall_now()) == Answers::Kind::first) {
+      awaited_.answered(result->id);
+      last_change_ = ports_.clock.now();
+    }
+  }
+
+  [[nodiscard]] bool is_ours(std::string_view run) const { return options_.any_run || run == run_.id(); }
+
+  /// Other producers may give the id as the key alone, or none but the image's place.
+  static bool complete_id(record::Result& result, const kafka::Message& message) {
+    if (result.id.empty() && !(message.key().empty() && result.partition < 0)) {
+      result.id = record::image_id(message.key(), result.partition, result.offset);
+    }
+    return !result.id.empty();
+  }
+
+  void count_foreign(std::string_view run) {
+    if (answers_.counts().foreign == 0) {
+      ports_.log.warn(
+          "track: foreign_run={} text=\"the topic holds answers of other runs; they are counted "
+          "apart\"",
+          run);
+    }
+    answers_.count_foreign();
+  }
+
+  void count_invalid(const kafka::Message& message, std::string_view why) {
+    if (answers_.counts().invalid < kLoggedInvalid) {
+      ports_.log.warn("track: invalid topic={} partition={} offset={} text=\"{}\"", options_.topic,
+                      message.partition(), message.offset(), why);
+    }
+    answers_.count_invalid();
+  }
+
+  void report_progress(SteadyTime now) {
+    const TrackCounts& counts = answers_.counts();
+    const stats::Summary end_to_end = answers_.end_to_end();
+    const double rate = static_cast<double>(counts.answers - reported_) / seconds(now - last_progress_);
+    ProgressEvent event{"track",
+                        "progress",
+                        {{"processed", counts.processed},
+                         {"answers_per_s", rate},
+                         {"duplicates", counts.duplicates},
+                         {"errors", counts.errors},
+                         {"foreign", counts.foreign},
+                         {"invalid", counts.invalid}}};
+    if (end_to_end.count > 0) {
+      event.fields.emplace_back("end_to_end_p50_ms", end_to_end.p50_ms);
+      event.fields.emplace_back("end_to_end_p99_ms", end_to_end.p99_ms);
+    }
+    if (awaited_.left()) {
+      event.fields.emplace_back("awaited", *awaited_.left());
+    }
+    ports_.progress.report(event);
+    reported_ = counts.answers;
+    last_progress_ = now;
+  }
+
+  // Reads what the topic holds at this moment: late duplicates, and what came while we were asked to stop.
+  void drain() {
+    std::vector<kafka::PartitionLag> ends;
+    try {
+      ends = clients_.admin->lag(options_.topic, "");
+    } catch (const Error& e) {
+      ports_.log.warn("track: text=\"not drained: {}\"", e.what());
+      return;
+    }
+    const auto behind = [&] {
+      return std::any_of(ends.begin(), ends.end(),
+                         [&](const kafka::PartitionLag& lag) { return next_[lag.partition] < lag.end; });
+    };
+    const SteadyTime deadline = ports_.clock.now() + kDrainTimeout;
+    while (behind()) {
+      if (ports_.clock.now() >= deadline) {
+        ports_.log.warn("track: text=\"not drained within {} s: the topic still holds answers\"",
+                        std::chrono::seconds(kDrainTimeout).count());
+        return;
+      }
+      take(clients_.consumer->poll(kPoll));
+    }
+  }
+
+  // What came before the failure is kept; a second failure must not hide the first.
+  void save_after(const Error& cause) {
+    try {
+      answers_.flush();
+      run_.append("failed", {{"error", cause.what()}}, ports_.clock.wall_now());
+    } catch (const Error& e) {
+      ports_.log.warn("track: text=\"after the failure: {}\"", e.what());
+    }
+  }
+
+  TrackerResult finish(bool stopped) {
+    look();
+    TrackerResult result;
+    result.run = run_.path();
+    result.run_id = run_.id();
+    result.counts = answers_.counts();
+    result.latency = answers_.latency();
+    result.detections_by_class = answers_.detections_by_class();
+    if (awaited_.left()) {
+      result.complete = *awaited_.left() == 0;
+    }
+    result.stopped = stopped;
+
+    Json fields = answers_.to_json();
+    fields["complete"] = result.complete ? Json(*result.complete) : Json();
+    fields["stopped"] = stopped;
+    if (!options_.validate_results) {
+      Json& committed = fields["committed"] = Json::object();
+      for (const kafka::PartitionLag& lag : committed_) {
+        committed[fmt::format("{}", lag.partition)] = lag.committed.value_or(0);
+      }
+    }
+    run_.append("finished", fields, ports_.clock.wall_now());
+    const Json derived = record::derive(run_.path());
+    result.verdict = derived["verdict"]["state"];
+    result.reasons = derived["verdict"]["reasons"].get<std::vector<std::string>>();
+    ports_.progress.report({"track",
+                            "finished",
+                            {{"processed", result.counts.processed},
+                             {"duplicates", result.counts.duplicates},
+                             {"foreign", result.counts.foreign},
+                             {"invalid", result.counts.invalid},
+                             {"verdict", result.verdict}}});
+    return result;
+  }
+
+  const TrackerOptions& options_;
+  const TrackerPorts& ports_;
+  Clients clients_;
+  record::RunDirectory run_;
+  Answers answers_;
+  Awaited awaited_;
+  std::map<std::int32_t, std::int64_t> next_;  // Offset to read next, by partition.
+  std::vector<kafka::PartitionLag> committed_;
+  SteadyTime last_look_{}, last_progress_{};
+  SteadyTime last_change_{};  // The feed finished, or a new answer came.
+  std::int64_t reported_ = 0;
+};
+
+}  // namespace
+
+void validate(const TrackerOptions& options) {
+  const auto check_name = [](const char* flag, const std::string& name) {
+    if (!is_plain_name(name)) {
+      throw UsageError(fmt::format("{} may have letters, digits, '.', '_' and '-', got \"{}\"", flag, name));
+    }
+  };
+  check_name("--topic", options.topic);
+  check_name("--input-topic", options.input_topic);
+  if (options.timeout < 1s || options.timeout > 24h) {
+    throw UsageError(fmt::format("--timeout must be 1 to 86400 seconds, got {}", options.timeout.count()));
+  }
+}
+
+TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& ports, std::stop_token stop) {
+  return Tracking(options, ports, make_clients(ports.kafka, options)).run(std::move(stop));
+}
+
+}  // namespace kexp::tracker

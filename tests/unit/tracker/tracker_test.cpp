@@ -1,0 +1,524 @@
+#include "kexp/tracker/tracker.hpp"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/csv.hpp"
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/record/result.hpp"
+#include "kexp/record/run_directory.hpp"
+
+#include "support/capturing_log.hpp"
+#include "support/errors.hpp"
+#include "support/fake_clock.hpp"
+#include "support/fake_kafka.hpp"
+#include "support/recording_progress.hpp"
+#include "support/temp_dir.hpp"
+
+namespace kexp::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using tracker::run_tracker;
+using tracker::TrackerOptions;
+using tracker::TrackerResult;
+
+constexpr const char* kTopic = "yolo_output";
+constexpr std::int64_t kIntendedMs = 1'795'284'000'000;  // FakeClock's start.
+
+class TrackerTest : public testing::Test {
+ protected:
+  TrackerTest() {
+    kafka_.add_topic(kTopic, 2);
+    options_.run = temp_ / "run";
+    kafka_.on_idle_poll = [this] {
+      clock_.advance(100ms);
+      if (on_idle_) {
+        on_idle_(++idle_polls_);
+      }
+    };
+  }
+
+  [[nodiscard]] record::Result answer(const std::string& id) const {
+    record::Result r;
+    r.id = id;
+    r.run = feed_.id();
+    r.model = "yolov5n";
+    r.queue_ms = 10;
+    r.inf_ms = 50;
+    r.start_time_ms = kIntendedMs;
+    r.end_time_ms = kIntendedMs + 10;
+    r.done_time_ms = kIntendedMs + 70;
+    return r;
+  }
+  void send(const record::Result& result) { send_text(result.run, to_json_text(result)); }
+  void send(const std::string& id) { send(answer(id)); }
+  /// An answer as somebody else may send it; an empty run is no header.
+  void send_text(const std::string& run, const std::string& text, const std::string& key = "") {
+    FakeRecord record;
+    record.partition = static_cast<std::int32_t>(sent_++ % 2);
+    record.key = key;
+    record.value.assign(text.begin(), text.end());
+    if (!run.empty()) {
+      record.headers.emplace_back("kexp-run", run);
+    }
+    kafka_.add_record(kTopic, std::move(record));
+  }
+
+  /// The feed of the run ends; image i lies at offset i of partition 0.
+  void finish_feed(const std::vector<std::string>& statuses) {
+    std::string csv = "id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n";
+    for (std::size_t id = 0; id < statuses.size(); ++id) {
+      csv += csv_line(id, 100, 0, id, 1, 2, 3, statuses[id]);
+    }
+    std::ofstream(options_.run / "sends.csv") << csv;
+    feed_.append(
+        "finished",
+        {{"planned", statuses.size()}, {"late_over_1ms_fraction", 0.0}, {"late_over_100ms_fraction", 0.0}},
+        clock_.wall_now());
+  }
+
+  TrackerResult track() {
+    return run_tracker(options_, {kafka_, clock_, log_, progress_, metrics_}, stop_.get_token());
+  }
+  /// Tracks what the topic holds now.
+  TrackerResult track_and_stop() {
+    stop_.request_stop();
+    return track();
+  }
+
+  [[nodiscard]] std::string only_file(const char* folder) const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(options_.run / folder)) {
+      files.push_back(entry.path());
+    }
+    EXPECT_EQ(files.size(), 1U);
+    return files.empty() ? "" : read_file(files.front());
+  }
+  [[nodiscard]] std::vector<std::string> ids_in(const char* folder) const {
+    for (const auto& entry : fs::directory_iterator(options_.run / folder)) {
+      CsvReader reader(entry.path());
+      std::vector<std::string> ids;
+      const auto column = reader.next() ? reader.position("id") : std::nullopt;
+      while (reader.next()) {
+        ids.emplace_back(reader.row().at(column.value()));
+      }
+      return ids;
+    }
+    return {};
+  }
+
+  TempDir temp_;
+  FakeClock clock_;
+  FakeKafka kafka_{clock_};
+  CapturingLog log_;
+  RecordingProgress progress_;
+  telemetry::Metrics metrics_;
+  std::stop_source stop_;
+  TrackerOptions options_;
+  std::function<void(int polls)> on_idle_;
+  int idle_polls_ = 0;
+  std::size_t sent_ = 0;
+  record::RunDirectory feed_ =
+      record::RunDirectory::join(temp_ / "run", "feed", Json::object(), FakeClock::kStart);
+};
+
+TEST_F(TrackerTest, WritesAnAnswerAndItsDetections) {
+  record::Result r = answer("7");
+  r.detections = {{0, "person", 0.5, {1, 2, 3, 4}}, {2, "car", 0.25, {5, 6, 7, 8}}};
+  send(r);
+  track_and_stop();
+  EXPECT_THAT(only_file("results"), HasSubstr(",yolov5n,[],0,0,50,0,10,1795284000000,1795284000010,7,0,"));
+  EXPECT_EQ(only_file("detections"),
+            "id,class_id,label,confidence,x,y,width,height\n"
+            "7,0,person,0.5,1,2,3,4\n"
+            "7,2,car,0.25,5,6,7,8\n");
+}
+
+TEST_F(TrackerTest, ReadsAllPartitionsFromTheirBeginning) {
+  for (const char* id : {"0", "1", "2", "3", "4"}) {
+    send(id);
+  }
+  EXPECT_EQ(track_and_stop().counts.processed, 5);
+  EXPECT_THAT(ids_in("results"), testing::UnorderedElementsAre("0", "1", "2", "3", "4"));
+}
+
+TEST_F(TrackerTest, FromLatestLeavesOutWhatWasThere) {
+  send("0");
+  send("1");
+  options_.from = TrackerOptions::From::latest;
+  on_idle_ = [this](int polls) { polls == 1 ? send("2") : void(stop_.request_stop()); };
+  track();
+  EXPECT_THAT(ids_in("results"), ElementsAre("2"));
+}
+
+TEST_F(TrackerTest, CommitsNothingAndJoinsNoGroup) {
+  send("0");
+  track_and_stop();
+  EXPECT_EQ(kafka_.consumer_options().group, "");
+}
+
+TEST_F(TrackerTest, EndsWhenEveryAcknowledgedImageHasItsAnswer) {
+  options_.until_complete = true;
+  send("0");
+  send("1");
+  on_idle_ = [this](int polls) {
+    if (polls == 20) {
+      finish_feed({"acknowledged", "acknowledged", "acknowledged"});
+    } else if (polls == 60) {
+      send("2");
+    }
+  };
+  const TrackerResult result = track();
+  EXPECT_EQ(result.complete, true);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.verdict, "VALID");
+  EXPECT_GE(idle_polls_, 60);
+  EXPECT_LT(idle_polls_, 80);
+}
+
+TEST_F(TrackerTest, DoesNotWaitForImagesThatWereNotAcknowledged) {
+  options_.until_complete = true;
+  send("0");
+  finish_feed({"acknowledged", "failed:_MSG_TIMED_OUT", "dropped"});
+  const TrackerResult result = track();
+  EXPECT_EQ(result.complete, true);
+  EXPECT_EQ(result.verdict, "INVALID");
+}
+
+TEST_F(TrackerTest, AnswersThatCameBeforeTheFeedsEndCount) {
+  options_.until_complete = true;
+  on_idle_ = [this](int polls) {
+    if (polls == 10) {
+      send("0");
+    } else if (polls == 30) {
+      finish_feed({"acknowledged"});
+    }
+  };
+  EXPECT_EQ(track().complete, true);
+}
+
+TEST_F(TrackerTest, GivesUpWhenNothingNewComes) {
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  send("0");
+  finish_feed({"acknowledged", "acknowledged"});
+  const TrackerResult result = track();
+  EXPECT_EQ(result.complete, false);
+  EXPECT_EQ(result.verdict, "INVALID");
+  EXPECT_THAT(result.reasons, ElementsAre(HasSubstr("1 acknowledged")));
+  EXPECT_EQ(read_json(options_.run / "ledger.json")["missing"]["ids"], Json({"1"}));
+  EXPECT_GT(clock_.now().time_since_epoch(), 30s);
+  EXPECT_LT(clock_.now().time_since_epoch(), 33s);
+}
+
+TEST_F(TrackerTest, EveryNewAnswerStartsTheTimeoutAgain) {
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  finish_feed(std::vector<std::string>(4, "acknowledged"));
+  on_idle_ = [this](int polls) {
+    if (polls % 250 == 0 && polls <= 1000) {  // Every 25 s.
+      send(std::to_string(polls / 250 - 1));
+    }
+  };
+  EXPECT_EQ(track().complete, true);
+}
+
+TEST_F(TrackerTest, ADuplicateDoesNotStartTheTimeoutAgain) {
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  send("0");
+  finish_feed({"acknowledged", "acknowledged"});
+  on_idle_ = [this](int polls) {
+    if (polls % 250 == 0) {
+      send("0");
+    }
+  };
+  EXPECT_EQ(track().complete, false);
+}
+
+TEST_F(TrackerTest, DuplicatesAreWrittenAndMeasuredOnce) {
+  record::Result r = answer("0");
+  r.detections = {{0, "person", 0.5, {}}};
+  send(r);
+  r.done_time_ms += 5000;
+  send(r);
+  finish_feed({"acknowledged"});
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.answers, 2);
+  EXPECT_EQ(result.counts.processed, 1);
+  EXPECT_EQ(result.counts.duplicates, 1);
+  EXPECT_EQ(result.counts.detections, 1);
+  EXPECT_EQ(ids_in("results").size(), 2U);
+  EXPECT_EQ(result.latency[5].first, "end_to_end");
+  EXPECT_EQ(result.latency[5].second.count, 1U);
+  EXPECT_EQ(result.verdict, "VALID");
+}
+
+TEST_F(TrackerTest, AnswersOfOtherRunsAreCountedApart) {
+  send("0");
+  record::Result foreign = answer("1");
+  foreign.run = "20261101T000000Z-aaaa";
+  send(foreign);
+  send_text("", to_json_text(foreign));
+  send_text("", R"({"id":"2"})");
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.foreign, 3);
+  EXPECT_EQ(result.counts.answers, 1);
+  EXPECT_THAT(ids_in("results"), ElementsAre("0"));
+  EXPECT_EQ(log_.count(LogLevel::warn, "foreign_run=20261101T000000Z-aaaa"), 1U);
+}
+
+TEST_F(TrackerTest, AnAnswerWithoutAHeaderBelongsToTheRunThatItNames) {
+  send_text("", to_json_text(answer("0")));
+  EXPECT_EQ(track_and_stop().counts.processed, 1);
+}
+
+TEST_F(TrackerTest, AnyRunTakesAllAnswers) {
+  options_.any_run = true;
+  record::Result foreign = answer("1");
+  foreign.run = "20261101T000000Z-aaaa";
+  send(foreign);
+  send_text("", R"({"id":"2"})");
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.processed, 2);
+  EXPECT_EQ(result.counts.foreign, 0);
+}
+
+TEST_F(TrackerTest, RecordsThatAreNoAnswerAreCountedAndTheFirstOnesLogged) {
+  for (int i = 0; i < 8; ++i) {
+    send_text(feed_.id(), "{\"id\":");
+  }
+  send_text(feed_.id(), "");
+  send_text(feed_.id(), R"({"model":"x"})");
+  send("0");
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.invalid, 10);
+  EXPECT_EQ(result.counts.processed, 1);
+  EXPECT_EQ(log_.count(LogLevel::warn, "invalid topic=yolo_output"), 5U);
+}
+
+TEST_F(TrackerTest, TheKeyOrThePlaceOfTheImageStandsInForTheId) {
+  options_.any_run = true;
+  send_text("", R"({"model":"x"})", "17");
+  send_text("", R"({"partition":3,"offset":99})");
+  track_and_stop();
+  EXPECT_THAT(ids_in("results"), testing::UnorderedElementsAre("17", "3-99"));
+}
+
+TEST_F(TrackerTest, MeasuresFromTheIntendedTime) {
+  clock_.advance(100ms);
+  send("0");
+  const TrackerResult result = track_and_stop();
+  const Json latency = record::last_event(options_.run, "track", "finished")["latency"];
+  EXPECT_NEAR(latency["end_to_end"]["max_ms"].get<double>(), 70, 0.1);
+  EXPECT_NEAR(latency["queue"]["max_ms"].get<double>(), 10, 0.1);
+  EXPECT_NEAR(latency["inf"]["max_ms"].get<double>(), 50, 0.1);
+  EXPECT_NEAR(latency["receive"]["max_ms"].get<double>(), 30, 0.1);
+  EXPECT_EQ(result.latency.size(), latency.size());
+}
+
+TEST_F(TrackerTest, MetricsAreInSeconds) {
+  send("0");
+  track_and_stop();
+  const std::string text = metrics_.render();
+  EXPECT_THAT(text, HasSubstr("kexp_end_to_end_seconds_sum 0.07"));
+  EXPECT_THAT(text, HasSubstr("kexp_result_stage_seconds_sum{stage=\"inf\"} 0.05"));
+  EXPECT_THAT(text, HasSubstr("kexp_results_received_total{model=\"yolov5n\"} 1"));
+}
+
+TEST_F(TrackerTest, ImagesThatCouldNotBeProcessedAreAnswersWithoutStages) {
+  record::Result r = answer("0");
+  r.errors = 1;
+  r.error = "no JPEG";
+  send(r);
+  finish_feed({"acknowledged"});
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.errors, 1);
+  EXPECT_EQ(result.verdict, "VALID");
+  const Json latency = record::last_event(options_.run, "track", "finished")["latency"];
+  EXPECT_EQ(latency["inf"]["count"], 0);
+  EXPECT_EQ(latency["end_to_end"]["count"], 1);
+}
+
+TEST_F(TrackerTest, NumbersBeyondSenseBreakNothing) {
+  options_.any_run = true;
+  send_text("", R"({"id":"0","timestamps":{"inf":1e300,"queue":-1e300},"done_time":1})");
+  EXPECT_EQ(track_and_stop().counts.processed, 1);
+}
+
+TEST_F(TrackerTest, AStopRequestDrainsWhatTheTopicHolds) {
+  for (int i = 0; i < 500; ++i) {
+    send(std::to_string(i));
+  }
+  const TrackerResult result = track_and_stop();
+  EXPECT_TRUE(result.stopped);
+  EXPECT_EQ(result.counts.processed, 500);
+  EXPECT_FALSE(result.complete.has_value());
+  EXPECT_EQ(result.verdict, "PARTIAL");
+}
+
+TEST_F(TrackerTest, ABrokerThatIsGoneEndsTheDrainWithAWarning) {
+  on_idle_ = [this](int) {
+    kafka_.set_down(true);
+    stop_.request_stop();
+  };
+  send("0");
+  EXPECT_EQ(track().counts.processed, 1);
+  EXPECT_EQ(log_.count(LogLevel::warn, "not drained"), 1U);
+}
+
+TEST_F(TrackerTest, ASecondTrackerOfARunIsRefused) {
+  send("0");
+  track_and_stop();
+  EXPECT_THAT(message_of<UsageError>([&] { return track(); }), HasSubstr("--run"));
+  EXPECT_EQ(ids_in("results").size(), 1U);
+}
+
+TEST_F(TrackerTest, WithoutTheTopicNothingIsJoined) {
+  options_.topic = "elsewhere";
+  EXPECT_THAT(message_of<kafka::KafkaError>([&] { return track(); }), HasSubstr("elsewhere"));
+  EXPECT_FALSE(fs::exists(options_.run / "track.json"));
+}
+
+TEST_F(TrackerTest, WithoutABrokerNothingIsJoined) {
+  kafka_.set_down(true);
+  EXPECT_THROW(static_cast<void>(track()), UnavailableError);
+  EXPECT_FALSE(fs::exists(options_.run / "track.json"));
+}
+
+TEST_F(TrackerTest, WhatCameBeforeAFailureIsKept) {
+  send("0");
+  on_idle_ = [this](int) {
+    kafka_.fail_next_poll(kafka::KafkaError(ExitCode::unavailable, "_ALL_BROKERS_DOWN", true, "gone"));
+  };
+  EXPECT_THAT(message_of<kafka::KafkaError>([&] { return track(); }), HasSubstr("gone"));
+  EXPECT_THAT(ids_in("results"), ElementsAre("0"));
+  EXPECT_EQ(record::last_event(options_.run, "track", "failed")["error"], "gone");
+  EXPECT_EQ(record::derive(options_.run)["verdict"]["state"], "PARTIAL");
+}
+
+TEST_F(TrackerTest, AFileThatCannotBeWrittenIsNamed) {
+  std::ofstream(options_.run / "results") << "in the way";
+  EXPECT_THAT(message_of<FailedError>([&] { return track_and_stop(); }), HasSubstr("results"));
+}
+
+TEST_F(TrackerTest, AnswersReachTheFileWithinASecond) {
+  send("0");
+  std::string seen;
+  on_idle_ = [&](int polls) {
+    if (polls == 12) {
+      seen = only_file("results");
+      stop_.request_stop();
+    }
+  };
+  track();
+  EXPECT_EQ(seen, only_file("results"));
+}
+
+TEST_F(TrackerTest, ReportsProgressEveryFiveSeconds) {
+  send("0");
+  on_idle_ = [this](int polls) {
+    if (polls == 160) {
+      stop_.request_stop();
+    }
+  };
+  track();
+  EXPECT_EQ(progress_.count("started"), 1U);
+  EXPECT_EQ(progress_.count("progress"), 3U);
+  EXPECT_EQ(progress_.count("finished"), 1U);
+  EXPECT_EQ(std::get<std::int64_t>(progress_.last("progress", "processed").value()), 1);
+}
+
+TEST_F(TrackerTest, WithoutAnswersTheGroupsOffsetsAreCounted) {
+  kafka_.add_topic("yolo_input", 1);
+  options_.until_complete = true;
+  options_.validate_results = false;
+  finish_feed({"acknowledged", "acknowledged", "acknowledged"});
+  on_idle_ = [this](int polls) {
+    if (polls % 20 == 0) {
+      kafka_.set_committed("yolo_input.consumers", "yolo_input", 0, polls / 20);
+    }
+  };
+  const TrackerResult result = track();
+  EXPECT_EQ(result.complete, true);
+  EXPECT_EQ(result.verdict, "VALID");
+  const Json counts = read_json(options_.run / "run.json")["counts"];
+  EXPECT_EQ(counts["processed"], 3);
+  EXPECT_EQ(counts["identities_checked"], false);
+}
+
+TEST_F(TrackerTest, WithoutAnswersAGroupThatStopsIsMissingTheRest) {
+  kafka_.add_topic("yolo_input", 1);
+  options_.until_complete = true;
+  options_.validate_results = false;
+  options_.group = "mine";
+  options_.timeout = 10s;
+  finish_feed({"acknowledged", "acknowledged", "acknowledged"});
+  kafka_.set_committed("mine", "yolo_input", 0, 1);
+  const TrackerResult result = track();
+  EXPECT_EQ(result.complete, false);
+  EXPECT_EQ(result.verdict, "INVALID");
+  EXPECT_EQ(read_json(options_.run / "run.json")["counts"]["missing"], 2);
+}
+
+TEST_F(TrackerTest, SecretsAreMaskedInTheRun) {
+  options_.client.properties = {{"sasl.password", "hunter2"}, {"fetch.wait.max.ms", "10"}};
+  track_and_stop();
+  const Json settings = record::last_event(options_.run, "track", "started")["settings"];
+  EXPECT_EQ(settings["properties"]["sasl.password"], "***");
+  EXPECT_EQ(settings["properties"]["fetch.wait.max.ms"], "10");
+}
+
+TEST_F(TrackerTest, NamesWhoAnswered) {
+  record::Result r = answer("0");
+  r.pod = "consumer-a";
+  r.engine = "opencv";
+  r.threads = 2;
+  send(r);
+  r.id = "1";
+  send(r);
+  r.id = "2";
+  r.pod = "consumer-b";
+  send(r);
+  track_and_stop();
+  const Json workers = record::last_event(options_.run, "track", "finished")["workers"];
+  ASSERT_EQ(workers.size(), 2U);
+  EXPECT_EQ(workers[0]["pod"], "consumer-a");
+  EXPECT_EQ(workers[0]["answers"], 2);
+  EXPECT_EQ(workers[1]["threads"], 2);
+}
+
+TEST(TrackerOptionsTest, MistakesNameTheFlag) {
+  struct Case {
+    std::function<void(TrackerOptions&)> change;
+    const char* flag;
+  };
+  const Case cases[] = {
+      {[](TrackerOptions& o) { o.topic = "a b"; }, "--topic"},
+      {[](TrackerOptions& o) { o.topic = ""; }, "--topic"},
+      {[](TrackerOptions& o) { o.input_topic = "ü"; }, "--input-topic"},
+      {[](TrackerOptions& o) { o.timeout = 0s; }, "--timeout"},
+      {[](TrackerOptions& o) { o.timeout = 100'000s; }, "--timeout"},
+  };
+  for (const Case& c : cases) {
+    TrackerOptions options;
+    c.change(options);
+    EXPECT_THAT(message_of<UsageError>([&] {
+                  validate(options);
+                  return 0;
+                }),
+                HasSubstr(c.flag));
+  }
+  EXPECT_NO_THROW(validate(TrackerOptions{}));
+}
+
+}  // namespace
+}  // namespace kexp::test
