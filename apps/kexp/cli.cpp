@@ -13,6 +13,7 @@
 #include "command.hpp"
 #include "commands/dataset.hpp"
 #include "commands/feed.hpp"
+#include "commands/model.hpp"
 #include "flag_check.hpp"
 #include "settings.hpp"
 
@@ -29,6 +30,7 @@ struct Row {
 constexpr std::array kCommands = {
     Row{"feed", "Play the load plan into a Kafka topic", add_feed},
     Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},
+    Row{"model", "List, fetch, prepare and check YOLO models", add_model},
 };
 
 struct GlobalFlags {

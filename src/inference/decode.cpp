@@ -17,13 +17,10 @@ constexpr std::int64_t kEndToEndFields = 6;
 constexpr std::int64_t kMostEndToEndRows = 300;
 constexpr float kMostClasses = 1e6F;
 
-/// Rows of a YOLOv5 network: 3 anchors on each cell of three levels.
-std::int64_t yolov5_rows(Size2 input) {
-  std::int64_t rows = 0;
-  for (const int stride : {8, 16, 32}) {
-    rows += std::int64_t{3} * (input.width / stride) * (input.height / stride);
-  }
-  return rows;
+/// An end-to-end graph of one class looks like rows of one class; but exporters give it 300 rows.
+bool is_end_to_end(std::int64_t boxes, std::int64_t numbers, std::size_t labels) {
+  return numbers == kEndToEndFields &&
+         (labels == 1 ? boxes == kMostEndToEndRows : boxes <= kMostEndToEndRows);
 }
 
 Candidate centred(float x, float y, float width, float height, float confidence, std::size_t class_id) {
@@ -100,7 +97,7 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return text;
 }
 
-OutputLayout layout_of(std::span<const std::int64_t> shape, std::size_t labels, Size2 input) {
+OutputLayout layout_of(std::span<const std::int64_t> shape, std::size_t labels) {
   const auto no_detector = [&](const std::string& why) {
     return ModelError(fmt::format("no YOLO detector: its output is {}, {}", shape_text(shape), why));
   };
@@ -117,7 +114,7 @@ OutputLayout layout_of(std::span<const std::int64_t> shape, std::size_t labels, 
                         static_cast<std::size_t>(a - kColumnExtras)};
   };
   const auto known = static_cast<std::int64_t>(labels);
-  if (b == kEndToEndFields && a <= kMostEndToEndRows && !(labels == 1 && a == yolov5_rows(input))) {
+  if (is_end_to_end(a, b, labels)) {
     return {Layout::end_to_end, static_cast<std::size_t>(a), 0};
   }
   if (labels > 0) {

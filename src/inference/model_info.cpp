@@ -143,7 +143,7 @@ void read_graph(const onnx::ModelProto& model, ModelInfo& info) {
   }
   read_labels(model, info);
   if (!is_open(info.output)) {
-    info.layout = layout_of(info.output.shape, info.labels.size(), info.size);
+    info.layout = layout_of(info.output.shape, info.labels.size());
   }
   complete_labels(info);
 }

@@ -89,7 +89,7 @@ class OpencvDetector final : public Detector {
     const cv::Mat output = forward();
     const std::vector<std::int64_t> shape(output.size.p, output.size.p + output.dims);
     try {
-      layout_ = layout_of(shape, labels_.size(), size_);
+      layout_ = layout_of(shape, labels_.size());
     } catch (const ModelError& e) {
       throw ModelError(fmt::format("{}: {}", file_.string(), e.what()));
     }
@@ -122,10 +122,10 @@ class OpencvDetector final : public Detector {
   [[nodiscard]] ModelError cannot_run(const cv::Exception& e) const {
     std::string cause = e.err;
     std::replace(cause.begin(), cause.end(), '\n', ' ');
-    const std::size_t folder = e.file.rfind('/');
-    return ModelError(fmt::format("{}: OpenCV {} cannot run this graph: {} ({}:{})", file_.string(),
-                                  CV_VERSION, cause,
-                                  folder == std::string::npos ? e.file : e.file.substr(folder + 1), e.line));
+    const bool halves = cause.find("FLOAT16") != std::string::npos;
+    return ModelError(fmt::format("{}: OpenCV {} cannot run this graph: {} ({}:{}){}", file_.string(),
+                                  CV_VERSION, cause, fs::path(e.file).filename().string(), e.line,
+                                  halves ? "; kexp model prepare makes it one of 32-bit floats" : ""));
   }
 
   [[nodiscard]] std::vector<Candidate> find(const cv::Mat& output) const {

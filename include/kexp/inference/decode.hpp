@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "kexp/core/units.hpp"
-
 namespace kexp::inference {
 
 /// A box in pixels of the network input, from its upper left to its lower right corner.
@@ -32,9 +30,9 @@ struct OutputLayout {
   std::size_t classes = 0;  ///< 0 when end to end: the tensor does not say.
 };
 
-/// Tells the layout by the tensor's shape; `labels` (0: unknown) and `input` decide where the shape alone
+/// Tells the layout by the tensor's shape; the number of `labels` (0: unknown) decides where the shape alone
 /// fits two. Errors: ModelError when it is no detector's.
-[[nodiscard]] OutputLayout layout_of(std::span<const std::int64_t> shape, std::size_t labels, Size2 input);
+[[nodiscard]] OutputLayout layout_of(std::span<const std::int64_t> shape, std::size_t labels);
 
 /// Candidates above `confidence`, each with its best class. For rows objectness has to be above it, too,
 /// and the confidence is objectness times class score.

@@ -17,10 +17,8 @@ using inference::ModelError;
 using inference::OutputLayout;
 using ::testing::HasSubstr;
 
-constexpr Size2 k640{640, 640};
-
-OutputLayout layout(std::vector<std::int64_t> shape, std::size_t labels = 0, Size2 input = k640) {
-  return layout_of(shape, labels, input);
+OutputLayout layout(std::vector<std::int64_t> shape, std::size_t labels = 0) {
+  return layout_of(shape, labels);
 }
 
 TEST(LayoutTest, TellsTheFamiliesByTheirShapes) {
@@ -35,8 +33,9 @@ TEST(LayoutTest, TellsTheFamiliesByTheirShapes) {
 
 TEST(LayoutTest, LetsTheLabelsDecideWhereAShapeFitsTwo) {
   EXPECT_EQ(layout({1, 6, 8400}, 2).layout, Layout::columns) << "two classes are no end-to-end graph";
-  EXPECT_EQ(layout({1, 63, 85}, 80, {32, 32}).layout, Layout::rows) << "fewer boxes than numbers each";
-  EXPECT_EQ(layout({1, 252, 6}, 1, {64, 64}).layout, Layout::rows) << "252 is a YOLOv5's count at 64x64";
+  EXPECT_EQ(layout({1, 63, 85}, 80).layout, Layout::rows) << "fewer boxes than numbers each";
+  EXPECT_EQ(layout({1, 252, 6}, 1).layout, Layout::rows) << "end to end gives 300";
+  EXPECT_EQ(layout({1, 300, 6}, 1).layout, Layout::end_to_end);
   EXPECT_EQ(layout({1, 25200, 6}, 1).layout, Layout::rows);
 }
 

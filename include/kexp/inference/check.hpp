@@ -1,0 +1,72 @@
+#pragma once
+
+/// Trying a model on pictures: what it finds and what that costs.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/image/image.hpp"
+#include "kexp/inference/detector.hpp"
+#include "kexp/inference/model_info.hpp"
+#include "kexp/record/result.hpp"
+
+namespace kexp::inference {
+
+struct CheckOptions {
+  std::filesystem::path model;
+  std::filesystem::path annotate;  ///< Folder for the pictures with their boxes drawn; empty: none.
+  DetectorOptions detector;
+};
+
+/// One picture, tried. `error` is empty when it could be processed.
+struct CheckedImage {
+  std::filesystem::path file;
+  image::Dimensions dimensions;
+  Nanoseconds decode{};
+  DetectorResult found;
+  std::string error;
+  WallTime started{}, done{};
+};
+
+/// A loaded model and the pictures it is tried on. Threads: one at a time.
+class ModelCheck {
+ public:
+  /// Loads and warms the model. Errors: UsageError, ModelError. Lifetime: `clock` outlives this.
+  ModelCheck(CheckOptions options, const Clock& clock);
+
+  [[nodiscard]] const ModelInfo& info() const { return info_; }
+  [[nodiscard]] const Detector& detector() const { return *detector_; }
+  /// Reading the file, building the network and the first run.
+  [[nodiscard]] Nanoseconds load_time() const { return load_time_; }
+
+  /// What a picture that cannot be read costs is in its `error`; it is not thrown.
+  /// Errors: FailedError when the annotated one cannot be written.
+  [[nodiscard]] CheckedImage check(const std::filesystem::path& file);
+
+  /// The network's time on a grey picture, `rounds` times.
+  [[nodiscard]] std::vector<Nanoseconds> inference_times(int rounds);
+
+  /// The answer that a consumer would send, with the file's name as id.
+  [[nodiscard]] record::Result to_result(const CheckedImage& checked) const;
+  /// Name of a class; "class 7" where the model has none.
+  [[nodiscard]] std::string label(int class_id) const;
+
+ private:
+  void annotate(const CheckedImage& checked);
+
+  CheckOptions options_;
+  const Clock& clock_;
+  ModelInfo info_;
+  std::unique_ptr<Detector> detector_;
+  Nanoseconds load_time_{};
+  image::Image image_;
+};
+
+/// JPEG and PNG files of a folder in the order of their names, or the file itself.
+/// Errors: UsageError naming --images when there is none.
+[[nodiscard]] std::vector<std::filesystem::path> find_images(const std::filesystem::path& file_or_folder);
+
+}  // namespace kexp::inference

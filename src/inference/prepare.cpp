@@ -1,0 +1,108 @@
+#include "kexp/inference/prepare.hpp"
+
+#include <fmt/format.h>
+
+#include "kexp/core/file.hpp"
+#include "kexp/inference/darknet.hpp"
+#include "kexp/inference/detector.hpp"
+
+#include "half.hpp"
+#include "onnx_file.hpp"
+
+namespace kexp::inference {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_darknet(const PrepareOptions& options) { return options.file.extension() == ".cfg"; }
+
+fs::path with_ending(fs::path file, const char* ending) { return file.replace_extension(ending); }
+
+fs::path names_of(const PrepareOptions& options) {
+  if (!options.names.empty()) {
+    return options.names;
+  }
+  const fs::path own = with_ending(options.file, ".names");
+  const fs::path coco = options.file.parent_path() / "coco.names";
+  if (!fs::exists(own) && !fs::exists(coco)) {
+    throw UsageError(
+        fmt::format("--names is needed: neither {} nor {} is there", own.string(), coco.string()));
+  }
+  return fs::exists(own) ? own : coco;
+}
+
+fs::path out_of(const PrepareOptions& options) {
+  return options.out.empty() ? with_ending(options.file, ".onnx") : options.out;
+}
+
+/// The model's content, and what was done to get it.
+std::string converted(const PrepareOptions& options, PreparedModel& result) {
+  if (is_darknet(options)) {
+    DarknetFiles files{options.file, options.weights, names_of(options), options.input, ""};
+    if (files.weights.empty()) {
+      files.weights = with_ending(options.file, ".weights");
+    }
+    DarknetModel model = convert_darknet(files);
+    result.warnings = std::move(model.warnings);
+    result.changes.emplace_back("converted from Darknet, batch normalisation folded in");
+    return std::move(model.onnx);
+  }
+  std::string content = read_model_file(options.file);
+  if (auto wide = widened(options.file, content)) {
+    result.changes.emplace_back("16-bit floats made 32-bit ones");
+    content = std::move(*wide);
+  }
+  return content;
+}
+
+/// Loads and runs it once where it will not be taken for the finished one.
+void try_out(const fs::path& file) {
+  try {
+    static_cast<void>(make_detector(file, {}));
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    throw;
+  }
+}
+
+}  // namespace
+
+void validate(const PrepareOptions& options) {
+  if (is_darknet(options)) {
+    return;
+  }
+  const char* extra = !options.weights.empty() ? "--weights"
+                      : !options.names.empty() ? "--names"
+                      : options.input          ? "--input"
+                                               : nullptr;
+  if (extra != nullptr) {
+    throw UsageError(fmt::format("{} goes with a Darknet .cfg, got {}", extra, options.file.string()));
+  }
+  if (options.out.empty()) {
+    throw UsageError(
+        fmt::format("-o is needed for {}: the file that the prepared model goes to", options.file.string()));
+  }
+}
+
+PreparedModel prepare_model(const PrepareOptions& options) {
+  validate(options);
+  PreparedModel result;
+  result.file = out_of(options);
+  const std::string content = converted(options, result);
+  result.info = read_model_info(result.file, content);
+  fs::path trial = result.file;
+  trial += ".part";
+  write_file_atomically(trial, content);
+  try_out(trial);
+  fs::rename(trial, result.file);
+  return result;
+}
+
+std::optional<std::string> widened(const fs::path& file, std::string_view content) {
+  onnx::ModelProto model = parse_onnx(file, content);
+  return widen_halves(model) ? std::optional(model.SerializeAsString()) : std::nullopt;
+}
+
+}  // namespace kexp::inference

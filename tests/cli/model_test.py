@@ -1,0 +1,159 @@
+"""kexp model: what it prints and how it refuses."""
+
+import json
+import struct
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+
+CFG = """[net]
+width=32
+height=32
+channels=3
+
+[convolutional]
+filters=18
+size=1
+stride=8
+pad=0
+activation=linear
+
+[yolo]
+mask=0,1,2
+anchors=4,4, 8,8, 16,16
+classes=1
+num=3
+"""
+
+
+class ModelTest(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+        self.folder = Path(self._folder.name)
+        self.env = {"XDG_CACHE_HOME": self.folder / "cache"}
+
+    def run_model(self, *args, env=None):
+        return kexp_test.run(["model", *args], env={**self.env, **(env or {})})
+
+    def works(self, *args):
+        done = self.run_model(*args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def fails(self, args, *words, code=2, env=None):
+        done = self.run_model(*args, env=env)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, "")
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def write_darknet(self, weights=18 * 3 + 18):
+        """A network that always finds the same: its kernels are 0, its biases speak."""
+        (self.folder / "tiny.cfg").write_text(CFG)
+        (self.folder / "tiny.names").write_text("thing\n")
+        biases = [0.0, 0.0, 0.0, 0.0, 4.0, 4.0] * 3
+        numbers = (biases + [0.0] * weights)[:weights]
+        (self.folder / "tiny.weights").write_bytes(struct.pack("<5i", 0, 2, 0, 0, 0) + struct.pack(f"<{weights}f", *numbers))
+        return self.folder / "tiny.cfg"
+
+    def prepared(self):
+        self.works("prepare", self.write_darknet())
+        return self.folder / "tiny.onnx"
+
+    def images(self):
+        return kexp_test.require_test_data(self) / "data" / "images"
+
+    def test_list_shows_what_can_be_fetched_and_what_is_there(self):
+        model = self.prepared()
+        models = json.loads(self.works("list", "--json", "--models-dir", model.parent).stdout)
+        by_name = {entry["name"]: entry for entry in models}
+        self.assertFalse(by_name["yolov3-tiny"]["present"])
+        self.assertEqual(by_name["yolov5n"]["license"], "AGPL-3.0")
+        self.assertTrue(by_name["tiny"]["present"])
+        self.assertEqual(by_name["tiny"]["input"], [32, 32])
+        self.assertIn("yolov3-tiny", self.works("list").stdout)
+
+    def test_prepare_converts_a_darknet_model(self):
+        done = self.works("prepare", self.write_darknet(), "-o", self.folder / "other.onnx", "--input", "64x32")
+        self.assertEqual(done.stdout.strip(), str(self.folder / "other.onnx"))
+        done = self.works("check", self.folder / "other.onnx")
+        self.assertIn("1x3x32x64", done.stdout)
+        self.assertIn("96 boxes, 1 classes", done.stdout)
+
+    def test_check_runs_without_pictures(self):
+        self.assertRegex(self.works("check", self.prepared()).stdout, r"median +[0-9.]+ ms of inference")
+
+    def test_check_prints_a_result_object_for_each_image(self):
+        images = self.images()
+        done = self.works("check", self.prepared(), "--images", images, "--json", "--max-detections", "5")
+        results = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([result["id"] for result in results], sorted(path.name for path in images.iterdir()))
+        bus = results[0]
+        self.assertEqual(bus["model"], "tiny")
+        self.assertEqual(bus["dimensions"], [1, 3, 32, 32])
+        self.assertEqual(bus["resolution"], [810, 1080])
+        self.assertEqual(bus["errors"], 0)
+        self.assertEqual(len(bus["detections"]), 5)
+        self.assertEqual(bus["detections"][0]["label"], "thing")
+        self.assertGreater(bus["timestamps"]["inf"], 0)
+
+    def test_check_draws_the_boxes(self):
+        self.works("check", self.prepared(), "--images", self.images() / "dog.jpg", "--annotate", self.folder / "drawn")
+        self.assertEqual((self.folder / "drawn" / "dog.jpg.png").read_bytes()[:4], b"\x89PNG")
+
+    def test_check_goes_on_after_a_broken_picture_and_fails(self):
+        pictures = self.folder / "pictures"
+        pictures.mkdir()
+        whole = (self.images() / "dog.jpg").read_bytes()
+        (pictures / "a.jpg").write_bytes(whole[: len(whole) // 2])
+        (pictures / "b.jpg").write_bytes(whole)
+        done = self.run_model("check", self.prepared(), "--images", pictures, "--json")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        half, good = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual((half["errors"], half["detections"]), (1, []))
+        self.assertIn("Premature end", half["error"])
+        self.assertEqual(good["errors"], 0)
+
+    def test_a_model_that_is_not_there(self):
+        self.fails(["check", "yolov3-tiny"], '--model: no model "yolov3-tiny"', "kexp model get")
+        self.fails(["check", self.folder / "no.onnx"], "no model file")
+        self.fails(["get", "yolov99"], 'no model "yolov99"')
+
+    def test_a_model_that_is_cut_short(self):
+        model = self.prepared()
+        model.write_bytes(model.read_bytes()[:-300])
+        self.fails(["check", model], "cut short")
+        self.fails(["prepare", model, "-o", self.folder / "out.onnx"], "cut short")
+        self.assertFalse((self.folder / "out.onnx").exists())
+
+    def test_a_model_that_is_no_detector(self):
+        model = self.prepared()
+        model.write_bytes(model.read_bytes().replace(b"detect", b"pose!!"))  # the task in the metadata
+        self.fails(["check", model], "no detector: its task is")
+
+    def test_flags_out_of_range(self):
+        model = self.prepared()
+        self.fails(["check", model, "--confidence", "1.5"], "--confidence must be from 0 to 1")
+        self.fails(["check", model, "--threads", "0"], "--threads")
+        self.fails(["check", model, "--input", "33"], "exported for 32x32, cannot run at 33x33")
+        self.fails(["check", model, "--input", "big"], "--input must be")
+        self.fails(["check", model, "--engine", "openvino"], "--engine openvino")
+        self.fails(["check", model, "--images", self.folder / "none"], "--images: no file or folder")
+        self.fails(["check", model, "--json"], "--json needs --images")
+
+    def test_weights_that_do_not_fit_the_cfg(self):
+        self.fails(["prepare", self.write_darknet(weights=70)], "tiny.cfg:6: ", "too short")
+        self.fails(["prepare", self.write_darknet(weights=75)], "too long for this cfg: 3 of 75")
+
+    def test_get_without_a_network(self):
+        nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+        self.fails(["get", "yolov5n"], "yolov5n.onnx", code=3, env=nowhere)
+
+
+if __name__ == "__main__":
+    kexp_test.main()
