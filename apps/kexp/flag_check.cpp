@@ -10,26 +10,10 @@
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/nearest.hpp"
 
 namespace kexp::cli {
 namespace {
-
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
 
 /// The option called `name` ("--seed", "-X") in the innermost command that has it.
 const CLI::Option* find_option(const std::vector<const CLI::App*>& chain, const std::string& name) {
@@ -152,16 +136,6 @@ const CLI::App* find_command(const CLI::App& app, const std::string& name) {
   const auto found =
       app.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
   return found.empty() ? nullptr : found.front();
-}
-
-std::string suggestion(const std::string& given, const std::vector<std::string>& known) {
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(given, a) < edit_distance(given, b);
-  });
-  if (nearest == known.end() || edit_distance(given, *nearest) > std::max<std::size_t>(2, given.size() / 3)) {
-    return "";
-  }
-  return fmt::format(" (did you mean {}?)", *nearest);
 }
 
 std::vector<std::string> with_dashes(int argc, const char* const* argv) {

@@ -24,7 +24,4 @@ void check_value(const CLI::Option& option, const std::string& value, const std:
 /// The command of `app` called `name`, or null.
 [[nodiscard]] const CLI::App* find_command(const CLI::App& app, const std::string& name);
 
-/// " (did you mean NAME?)" when one of `known` is close to `given`, else "".
-[[nodiscard]] std::string suggestion(const std::string& given, const std::vector<std::string>& known);
-
 }  // namespace kexp::cli

@@ -15,6 +15,7 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/nearest.hpp"
 
 #include "flag_check.hpp"
 

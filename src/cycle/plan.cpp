@@ -70,10 +70,10 @@ class PartitionBalance {
 
 std::uint64_t whole_ns(double t_s) { return static_cast<std::uint64_t>(t_s * 1e9 + 0.5); }
 
-void check(const PlanOptions& options, const std::vector<std::uint64_t>& sizes) {
-  if (sizes.empty()) {
-    throw UsageError("--dataset has no images");
-  }
+}  // namespace
+
+void validate(const PlanOptions& options) {
+  validate(options.curve);
   if (options.partitions < 1) {
     throw UsageError("--partitions must be at least 1");
   }
@@ -88,14 +88,15 @@ void check(const PlanOptions& options, const std::vector<std::uint64_t>& sizes) 
   const double peak = options.peak_images_per_s.value_or(options.peak_bytes_per_s);
   const char* flag = options.peak_images_per_s ? "--max-ips" : "--max-mbps";
   if (!(peak > 0) || !std::isfinite(peak)) {
-    throw UsageError(fmt::format("{} must be above 0", flag));
+    throw UsageError(fmt::format("{} must be above 0, got {}", flag, peak));
   }
 }
 
-}  // namespace
-
 Plan Plan::make(const PlanOptions& options, const std::vector<std::uint64_t>& sizes) {
-  check(options, sizes);
+  validate(options);
+  if (sizes.empty()) {
+    throw UsageError("--dataset has no images");
+  }
   Plan plan;
   ImageOrder order(sizes.size(), options);
   PartitionBalance balance(options.partitions);

@@ -43,18 +43,22 @@ std::vector<std::uint64_t> sizes_of(const dataset::Dataset& dataset, const Feede
   return sizes;
 }
 
+cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions) {
+  cycle::PlanOptions plan;
+  plan.curve = options.curve;
+  plan.peak_bytes_per_s = options.peak.bytes_per_second();
+  plan.peak_images_per_s = options.max_images_per_s;
+  plan.burst_images = options.burst_images;
+  plan.partitions = partitions;
+  plan.seed = options.seed;
+  plan.shuffle = options.shuffle;
+  return plan;
+}
+
 PreparedPlan prepare(const FeederOptions& options, const dataset::Dataset& dataset,
                      std::uint32_t partitions) {
-  cycle::PlanOptions plan_options;
-  plan_options.curve = options.curve;
-  plan_options.peak_bytes_per_s = options.peak.bytes_per_second();
-  plan_options.peak_images_per_s = options.max_images_per_s;
-  plan_options.burst_images = options.burst_images;
-  plan_options.partitions = partitions;
-  plan_options.seed = options.seed;
-  plan_options.shuffle = options.shuffle;
   PreparedPlan prepared;
-  prepared.plan = cycle::Plan::make(plan_options, sizes_of(dataset, options));
+  prepared.plan = cycle::Plan::make(plan_options(options, partitions), sizes_of(dataset, options));
   prepared.plan_hash = prepared.plan.hash();
   prepared.dataset_hash = dataset.hash();
   prepared.partitions = partitions;
@@ -203,7 +207,8 @@ class Feed {
 }  // namespace
 
 void validate(const FeederOptions& options) {
-  cycle::validate(options.curve);
+  cycle::validate(plan_options(options, 1));
+  (void)cycle::make_segments(options.curve);  // Reads the profile's file, if it is one.
   if (!is_plain_name(options.topic)) {
     throw UsageError(
         fmt::format("--topic may have letters, digits, '.', '_' and '-', got \"{}\"", options.topic));

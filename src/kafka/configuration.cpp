@@ -2,12 +2,12 @@
 
 #include <array>
 #include <charconv>
-#include <numeric>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/nearest.hpp"
 
 namespace kexp::kafka {
 namespace {
@@ -37,40 +37,23 @@ std::string shown(const std::string& name, const std::string& value) {
   return name + "=" + value;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0U);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0U : 1U);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-std::vector<std::string> names_of(const char** dump, std::size_t count) {
+/// Every property of clients and topics.
+std::vector<std::string> property_names() {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < count; i += 2) {  // Name, value, name, …
-    names.emplace_back(dump[i]);
-  }
-  rd_kafka_conf_dump_free(dump, count);
-  return names;
-}
-
-/// The known property whose name is nearest to `name`.
-std::string nearest_property(const std::string& name) {
+  const auto take = [&](const char** dump, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += 2) {  // Name, value, name, …
+      names.emplace_back(dump[i]);
+    }
+    rd_kafka_conf_dump_free(dump, count);
+  };
   std::size_t count = 0;
   const ConfHandle conf(rd_kafka_conf_new());
-  std::vector<std::string> names = names_of(rd_kafka_conf_dump(conf.get(), &count), count);
+  const char** dump = rd_kafka_conf_dump(conf.get(), &count);
+  take(dump, count);
   const Handle<rd_kafka_topic_conf_t, rd_kafka_topic_conf_destroy> topic_conf(rd_kafka_topic_conf_new());
-  std::vector<std::string> topic_names = names_of(rd_kafka_topic_conf_dump(topic_conf.get(), &count), count);
-  names.insert(names.end(), topic_names.begin(), topic_names.end());
-  return *std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(a, name) < edit_distance(b, name);
-  });
+  dump = rd_kafka_topic_conf_dump(topic_conf.get(), &count);
+  take(dump, count);
+  return names;
 }
 
 void check_server(std::string_view server, const std::string& servers) {
@@ -135,8 +118,8 @@ void Configuration::apply(const Properties& properties) {
     const rd_kafka_conf_res_t result =
         rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size());
     if (result == RD_KAFKA_CONF_UNKNOWN) {
-      throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property; the nearest is {}",
-                                   shown(name, value), rd_kafka_version_str(), nearest_property(name)));
+      throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property{}", shown(name, value),
+                                   rd_kafka_version_str(), suggestion(name, property_names())));
     }
     if (result == RD_KAFKA_CONF_INVALID) {
       throw UsageError(fmt::format("-X {}: {}", shown(name, value), text.data()));

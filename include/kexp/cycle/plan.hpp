@@ -30,6 +30,9 @@ struct PlanOptions {
   bool shuffle = false;  ///< A seeded permutation of the dataset instead of its order, anew each pass.
 };
 
+/// Pure checks of what needs no dataset. Errors: UsageError naming the flag.
+void validate(const PlanOptions& options);
+
 /// Totals of one segment, as planned.
 struct SegmentTotals {
   Segment segment;

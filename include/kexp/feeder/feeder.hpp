@@ -35,7 +35,8 @@ struct FeederOptions {
   std::chrono::seconds delivery_timeout{120};
 };
 
-/// Errors: UsageError naming the flag.
+/// Checks everything that needs no broker and no dataset. Errors: UsageError naming the flag, or a line of
+/// the profile's file.
 void validate(const FeederOptions& options);
 
 /// What the job reaches the outside through; all outlive it.
