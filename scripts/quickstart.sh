@@ -148,8 +148,8 @@ measure() {
   "$kexp" topics lag --until-zero --timeout 120 >"$work/warmup.lag"
   end=$(date +%s%N)
   # Six tenths of what a burst was served at, as MB/s: the day's mean is half of its peak.
-  awk -v bytes="$("$kexp" dataset info "$dataset" --json | sed -n 's/.*"mean_bytes": *\([0-9.]*\).*/\1/p')" \
-    -v count="$count" -v ns="$((end - start))" 'BEGIN {printf "%.4f", 0.6 * bytes * count / (ns / 1e9) / 1e6}'
+  awk -v per_mb="$("$kexp" dataset info "$dataset" --json | sed -n 's/.*"images_per_s_at_1_mbps": *\([0-9.]*\).*/\1/p')" \
+    -v count="$count" -v ns="$((end - start))" 'BEGIN {printf "%.4f", 0.6 * count / (ns / 1e9) / per_mb}'
 }
 say "measuring what this machine can serve"
 max_mbps=$(measure) || { cat "$work"/warmup.log "$work"/consumer-*.log >&2; die 1 "the measuring run failed"; }
@@ -172,7 +172,8 @@ wait "$tracker" || code=$?
 # ---- the dataset
 
 "$kexp" extract --run "$run" >"$work/extract.out"
-"$kexp" model check "$model" --dataset "$dataset" --count 1 --annotate "$run" >"$work/check.out"
+"$kexp" dataset export "$dataset" --count 1 --out "$work/image" >&2
+"$kexp" model check "$model" --images "$work/image" --annotate "$run/annotated" >"$work/check.out"
 
 cat "$work/track.out"
 echo

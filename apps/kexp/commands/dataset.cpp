@@ -1,5 +1,6 @@
 #include "commands/dataset.hpp"
 
+#include <limits>
 #include <memory>
 #include <ostream>
 
@@ -9,6 +10,7 @@
 
 #include "kexp/core/units.hpp"
 #include "kexp/dataset/dataset.hpp"
+#include "kexp/dataset/export.hpp"
 #include "kexp/dataset/info.hpp"
 #include "kexp/dataset/make.hpp"
 
@@ -27,6 +29,12 @@ struct MakeFlags {
 struct InfoFlags {
   std::string file;
   bool json = false;
+};
+
+struct ExportFlags {
+  std::string file;
+  std::string out;
+  std::uint64_t count = std::numeric_limits<std::uint64_t>::max();
 };
 
 image::Format parse_format(const std::string& name) {
@@ -77,6 +85,13 @@ ExitCode run_info(const InfoFlags& flags, Context& context) {
   return ExitCode::ok;
 }
 
+ExitCode run_export(const ExportFlags& flags, Context& context) {
+  const auto dataset = dataset::Dataset::read(flags.file, "dataset export");
+  const std::uint64_t images = dataset::export_images(dataset, flags.out, flags.count);
+  context.out << fmt::format("{}: {} images\n", flags.out, images);
+  return ExitCode::ok;
+}
+
 void add_make_flags(CLI::App& make, MakeFlags& flags) {
   make.add_option("--out", flags.out, "File to write (HDF5)")->required();
   make.add_option("--images", flags.images,
@@ -96,14 +111,16 @@ void add_make_flags(CLI::App& make, MakeFlags& flags) {
 CommandRun add_dataset(CLI::App& command) {
   auto make_flags = std::make_shared<MakeFlags>();
   auto info_flags = std::make_shared<InfoFlags>();
+  auto export_flags = std::make_shared<ExportFlags>();
   CLI::App* make = command.add_subcommand("make", "Make a dataset from a folder of images or a video");
   add_make_flags(*make, *make_flags);
   CLI::App* info = command.add_subcommand("info", "Say what a dataset holds");
   info->add_option("file", info_flags->file, "Dataset to read (HDF5)")->required();
   add_json(*info, info_flags->json);
-  for (CLI::App* nested : {make, info}) {
-    nested->fallthrough();
-  }
+  CLI::App* out = command.add_subcommand("export", "Write the images of a dataset as files");
+  out->add_option("file", export_flags->file, "Dataset to read (HDF5)")->required();
+  out->add_option("--out", export_flags->out, "Folder to write to")->required();
+  out->add_option("--count", export_flags->count, "Only the first so many");
   return [=](Context& context) {
     if (make->parsed()) {
       return run_make(*make_flags, context);
@@ -111,7 +128,10 @@ CommandRun add_dataset(CLI::App& command) {
     if (info->parsed()) {
       return run_info(*info_flags, context);
     }
-    throw UsageError("dataset needs a command: make or info");
+    if (out->parsed()) {
+      return run_export(*export_flags, context);
+    }
+    throw UsageError("dataset needs a command: make, info or export");
   };
 }
 
