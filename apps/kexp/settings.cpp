@@ -40,6 +40,9 @@ constexpr std::array kVariables = {
     Variable{"consume", "model", "YOLO_MODEL"},
     Variable{"consume", "input", "RESOLUTION"},
     Variable{"consume", "validate-results", "VALIDATE_RESULTS"},
+    Variable{"track", "topic", "KAFKA_OUTPUT_TOPIC"},
+    Variable{"track", "input-topic", "KAFKA_INPUT_TOPIC"},
+    Variable{"track", "validate-results", "VALIDATE_RESULTS"},
 };
 
 struct Origin {

@@ -1,0 +1,177 @@
+#include "commands/track.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <ostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
+#include "kexp/kafka/options.hpp"
+#include "kexp/telemetry/metrics.hpp"
+#include "kexp/tracker/tracker.hpp"
+
+namespace kexp::cli {
+namespace {
+
+struct TrackFlags {
+  tracker::TrackerOptions options;
+  std::string run;
+  std::string from = "earliest";
+  std::string validate_results = "TRUE";
+  long timeout_s = options.timeout.count();
+  bool json = false;
+  std::vector<std::string> properties;
+  MetricsEndpointFlags metrics;
+};
+
+tracker::TrackerOptions::From parse_from(const std::string& text) {
+  using From = tracker::TrackerOptions::From;
+  if (text == "earliest" || text == "latest") {
+    return text == "earliest" ? From::earliest : From::latest;
+  }
+  throw UsageError(fmt::format("--from must be earliest or latest, got \"{}\"", text));
+}
+
+bool parse_validate_results(const std::string& text) {
+  if (text == "TRUE" || text == "true" || text == "FALSE" || text == "false") {
+    return text == "TRUE" || text == "true";
+  }
+  throw UsageError(fmt::format("--validate-results must be TRUE or FALSE, got \"{}\"", text));
+}
+
+tracker::TrackerOptions options_of(const TrackFlags& flags) {
+  tracker::TrackerOptions options = flags.options;
+  options.run = flags.run;
+  options.from = parse_from(flags.from);
+  options.validate_results = parse_validate_results(flags.validate_results);
+  options.timeout = std::chrono::seconds(flags.timeout_s);
+  for (const std::string& property : flags.properties) {
+    options.client.properties.push_back(kafka::parse_property(property));
+  }
+  tracker::validate(options);
+  return options;
+}
+
+/// Percentiles in milliseconds; "-" where nothing was measured.
+void print_latencies(std::ostream& out, const Json& latency) {
+  out << fmt::format("\n{:<14}{:>12}{:>12}{:>12}{:>12}\n", "latency ms", "p50", "p95", "p99", "max");
+  for (const auto& [stage, summary] : latency.items()) {
+    out << fmt::format("{:<14}", stage);
+    for (const char* name : {"p50_ms", "p95_ms", "p99_ms", "max_ms"}) {
+      const bool is_measured = summary.is_object() && summary.contains(name) && summary[name].is_number();
+      out << fmt::format("{:>12}",
+                         is_measured ? fmt::format("{:.1f}", summary[name].get<double>()) : std::string("-"));
+    }
+    out << '\n';
+  }
+}
+
+/// The ten classes that were seen most often.
+void print_classes(std::ostream& out, const std::map<std::string, std::int64_t>& classes) {
+  constexpr std::size_t kMost = 10;
+  std::vector<std::pair<std::string, std::int64_t>> sorted(classes.begin(), classes.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  out << "\ndetections by class\n";
+  for (std::size_t i = 0; i < std::min(sorted.size(), kMost); ++i) {
+    out << fmt::format("{:<14}{:>12}\n", sorted[i].first, sorted[i].second);
+  }
+  if (sorted.empty()) {
+    out << "none\n";
+  }
+}
+
+void print_table(std::ostream& out, const tracker::TrackerResult& result, const Json& run) {
+  const Json& counts = run.at("counts");
+  const auto line = [&](const char* name, std::int64_t count) {
+    out << fmt::format("{:<14}{:>12}\n", name, count);
+  };
+  const auto counted = [&](const char* name) { line(name, counts.at(name).get<std::int64_t>()); };
+  out << fmt::format("run           {}\n\n", result.run.string());
+  if (result.complete) {
+    for (const char* name : {"planned", "sent", "dropped", "acknowledged", "failed", "unknown"}) {
+      counted(name);
+    }
+    counted("processed");
+    counted("missing");
+    counted("unexpected");
+  } else {
+    line("processed", result.counts.processed);
+  }
+  line("duplicates", result.counts.duplicates);
+  line("errors", result.counts.errors);
+  line("foreign", result.counts.foreign);
+  line("invalid", result.counts.invalid);
+  print_latencies(out, run.at("latency"));
+  print_classes(out, result.detections_by_class);
+  out << fmt::format("\nverdict       {}\n", result.verdict);
+  for (const std::string& reason : result.reasons) {
+    out << fmt::format("              {}\n", reason);
+  }
+}
+
+ExitCode exit_code(const tracker::TrackerOptions& options, const tracker::TrackerResult& result) {
+  if (!options.until_complete) {
+    return ExitCode::ok;  // A service that was asked to stop.
+  }
+  if (result.stopped && result.complete != true) {
+    return ExitCode::interrupted;
+  }
+  return result.complete == true && result.verdict != "INVALID" ? ExitCode::ok : ExitCode::invalid;
+}
+
+ExitCode run_track(const TrackFlags& flags, Context& context) {
+  const tracker::TrackerOptions options = options_of(flags);
+  telemetry::Metrics metrics;
+  const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "track"), metrics, {}, {});
+  const auto result = tracker::run_tracker(
+      options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
+  const Json run = read_json(result.run / "run.json");
+  if (flags.json) {
+    context.out << run.dump(2) << '\n';
+  } else {
+    print_table(context.out, result, run);
+  }
+  return exit_code(options, result);
+}
+
+}  // namespace
+
+CommandRun add_track(CLI::App& command) {
+  auto flags = std::make_shared<TrackFlags>();
+  tracker::TrackerOptions& options = flags->options;
+  command.add_option("--topic", options.topic, "Topic with the answers (KAFKA_OUTPUT_TOPIC)")
+      ->capture_default_str();
+  command.add_option("--from", flags->from, "Where to begin on the topic: earliest or latest")
+      ->capture_default_str();
+  command.add_flag("--any-run", options.any_run,
+                   "Take the answers of every run, and those of tools that name none");
+  command.add_flag("--until-complete", options.until_complete,
+                   "End when the run's feed has finished and every acknowledged image has its answer");
+  command
+      .add_option("--timeout", flags->timeout_s,
+                  "Seconds without a new answer after the feed's end, until --until-complete gives up")
+      ->capture_default_str();
+  command
+      .add_option("--validate-results", flags->validate_results,
+                  "FALSE where consumers send no answers: count by their group's offsets (VALIDATE_RESULTS)")
+      ->capture_default_str();
+  command
+      .add_option("--input-topic", options.input_topic,
+                  "Topic with the images, for --validate-results FALSE (KAFKA_INPUT_TOPIC)")
+      ->capture_default_str();
+  command.add_option(
+      "--group", options.group,
+      "Consumers' group, for --validate-results FALSE; <input topic>.consumers when not given");
+  add_run(command, flags->run);
+  add_servers(command, options.client.servers);
+  add_kafka_properties(command, flags->properties);
+  add_metrics_endpoint(command, flags->metrics);
+  add_json(command, flags->json);
+  return [flags](Context& context) { return run_track(*flags, context); };
+}
+
+}  // namespace kexp::cli
