@@ -14,6 +14,7 @@
 #include "commands/dataset.hpp"
 #include "commands/feed.hpp"
 #include "commands/model.hpp"
+#include "commands/topics.hpp"
 #include "commands/track.hpp"
 #include "flag_check.hpp"
 #include "settings.hpp"
@@ -31,6 +32,7 @@ struct Row {
 constexpr std::array kCommands = {
     Row{"feed", "Play the load plan into a Kafka topic", add_feed},
     Row{"track", "Results into CSV, live percentiles, and the account of every image", add_track},
+    Row{"topics", "Create, describe and reset the topics; show the lag", add_topics},
     Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},
     Row{"model", "List, fetch, prepare and check YOLO models", add_model},
 };

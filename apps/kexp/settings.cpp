@@ -37,6 +37,8 @@ constexpr std::array kVariables = {
     Variable{"", "prometheus", "PROMETHEUS_URL"},
     Variable{"consume", "input-topic", "KAFKA_INPUT_TOPIC"},
     Variable{"consume", "output-topic", "KAFKA_OUTPUT_TOPIC"},
+    Variable{"topics", "input-topic", "KAFKA_INPUT_TOPIC"},
+    Variable{"topics", "output-topic", "KAFKA_OUTPUT_TOPIC"},
     Variable{"consume", "model", "YOLO_MODEL"},
     Variable{"consume", "input", "RESOLUTION"},
     Variable{"consume", "validate-results", "VALIDATE_RESULTS"},

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "kexp/kafka/topics.hpp"
+
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
+#include "group_assignment.hpp"
 
 namespace kexp::kafka {
 namespace {
@@ -87,7 +90,7 @@ class RdAdmin final : public Admin {
     const TopicInfo info = describe(topic, deadline);
     const std::string what = fmt::format("cannot read the offsets of {}", topic);
     if (info.partitions.empty()) {
-      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what);
+      throw missing_topic(topic);
     }
     const PartitionList committed = committed_offsets(info, group, deadline);
     std::vector<PartitionLag> lags;
@@ -117,7 +120,9 @@ class RdAdmin final : public Admin {
       check(found.err, fmt::format("cannot describe group {}", group));
       info.state = found.state;
       for (const rd_kafka_group_member_info& member : std::span(found.members, as_size(found.member_cnt))) {
-        info.members.push_back({member.member_id, member.client_id, member.client_host});
+        info.members.push_back({member.member_id, member.client_id, member.client_host,
+                                parse_assignment({static_cast<const std::uint8_t*>(member.member_assignment),
+                                                  as_size(member.member_assignment_size)})});
       }
     }
     return info;

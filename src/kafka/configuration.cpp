@@ -2,6 +2,9 @@
 
 #include <array>
 #include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -37,22 +40,25 @@ std::string shown(const std::string& name, const std::string& value) {
   return name + "=" + value;
 }
 
-/// Every property of clients and topics.
-std::vector<std::string> property_names() {
+/// Every property with its aliases, out of the table that the library prints for its documentation; its dump
+/// leaves out aliases and what has no default.
+std::vector<std::string> known_properties() {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* memory = open_memstream(&text, &size);
+  if (memory == nullptr) {
+    return {};
+  }
+  rd_kafka_conf_properties_show(memory);
+  std::fclose(memory);  // Now text and size are valid.
+  const Handle<char, std::free> owned(text);
+  std::istringstream lines(std::string(text, size));
   std::vector<std::string> names;
-  const auto take = [&](const char** dump, std::size_t count) {
-    for (std::size_t i = 0; i < count; i += 2) {  // Name, value, name, …
-      names.emplace_back(dump[i]);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(" | ") != std::string::npos && line.front() != '-') {
+      names.push_back(line.substr(0, line.find(' ')));
     }
-    rd_kafka_conf_dump_free(dump, count);
-  };
-  std::size_t count = 0;
-  const ConfHandle conf(rd_kafka_conf_new());
-  const char** dump = rd_kafka_conf_dump(conf.get(), &count);
-  take(dump, count);
-  const Handle<rd_kafka_topic_conf_t, rd_kafka_topic_conf_destroy> topic_conf(rd_kafka_topic_conf_new());
-  dump = rd_kafka_topic_conf_dump(topic_conf.get(), &count);
-  take(dump, count);
+  }
   return names;
 }
 
@@ -119,7 +125,7 @@ void Configuration::apply(const Properties& properties) {
         rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size());
     if (result == RD_KAFKA_CONF_UNKNOWN) {
       throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property{}", shown(name, value),
-                                   rd_kafka_version_str(), suggestion(name, property_names())));
+                                   rd_kafka_version_str(), suggestion(name, known_properties())));
     }
     if (result == RD_KAFKA_CONF_INVALID) {
       throw UsageError(fmt::format("-X {}: {}", shown(name, value), text.data()));

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "kexp/kafka/topics.hpp"
+
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
@@ -204,8 +206,7 @@ class RdConsumer final : public Consumer {
   /// The library says once that a topic is missing, so the time is kept here.
   void check_missing() const {
     if (missing_since_ && std::chrono::steady_clock::now() - *missing_since_ >= kMissingTopicBound) {
-      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                       fmt::format("there is no topic {}: create it by kexp topics create", topic_));
+      throw missing_topic(topic_);
     }
   }
 

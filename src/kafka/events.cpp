@@ -18,6 +18,12 @@ LogLevel level_of(int syslog_level) {
   return syslog_level <= kInfo ? LogLevel::info : LogLevel::debug;
 }
 
+/// Without the thread it came from: "[thrd:…]: ".
+std::string_view without_thread(std::string_view text) {
+  const std::size_t end = text.starts_with("[thrd:") ? text.find("]: ") : std::string_view::npos;
+  return end == std::string_view::npos ? text : text.substr(end + 3);
+}
+
 }  // namespace
 
 void Events::register_with(rd_kafka_conf_t& conf) {
@@ -71,11 +77,12 @@ void Events::log_line(const rd_kafka_t* client, int level, const char* facility,
   auto& events = *static_cast<Events*>(rd_kafka_opaque(client));
   if (std::string_view(facility) == "FAIL") {  // A connection's end; `fault` says it when it matters.
     const std::scoped_lock lock(events.mutex_);
-    events.last_error_ = text;
+    events.last_error_ = without_thread(text);
     level = std::max(level, 7);
   }
   if (events.log_.enabled(level_of(level))) {
-    events.log_.write(level_of(level), fmt::format("kafka: facility={} text=\"{}\"", facility, text));
+    events.log_.write(level_of(level),
+                      fmt::format("kafka: facility={} text=\"{}\"", facility, without_thread(text)));
   }
 }
 

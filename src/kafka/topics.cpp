@@ -51,6 +51,14 @@ void sleep_between_looks(Clock& clock, SteadyTime deadline, const std::string& w
 
 }  // namespace
 
+void require_partitions(const TopicInfo& info, int partitions) {
+  if (!info.partitions.empty() && info.partitions.size() != static_cast<std::size_t>(partitions)) {
+    throw KafkaError(ExitCode::usage, "TOPIC_ALREADY_EXISTS", /*retriable=*/false,
+                     fmt::format("topic {} exists with {}, wanted {}: --reset deletes and creates it again",
+                                 info.name, counted(info.partitions.size()), partitions));
+  }
+}
+
 void create_topic_verified(Admin& admin, Clock& clock, const std::string& topic, int partitions,
                            int replication, std::chrono::seconds timeout, std::stop_token stop) {
   const SteadyTime deadline = clock.now() + timeout;
@@ -63,10 +71,8 @@ void create_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
     }
     if (!created && info.partitions.empty()) {
       created = create(admin, topic, partitions, replication);
-    } else if (!created && info.partitions.size() != static_cast<std::size_t>(partitions)) {
-      throw KafkaError(ExitCode::usage, "TOPIC_ALREADY_EXISTS", /*retriable=*/false,
-                       fmt::format("topic {} exists with {}, wanted {}: --reset deletes and creates it again",
-                                   topic, counted(info.partitions.size()), partitions));
+    } else if (!created) {
+      require_partitions(info, partitions);
     }
     if (clock.now() >= deadline) {
       throw UnavailableError(
@@ -100,12 +106,15 @@ void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
   }
 }
 
+KafkaError missing_topic(const std::string& topic) {
+  return {ExitCode::failed, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
+          fmt::format("there is no topic {}: create it by kexp topics create --partitions N", topic)};
+}
+
 int partitions_of(Admin& admin, const std::string& topic) {
   const TopicInfo info = admin.describe(topic);
   if (info.partitions.empty()) {
-    throw KafkaError(
-        ExitCode::failed, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
-        fmt::format("there is no topic {}: create it by kexp topics create --partitions N", topic));
+    throw missing_topic(topic);
   }
   return static_cast<int>(info.partitions.size());
 }

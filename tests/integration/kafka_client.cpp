@@ -209,7 +209,8 @@ TEST_F(KafkaClientTest, ReportsOffsetsPerPartitionInOrder) {
 TEST_F(KafkaClientTest, RefusesWhatCanNeverBeSentAndReportsWhatTheBrokerRefuses) {
   create(1);
   fill(1, 1);  // The client knows the topic's partitions from now on.
-  options_.properties = {{"topic.metadata.propagation.max.ms", "1000"}};  // 30 s for a topic that may be young.
+  options_.properties = {
+      {"topic.metadata.propagation.max.ms", "1000"}};  // 30 s for a topic that may be young.
   const auto sender = producer();
   const std::vector<std::uint8_t> huge(kMaxMessageBytes + 1);
   EXPECT_THAT(message_of<KafkaError>([&] { return sender->send(record(topic_, 0, huge)); }),

@@ -398,7 +398,11 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     kafka::GroupInfo info;
     for (const auto& [id, member] : kafka_.members_) {
       if (member.group == group) {
-        info.members.push_back({id + "-member", id, "/127.0.0.1"});
+        kafka::GroupMember& listed = info.members.emplace_back();
+        listed = {id + "-member", id, "/127.0.0.1", {}};
+        for (const auto& [partition, position] : member.positions) {
+          listed.assigned.push_back({member.topic, partition});
+        }
       }
     }
     const bool known = std::any_of(kafka_.committed_.begin(), kafka_.committed_.end(),

@@ -138,10 +138,16 @@ struct PartitionLag {
   /// Records that the group has not committed: end − committed, or end − begin.
   [[nodiscard]] std::int64_t lag() const { return end - committed.value_or(begin); }
 };
+struct AssignedPartition {
+  std::string topic;
+  std::int32_t partition = 0;
+  bool operator==(const AssignedPartition&) const = default;
+};
 struct GroupMember {
   std::string member_id;
   std::string client_id;
   std::string host;
+  std::vector<AssignedPartition> assigned;
 };
 struct GroupInfo {
   std::string state;  ///< "Stable", "Empty", "Dead", "PreparingRebalance", …

@@ -13,17 +13,21 @@ namespace kexp::kafka {
 ///
 /// Replaces the probe messages of earlier tools, which hung when a group member was slow: nothing is sent.
 /// Errors: KafkaError (exit code usage) when it exists with another number of partitions; it says both and
-/// names --reset;
-/// UnavailableError when the metadata does not show it within `timeout`.
+/// names --reset. UnavailableError when the metadata does not show it within `timeout`.
 void create_topic_verified(Admin& admin, Clock& clock, const std::string& topic, int partitions,
                            int replication, std::chrono::seconds timeout, std::stop_token stop);
+
+/// Errors: KafkaError as above, when `info` is a topic with another number of partitions.
+void require_partitions(const TopicInfo& info, int partitions);
 
 /// Deletes `topic` and waits until the metadata shows it gone. Errors: UnavailableError after `timeout`.
 void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic, std::chrono::seconds timeout,
                            std::stop_token stop);
 
-/// The number of partitions of `topic`. Errors: KafkaError naming the topic and `kexp topics create` when
-/// missing.
+/// Names the topic and `kexp topics create`.
+[[nodiscard]] KafkaError missing_topic(const std::string& topic);
+
+/// The number of partitions of `topic`. Errors: missing_topic.
 [[nodiscard]] int partitions_of(Admin& admin, const std::string& topic);
 
 }  // namespace kexp::kafka

@@ -1,0 +1,106 @@
+#pragma once
+
+/// What `kexp topics` does: the two topics of an experiment created, described, reset, and their lag.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/kafka/client.hpp"
+
+namespace kexp::kafka {
+
+/// The topics of one experiment.
+struct TopicPair {
+  std::string input = "yolo_input";
+  std::string output = "yolo_output";
+};
+/// The group of the consumers of `input_topic`.
+[[nodiscard]] std::string consumer_group(const std::string& input_topic);
+/// Errors: UsageError naming --input-topic or --output-topic, when Kafka would not take the name.
+void validate(const TopicPair& topics);
+
+struct CreateTopicsOptions {
+  TopicPair topics;
+  int partitions = 0;  ///< Of the input topic.
+  int output_partitions = 1;
+  int replication = 1;
+  std::chrono::seconds timeout{30};  ///< For each topic.
+};
+/// Errors: UsageError naming the flag.
+void validate(const CreateTopicsOptions& options);
+
+struct CreatedTopic {
+  std::string name;
+  int partitions = 0;
+  bool existed = false;
+};
+/// Creates both topics and verifies them by metadata. Whether both can be had is looked at before anything
+/// is created. Errors: those of create_topic_verified.
+std::vector<CreatedTopic> create_topics(Admin& admin, Clock& clock, const CreateTopicsOptions& options,
+                                        std::stop_token stop);
+
+/// What a reset destroys.
+struct TopicLoss {
+  std::string name;
+  int partitions = 0;
+  int replication = 1;
+  std::int64_t records = 0;
+  std::int64_t unprocessed = 0;  ///< Of the input topic: not committed by its group.
+};
+struct ResetPlan {
+  std::vector<TopicLoss> topics;  ///< Those that exist.
+  std::string group;
+  std::vector<GroupMember> members;  ///< Consumers that are running.
+};
+[[nodiscard]] ResetPlan plan_reset(Admin& admin, const TopicPair& topics);
+/// What creates the topics of the plan as they are, for `timeout` each at most; a missing one as options have
+/// it. Errors: KafkaError when there is no input topic.
+[[nodiscard]] CreateTopicsOptions recreation(const ResetPlan& plan, const TopicPair& topics,
+                                             std::chrono::seconds timeout);
+/// One line a topic.
+[[nodiscard]] std::string to_text(const ResetPlan& plan);
+/// Errors: UsageError naming the running consumers and --force.
+void require_no_members(const ResetPlan& plan);
+/// Deletes the topics of the plan; each `timeout` long at most. Errors: those of delete_topic_verified.
+void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chrono::seconds timeout,
+                   std::stop_token stop);
+
+struct TopicReport {
+  TopicInfo info;
+  std::int64_t records = 0;
+  std::optional<std::string> max_message_bytes;
+  std::optional<std::string> timestamp_type;
+  /// What would spoil an experiment: a partition without a leader, times of the broker, a small limit.
+  std::vector<std::string> warnings;
+};
+/// Errors: KafkaError when there is no such topic.
+[[nodiscard]] TopicReport describe_topic(Admin& admin, const std::string& topic);
+[[nodiscard]] std::string to_text(const TopicReport& report);
+[[nodiscard]] Json to_json(const TopicReport& report);
+
+struct LagReport {
+  std::string topic;
+  std::string group;
+  std::vector<PartitionLag> partitions;
+  GroupInfo members;
+  [[nodiscard]] std::int64_t total() const;
+};
+/// Errors: KafkaError when there is no such topic.
+[[nodiscard]] LagReport read_lag(Admin& admin, const std::string& topic, const std::string& group);
+[[nodiscard]] std::string to_text(const LagReport& report);
+[[nodiscard]] Json to_json(const LagReport& report);
+
+/// Waits until the group has committed all records; the last report, with a total above 0 when `timeout` was
+/// over first. A broker that is away is waited for as well. Errors: UnavailableError when it was away at the
+/// end; InterruptedError.
+[[nodiscard]] LagReport wait_until_drained(Admin& admin, Clock& clock, const std::string& topic,
+                                           const std::string& group, std::chrono::seconds timeout,
+                                           std::stop_token stop);
+
+}  // namespace kexp::kafka
