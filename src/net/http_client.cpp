@@ -124,8 +124,10 @@ class Transfer {
       throw InterruptedError(fmt::format("{} {}: stopped", request.method, printable_url(request.url)));
     }
     if (result != CURLE_OK) {
-      throw HttpError(ExitCode::unavailable, 0,
-                      fmt::format("{} {}: {}", request.method, printable_url(request.url), why(result)));
+      throw HttpError(
+          ExitCode::unavailable, 0,
+          fmt::format("{} {}: {}", request.method, printable_url(request.url), why(result)),
+          result == CURLE_OPERATION_TIMEDOUT ? HttpError::Cause::timeout : HttpError::Cause::other);
     }
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &response.status);
     return response;

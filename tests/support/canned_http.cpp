@@ -18,7 +18,7 @@ net::HttpError connection_refused(const std::string& url) {
 
 void CannedHttp::on(std::string part, Answer answer) {
   const std::lock_guard lock(mutex_);
-  rules_.emplace_back(std::move(part), std::move(answer));
+  rules_.emplace_back(std::move(part), std::make_shared<const Answer>(std::move(answer)));
 }
 
 void CannedHttp::on(std::string part, std::string body, long status) {
@@ -31,7 +31,7 @@ net::HttpResponse CannedHttp::request(const net::HttpRequest& request, std::stop
   if (stop.stop_requested()) {
     throw InterruptedError(request.url + ": stopped");
   }
-  Answer answer;
+  std::shared_ptr<const Answer> answer;  // Not a copy: an answer may count its calls.
   {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
@@ -42,7 +42,7 @@ net::HttpResponse CannedHttp::request(const net::HttpRequest& request, std::stop
     }
     answer = rule->second;
   }
-  return answer(request);
+  return (*answer)(request);
 }
 
 std::vector<net::HttpRequest> CannedHttp::requests() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -16,7 +17,8 @@ class CannedHttp final : public net::HttpClient {
   using Answer = std::function<net::HttpResponse(const net::HttpRequest&)>;
 
   /// Requests whose URL, or URL and body joined by a space, contain `part` get this answer; of several rules
-  /// that fit, the latest is taken. A request without a rule fails as where nobody listens.
+  /// that fit, the latest is taken. It is called by the thread that asks. A request without a rule fails as
+  /// where nobody listens.
   void on(std::string part, Answer answer);
   void on(std::string part, std::string body, long status = 200);
 
@@ -28,8 +30,8 @@ class CannedHttp final : public net::HttpClient {
 
  private:
   mutable std::mutex mutex_;
-  std::vector<std::pair<std::string, Answer>> rules_;  // Guarded by mutex_.
-  std::vector<net::HttpRequest> requests_;             // Guarded by mutex_.
+  std::vector<std::pair<std::string, std::shared_ptr<const Answer>>> rules_;  // Guarded by mutex_.
+  std::vector<net::HttpRequest> requests_;                                    // Guarded by mutex_.
 };
 
 /// What an unreachable server is to its client.

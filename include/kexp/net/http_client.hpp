@@ -18,13 +18,18 @@ namespace kexp::net {
 /// No answer, or one that says no. `status` is 0 without an answer.
 class HttpError : public Error {
  public:
-  HttpError(ExitCode code, long status, const std::string& message) : Error(code, message), status_(status) {}
+  enum class Cause { timeout, other };
+  HttpError(ExitCode code, long status, const std::string& message, Cause cause = Cause::other)
+      : Error(code, message), status_(status), cause_(cause) {}
   [[nodiscard]] long status() const noexcept { return status_; }
+  /// True when the answer was not there, or not whole, in the time that the request gave it.
+  [[nodiscard]] bool timed_out() const noexcept { return cause_ == Cause::timeout; }
   /// True for timeouts, refused connections, 429 and 5xx.
   [[nodiscard]] bool retriable() const noexcept { return status_ == 0 || status_ == 429 || status_ >= 500; }
 
  private:
   long status_;
+  Cause cause_;
 };
 
 struct HttpRequest {

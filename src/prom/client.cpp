@@ -1,0 +1,316 @@
+#include "kexp/prom/client.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+#include "answers.hpp"
+
+namespace kexp::prom {
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+constexpr int kAttempts = 6;
+constexpr milliseconds kFirstPause = 250ms;  // Doubled after each attempt: 7.75 s in all.
+constexpr milliseconds kSmallTimeout = 30s;
+constexpr milliseconds kQueryTimeout = 150s;  // Prometheus itself gives up after 2 minutes.
+constexpr int kTimeoutsPerQuery = 3;          // A server that hangs is not asked for ever smaller pieces.
+
+// `up` is looked at in so many stretches of the window: enough to see every job, bounded for long windows.
+constexpr int kIntervalProbes = 12;
+constexpr milliseconds kProbeLength = 10min;
+
+constexpr auto kLongestPast = std::chrono::years(20);
+
+std::string seconds_text(std::int64_t ms) { return fmt::format("{}.{:03}", ms / 1000, ms % 1000); }
+
+/// Outwards to whole milliseconds: the window's own ends stay inside.
+std::string start_text(const Window& window) { return seconds_text(unix_ms(window.start)); }
+std::string end_text(const Window& window) { return seconds_text(unix_ms(window.end + 999'999ns)); }
+
+std::string checked_url(std::string url) {
+  while (!url.empty() && url.back() == '/') {
+    url.pop_back();
+  }
+  const std::size_t scheme = url.rfind("http://", 0) == 0 ? 7 : url.rfind("https://", 0) == 0 ? 8 : 0;
+  if (scheme == 0 || url.size() == scheme || url.find_first_of("?# ") != std::string::npos) {
+    throw UsageError(fmt::format("--prometheus must be a URL such as http://localhost:9090, got \"{}\"",
+                                 net::printable_url(url)));
+  }
+  return url;
+}
+
+/// The lower median of the distances of consecutive samples; 0 without any.
+std::int64_t median_distance(const std::vector<std::int64_t>& times) {
+  std::vector<std::int64_t> distances;
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    if (times[i] > times[i - 1]) {
+      distances.push_back(times[i] - times[i - 1]);
+    }
+  }
+  if (distances.empty()) {
+    return 0;
+  }
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>((distances.size() - 1) / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  return *middle;
+}
+
+}  // namespace
+
+struct Client::Answer {
+  enum class Kind { good, too_much, timed_out, refused, failed, unreachable };
+  Kind kind = Kind::good;
+  long status = 0;
+  std::string text;  ///< The body of a good one, else why it is none.
+};
+
+Client::Client(const std::string& url, net::HttpClient& http, Clock& clock, Log& log)
+    : url_(checked_url(url)), source_(net::printable_url(url_)), http_(http), clock_(clock), log_(log) {}
+
+net::HttpRequest Client::make_request(Method method, const std::string& path,
+                                      const Parameters& parameters) const {
+  net::HttpRequest request;
+  request.url = url_ + path;
+  request.timeout = path.find("/query") == std::string::npos ? kSmallTimeout : kQueryTimeout;
+  if (method == Method::post) {
+    request.method = "POST";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    request.body = net::encode_query(parameters);
+  } else if (!parameters.empty()) {
+    request.url += "?" + net::encode_query(parameters);
+  }
+  return request;
+}
+
+Client::Answer Client::ask_once(const net::HttpRequest& request, const std::stop_token& stop) const {
+  using Kind = Answer::Kind;
+  net::HttpResponse response;
+  try {
+    response = http_.request(request, stop);
+  } catch (const net::HttpError& e) {
+    return {e.timed_out() ? Kind::timed_out : Kind::unreachable, 0, e.what()};
+  }
+  const long status = response.status;
+  if (status >= 200 && status < 300) {
+    return {Kind::good, status, std::move(response.body)};
+  }
+  const Problem problem = parse_problem(response.body);
+  const std::string text = fmt::format("HTTP {}: {}", status, problem.text);
+  if (status == 413 || problem.text.find("too many samples") != std::string::npos ||
+      problem.text.find("maximum resolution") != std::string::npos) {
+    return {Kind::too_much, status, text};
+  }
+  if (status == 504 || problem.type == "timeout") {
+    return {Kind::timed_out, status, text};
+  }
+  return {status == 429 || status >= 500 ? Kind::failed : Kind::refused, status, text};
+}
+
+Client::Answer Client::ask(Method method, const std::string& path, const Parameters& parameters, Retry retry,
+                           const std::stop_token& stop) const {
+  using Kind = Answer::Kind;
+  const net::HttpRequest request = make_request(method, path, parameters);
+  milliseconds pause = kFirstPause;
+  for (int attempt = 1;; ++attempt, pause *= 2) {
+    Answer answer = ask_once(request, stop);
+    const bool again =
+        answer.kind == Kind::failed || (answer.kind == Kind::unreachable && retry == Retry::always);
+    if (!again || attempt == kAttempts) {
+      return answer;
+    }
+    log_.debug("prom: server={} path={} attempt={} {}", source_, path, attempt, answer.text);
+    if (!clock_.sleep_for(pause, stop)) {
+      throw InterruptedError(fmt::format("{}: stopped", source_));
+    }
+  }
+}
+
+PrometheusError Client::failure(const std::string& path, const Answer& answer) const {
+  using Kind = Answer::Kind;
+  switch (answer.kind) {
+    case Kind::unreachable:
+      return {ExitCode::unavailable, 0,
+              fmt::format("--prometheus {} does not answer: {}", source_, answer.text)};
+    case Kind::timed_out:
+      return {ExitCode::unavailable, answer.status,
+              fmt::format("--prometheus {} did not answer {} in time: {}", source_, path, answer.text)};
+    case Kind::failed:
+      return {ExitCode::unavailable, answer.status,
+              fmt::format("--prometheus {} fails at {}: {}", source_, path, answer.text)};
+    case Kind::good:
+    case Kind::too_much:
+    case Kind::refused:
+      break;
+  }
+  return {ExitCode::failed, answer.status,
+          fmt::format("--prometheus {} refused {}: {}", source_, path, answer.text)};
+}
+
+std::string Client::body_of(Method method, const std::string& path, const Parameters& parameters,
+                            const std::stop_token& stop, Retry retry) const {
+  Answer answer = ask(method, path, parameters, retry, stop);
+  if (answer.kind != Answer::Kind::good) {
+    throw failure(path, answer);
+  }
+  return std::move(answer.text);
+}
+
+template <typename Parse>
+auto Client::parsed(const std::string& path, std::string body, const Parse& parse) const {
+  Warnings warnings;
+  try {
+    auto value = parse(std::move(body), warnings);
+    for (const std::string& warning : warnings) {
+      log_.warn("prom: server={} path={} says: {}", source_, path, warning);
+    }
+    return value;
+  } catch (const BadAnswer& e) {
+    throw PrometheusError(ExitCode::unavailable, 200,
+                          fmt::format("--prometheus {} answers {} in another way than Prometheus: {}",
+                                      source_, path, e.what()));
+  }
+}
+
+ServerInfo Client::server_info(const std::stop_token& stop) const {
+  const std::string build_path = "/api/v1/status/buildinfo";
+  Answer answer = ask(Method::get, build_path, {}, Retry::only_after_answers, stop);
+  if (answer.kind == Answer::Kind::refused) {
+    throw PrometheusError(ExitCode::unavailable, answer.status,
+                          fmt::format("--prometheus {} is no Prometheus, or lets nobody in: {} at {}",
+                                      source_, answer.text, build_path));
+  }
+  if (answer.kind != Answer::Kind::good) {
+    throw failure(build_path, answer);
+  }
+  ServerInfo info;
+  info.version = parsed(build_path, std::move(answer.text), parse_info)["version"];
+  const std::string runtime_path = "/api/v1/status/runtimeinfo";
+  if (Answer runtime = ask(Method::get, runtime_path, {}, Retry::always, stop);
+      runtime.kind == Answer::Kind::good) {
+    info.retention = parsed(runtime_path, std::move(runtime.text), parse_info)["storageRetention"];
+  }  // Relatives of Prometheus do not all have it.
+  return info;
+}
+
+std::vector<std::string> Client::metric_names(const Window& window, const std::vector<Selector>& selectors,
+                                              const std::stop_token& stop) const {
+  Parameters parameters = {{"start", start_text(window)}, {"end", end_text(window)}};
+  for (const Selector& selector : selectors) {
+    parameters.emplace_back("match[]", fmt::format("{{{}}}", selector.matchers()));
+  }
+  const std::string path = "/api/v1/label/__name__/values";
+  std::vector<std::string> names = parsed(path, body_of(Method::get, path, parameters, stop), parse_strings);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+std::vector<Labels> Client::series(const std::string& metric, const Window& window,
+                                   const std::vector<Selector>& selectors,
+                                   const std::stop_token& stop) const {
+  Parameters parameters = {{"start", start_text(window)}, {"end", end_text(window)}};
+  for (const std::string& selector : narrowed_selectors({metric, selectors, {}, {}})) {
+    parameters.emplace_back("match[]", selector);
+  }
+  const std::string path = "/api/v1/series";
+  std::vector<Labels> series = parsed(path, body_of(Method::post, path, parameters, stop), parse_series);
+  std::sort(series.begin(), series.end());
+  series.erase(std::unique(series.begin(), series.end()), series.end());
+  return series;
+}
+
+std::map<std::string, MetricMetadata> Client::metadata(const std::stop_token& stop) const {
+  const std::string path = "/api/v1/metadata";
+  return parsed(path, body_of(Method::get, path, {}, stop), parse_metadata);
+}
+
+std::map<std::string, milliseconds> Client::scrape_intervals(const Window& window,
+                                                             const std::stop_token& stop) const {
+  const auto length = std::chrono::ceil<milliseconds>(window.end - window.start);
+  const milliseconds distance = std::max(kProbeLength, length / kIntervalProbes);
+  const std::string path = "/api/v1/query";
+  std::map<Labels, std::vector<std::int64_t>> medians;  // By target, of each stretch.
+  for (milliseconds offset{0}; offset < length; offset += distance) {
+    const milliseconds stretch = std::min(kProbeLength, length - offset);
+    const Parameters parameters = {{"query", fmt::format("up[{}ms]", stretch.count())},
+                                   {"time", seconds_text(unix_ms(window.start + offset + stretch))}};
+    for (const SeriesSamples& target :
+         parsed(path, body_of(Method::post, path, parameters, stop), parse_matrix)) {
+      std::vector<std::int64_t> times;
+      std::transform(target.samples.begin(), target.samples.end(), std::back_inserter(times),
+                     [](const Sample& sample) { return sample.ts_ms; });
+      if (const std::int64_t median = median_distance(times); median > 0) {
+        medians[target.labels].push_back(median);
+      }
+    }
+  }
+  std::map<std::string, milliseconds> slowest;
+  for (auto& [labels, values] : medians) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    const auto job = labels.find("job");
+    milliseconds& interval = slowest[job == labels.end() ? "" : job->second];
+    interval = std::max(interval, milliseconds(*middle));
+  }
+  return slowest;
+}
+
+bool Client::has_data(const Window& window, const std::stop_token& stop) const {
+  return !metric_names(window, {}, stop).empty();
+}
+
+std::optional<Window> Client::stored(const std::stop_token& stop) const {
+  const WallTime now = std::chrono::ceil<std::chrono::seconds>(clock_.wall_now()) + 1h;  // Clocks differ.
+  const WallTime past = now - kLongestPast;
+  if (!has_data({past, now}, stop)) {
+    return std::nullopt;
+  }
+  const auto bisect = [&](const auto& is_there) {  // The last time before which `is_there` is false.
+    WallTime no = past, yes = now;
+    while (yes - no > 1s) {
+      const WallTime middle = no + (yes - no) / 2;
+      (is_there(middle) ? yes : no) = middle;
+    }
+    return yes;
+  };
+  const WallTime oldest = bisect([&](WallTime t) { return has_data({past, t}, stop); });
+  const WallTime newest = bisect([&](WallTime t) { return !has_data({t, now}, stop); });
+  return Window{oldest, newest};
+}
+
+void Client::query_range(const std::string& expression, const Grid& grid, const OnSeries& on_series,
+                         const std::stop_token& stop) const {
+  query_range(expression, grid, on_series, kTimeoutsPerQuery, stop);
+}
+
+void Client::query_range(const std::string& expression, const Grid& grid, const OnSeries& on_series,
+                         int timeouts_left, const std::stop_token& stop) const {
+  const std::string path = "/api/v1/query_range";
+  Answer answer = ask(Method::post, path,
+                      {{"query", expression},
+                       {"start", seconds_text(grid.first_ms)},
+                       {"end", seconds_text(grid.last_ms())},
+                       {"step", seconds_text(grid.step_ms)}},
+                      Retry::always, stop);
+  if (answer.kind == Answer::Kind::good) {
+    on_series(parsed(path, std::move(answer.text), parse_matrix));
+    return;
+  }
+  const bool timed_out = answer.kind == Answer::Kind::timed_out;
+  if (grid.count < 2 || !(answer.kind == Answer::Kind::too_much || (timed_out && timeouts_left > 0))) {
+    throw failure(path, answer);
+  }
+  log_.debug("prom: server={} points={} halved: {}", source_, grid.count, answer.text);
+  const int left = timeouts_left - (timed_out ? 1 : 0);
+  const std::int64_t half = grid.count / 2;
+  query_range(expression, grid.part(0, half), on_series, left, stop);
+  query_range(expression, grid.part(half, grid.count - half), on_series, left, stop);
+}
+
+}  // namespace kexp::prom
