@@ -1,5 +1,8 @@
 #include "kexp/kafka/options.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
@@ -12,6 +15,14 @@ std::pair<std::string, std::string> parse_property(const std::string& text) {
     throw UsageError(fmt::format("-X must be name=value, got \"{}\"", text));
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::string shown_value(const std::string& name, const std::string& value) {
+  constexpr std::array kSecrets = {"password", "secret", "key", "jaas", "token"};
+  const bool is_secret = std::any_of(kSecrets.begin(), kSecrets.end(), [&](const char* secret) {
+    return name.find(secret) != std::string::npos;
+  });
+  return is_secret ? "***" : value;
 }
 
 }  // namespace kexp::kafka

@@ -44,7 +44,7 @@ class FeedCliTest(unittest.TestCase):
 
     def test_a_dry_run_writes_the_plan_where_it_is_told(self):
         run = Path(self.folder.name, "planned")
-        done = self.feed("--duration", "60", "--dry-run", "--run", run)
+        done = self.feed("--duration", "60", "--dry-run", "--out", run)
         self.assertEqual(done.returncode, 0, done.stderr)
         plan = json.loads((run / "plan.json").read_text())
         rows = (run / "plan.csv").read_text().splitlines()
@@ -70,6 +70,7 @@ class FeedCliTest(unittest.TestCase):
         self.fails(["--topic", "a b"], 2, "--topic")
         self.fails(["--profile", "burst"], 2, "--count")
         self.fails(["--metrics-port", "70000"], 2, "--metrics-port")
+        self.fails(["--out", "plan"], 2, "--out", "--dry-run")
 
     def test_a_missing_or_foreign_dataset_is_named(self):
         done = kexp_test.run(["feed", "--dry-run", "--dataset", "nothing.hdf5"], cwd=self.folder.name)

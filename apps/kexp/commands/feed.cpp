@@ -22,6 +22,7 @@ struct FeedFlags {
   feeder::FeederOptions options;
   std::string dataset = options.dataset.string();
   std::string run;
+  std::string out;
   std::string curve = "stretched";
   double max_mbps = options.peak.megabytes_per_second();
   double max_ips = 0;
@@ -53,6 +54,9 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
   }
   if (flags.partitions_flag->count() > 0) {
     options.partitions = flags.partitions;
+  }
+  if (!flags.out.empty() && !flags.dry_run) {
+    throw UsageError("--out goes with --dry-run only; a run's plan is in its --run directory");
   }
   options.delivery_timeout = std::chrono::seconds(flags.delivery_timeout_s);
   for (const std::string& property : flags.properties) {
@@ -108,9 +112,9 @@ void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared, bool js
 
 ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, Context& context) {
   const feeder::PreparedPlan prepared = feeder::prepare_plan(options);
-  if (!options.run.empty()) {
-    std::filesystem::create_directories(options.run);
-    feeder::write_plan(options.run, options, prepared);
+  if (!flags.out.empty()) {
+    std::filesystem::create_directories(flags.out);
+    feeder::write_plan(flags.out, options, prepared);
   }
   print_plan(context.out, prepared, flags.json);
   return ExitCode::ok;
@@ -182,8 +186,8 @@ CommandRun add_feed(CLI::App& command) {
       .add_option("--delivery-timeout", flags->delivery_timeout_s,
                   "Seconds after which an image without an answer has failed")
       ->capture_default_str();
-  command.add_flag("--dry-run", flags->dry_run,
-                   "Print the plan; with --run DIR write it there; send nothing");
+  command.add_flag("--dry-run", flags->dry_run, "Print the plan and send nothing; needs no broker");
+  command.add_option("--out", flags->out, "Folder that gets the plan of a dry run");
   add_run(command, flags->run);
   add_servers(command, options.client.servers);
   add_kafka_properties(command, flags->properties);

@@ -14,6 +14,9 @@ using Properties = std::vector<std::pair<std::string, std::string>>;
 /// Splits "name=value". Errors: UsageError naming -X.
 [[nodiscard]] std::pair<std::string, std::string> parse_property(const std::string& text);
 
+/// The property's value as it may be shown and written down: "***" for a password, key or token.
+[[nodiscard]] std::string shown_value(const std::string& name, const std::string& value);
+
 /// Largest message that producer, topic, broker and consumer are set to (16 MiB).
 inline constexpr std::int64_t kMaxMessageBytes = 16 * 1024 * 1024;
 /// Largest image that is accepted (15 MB): headers and protocol fit into the rest.
