@@ -29,9 +29,7 @@ Json settings_json(const FeederOptions& options) {
   settings["servers"] = options.client.servers;
   Json properties = Json::object();
   for (const auto& [name, value] : options.client.properties) {
-    const bool is_secret =
-        name.find("password") != std::string::npos || name.find("secret") != std::string::npos;
-    properties[name] = is_secret ? "***" : value;
+    properties[name] = kafka::shown_value(name, value);
   }
   settings["properties"] = properties;
   return settings;

@@ -32,12 +32,7 @@ constexpr std::array kRefused = {
 };
 
 std::string shown(const std::string& name, const std::string& value) {
-  for (const char* secret : {"password", "secret", "key", "jaas", "token"}) {
-    if (name.find(secret) != std::string::npos) {
-      return name + "=***";
-    }
-  }
-  return name + "=" + value;
+  return fmt::format("{}={}", name, shown_value(name, value));
 }
 
 /// Every property with its aliases, out of the table that the library prints for its documentation; its dump

@@ -38,11 +38,7 @@ std::string group_of(const TrackerOptions& options) {
 Json properties_json(const kafka::Properties& properties) {
   Json json = Json::object();
   for (const auto& [name, value] : properties) {
-    constexpr std::array kSecrets = {"password", "secret", "key", "jaas", "token"};
-    const bool is_secret = std::any_of(kSecrets.begin(), kSecrets.end(), [&](const char* secret) {
-      return name.find(secret) != std::string::npos;
-    });
-    json[name] = is_secret ? "***" : value;
+    json[name] = kafka::shown_value(name, value);
   }
   return json;
 }
