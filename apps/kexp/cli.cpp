@@ -11,6 +11,7 @@
 #include "kexp/kafka/librdkafka.hpp"
 
 #include "command.hpp"
+#include "commands/consume.hpp"
 #include "commands/dataset.hpp"
 #include "commands/feed.hpp"
 #include "commands/model.hpp"
@@ -31,6 +32,7 @@ struct Row {
 /// Every command, in the order of --help.
 constexpr std::array kCommands = {
     Row{"feed", "Play the load plan into a Kafka topic", add_feed},
+    Row{"consume", "Images from Kafka through YOLO, one answer each: the pod", add_consume},
     Row{"track", "Results into CSV, live percentiles, and the account of every image", add_track},
     Row{"topics", "Create, describe and reset the topics; show the lag", add_topics},
     Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},

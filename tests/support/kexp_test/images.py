@@ -25,3 +25,16 @@ def write_images(folder, count, width=64, height=48):
     Path(folder).mkdir(parents=True, exist_ok=True)
     for i in range(count):
         Path(folder, f"{i:04}.png").write_bytes(png(width, height, (i * 37 % 256, i * 91 % 256, i * 11 % 256)))
+
+
+def slow_png(side=8000):
+    """A black square that is a small file and takes long to decode: hundreds of milliseconds at 8000 pixels a side."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    compressor = zlib.compressobj(1)
+    row = bytes(side + 1)
+    data = b"".join(compressor.compress(row) for _ in range(side)) + compressor.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")

@@ -1,0 +1,108 @@
+#include "commands/consume.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "kexp/consumer/consumer.hpp"
+#include "kexp/core/error.hpp"
+#include "kexp/kafka/options.hpp"
+#include "kexp/telemetry/metrics.hpp"
+
+namespace kexp::cli {
+namespace {
+
+struct ConsumeFlags {
+  consumer::ConsumerOptions options;
+  std::string models_dir;
+  std::string input = "auto";
+  std::string validate_results = "TRUE";
+  std::vector<std::string> properties;
+  MetricsEndpointFlags metrics;
+};
+
+consumer::ConsumerOptions::Answers parse_validate_results(const std::string& text) {
+  std::string upper = text;
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  if (upper == "TRUE" || upper == "1") {
+    return consumer::ConsumerOptions::Answers::send;
+  }
+  if (upper == "FALSE" || upper == "0") {
+    return consumer::ConsumerOptions::Answers::none;
+  }
+  throw UsageError(fmt::format("--validate-results must be TRUE or FALSE, got \"{}\"", text));
+}
+
+consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
+  consumer::ConsumerOptions options = flags.options;
+  options.models_dir = flags.models_dir;
+  options.detector.input = inference::parse_input_size(flags.input, "--input");
+  options.answers = parse_validate_results(flags.validate_results);
+  for (const std::string& property : flags.properties) {
+    options.client.properties.push_back(kafka::parse_property(property));
+  }
+  consumer::validate(options);
+  options.identity = consumer::identify(options.client.servers, consumer::process_environment);
+  return options;
+}
+
+ExitCode run_consume(const ConsumeFlags& flags, Context& context) {
+  const consumer::ConsumerOptions options = options_of(flags);
+  telemetry::Metrics metrics;
+  const auto serve = [&](consumer::ConsumerPorts::Probe healthy, consumer::ConsumerPorts::Probe ready) {
+    auto endpoint = std::make_unique<telemetry::Endpoint>(endpoint_options(flags.metrics, "consume"), metrics,
+                                                          std::move(healthy), std::move(ready));
+    context.log.info("consume: metrics_address={} metrics_port={}", flags.metrics.address, endpoint->port());
+    return endpoint;
+  };
+  static_cast<void>(consumer::run_consumer(options,
+                                           {.kafka = context.kafka,
+                                            .clock = context.clock,
+                                            .log = context.log,
+                                            .progress = context.progress,
+                                            .metrics = metrics,
+                                            .serve = serve},
+                                           context.stop));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+CommandRun add_consume(CLI::App& command) {
+  auto flags = std::make_shared<ConsumeFlags>();
+  consumer::ConsumerOptions& options = flags->options;
+  inference::DetectorOptions& detector = options.detector;
+  command.add_option("--input-topic", options.input_topic, "Topic of images (KAFKA_INPUT_TOPIC)")
+      ->capture_default_str();
+  command.add_option("--output-topic", options.output_topic, "Topic of answers (KAFKA_OUTPUT_TOPIC)")
+      ->capture_default_str();
+  command.add_option("--group", options.group, "Consumer group; <input topic>.consumers when not given");
+  command.add_option("--model", options.model, "Model by name or file (YOLO_MODEL)")->capture_default_str();
+  command.add_option("--models-dir", flags->models_dir,
+                     "Folder of models; $XDG_CACHE_HOME/kexp/models when not given");
+  command.add_option("--engine", detector.engine, "auto, opencv or openvino")->capture_default_str();
+  command.add_option("--threads", options.threads, "Inference threads; 0: what the CPU quota allows")
+      ->capture_default_str();
+  command.add_option("--confidence", detector.confidence, "Least confidence of a detection")
+      ->capture_default_str();
+  command.add_option("--iou", detector.iou, "Most overlap of two detections of a class")
+      ->capture_default_str();
+  command.add_option("--max-detections", detector.max_detections, "Most detections of an image")
+      ->capture_default_str();
+  command.add_option("--input", flags->input, "Network input: auto, square, N or WxH (RESOLUTION)")
+      ->capture_default_str();
+  command
+      .add_option("--validate-results", flags->validate_results,
+                  "FALSE sends no answers: offsets count after postprocessing (VALIDATE_RESULTS)")
+      ->capture_default_str();
+  add_servers(command, options.client.servers);
+  add_kafka_properties(command, flags->properties);
+  add_metrics_endpoint(command, flags->metrics);
+  return [flags](Context& context) { return run_consume(*flags, context); };
+}
+
+}  // namespace kexp::cli

@@ -1,0 +1,87 @@
+#pragma once
+
+/// The consumer pod: images from one Kafka topic, through a detector, to one answer each on another topic.
+///
+/// At least once: an offset is stored when its answer is acknowledged, and only the contiguous prefix of a
+/// partition, so whatever kills the process loses no image. Threads: the caller's polls Kafka and serves
+/// rebalances; one worker decodes, detects and sends; with a quota of one CPU exactly one of them is busy.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "kexp/consumer/identity.hpp"
+#include "kexp/core/clock.hpp"
+#include "kexp/core/log.hpp"
+#include "kexp/core/progress.hpp"
+#include "kexp/inference/detector.hpp"
+#include "kexp/kafka/client.hpp"
+#include "kexp/telemetry/metrics.hpp"
+
+namespace kexp::consumer {
+
+struct ConsumerOptions {
+  kafka::ClientOptions client;  ///< Its id becomes the pod's name.
+  std::string input_topic = "yolo_input";
+  std::string output_topic = "yolo_output";
+  std::string group;  ///< Empty: "<input topic>.consumers".
+  std::string model = "yolov3-tiny";
+  std::filesystem::path models_dir;                           ///< Empty: the cache's.
+  int threads = 0;                                            ///< Of inference; 0: what the CPU quota allows.
+  inference::DetectorOptions detector;                        ///< Its `threads` is ours.
+  enum class Answers { send, none } answers = Answers::send;  ///< none: offsets count after postprocessing.
+  Identity identity;
+  std::chrono::milliseconds broker_wait{30'000};  ///< How long the start waits for the broker.
+  std::chrono::milliseconds revoke_wait{5'000};   ///< For the image in work when its partition goes …
+  std::chrono::milliseconds drain_wait{10'000};  ///< … or the process ends; twice the slowest image if more.
+  std::chrono::seconds stuck_after{300};         ///< Without progress for so long it is not healthy.
+};
+
+/// Pure checks. Errors: UsageError naming the flag.
+void validate(const ConsumerOptions& options);
+
+/// The group's name: `options.group` or its default.
+[[nodiscard]] std::string group_of(const ConsumerOptions& options);
+
+/// Resolves the model's name or file and loads it, warmed. Errors: ModelError naming --model.
+[[nodiscard]] std::unique_ptr<inference::Detector> load_detector(const std::string& model,
+                                                                 const std::filesystem::path& models_dir,
+                                                                 const inference::DetectorOptions& options);
+
+struct ConsumerPorts {
+  using Probe = telemetry::Endpoint::Probe;
+
+  kafka::ClientFactory& kafka;
+  Clock& clock;
+  Log& log;
+  Progress& progress;
+  telemetry::Metrics& metrics;
+  /// Shows health and readiness while the returned endpoint lives; nullptr: nobody looks.
+  std::function<std::unique_ptr<telemetry::Endpoint>(Probe healthy, Probe ready)> serve;
+  std::function<std::unique_ptr<inference::Detector>(const std::string&, const std::filesystem::path&,
+                                                     const inference::DetectorOptions&)>
+      load_detector = consumer::load_detector;
+  std::filesystem::path system_root = "/";  ///< Of the files with CPU limits.
+};
+
+struct ConsumerResult {
+  std::uint64_t processed = 0;     ///< Images, those with errors among them.
+  std::uint64_t errors = 0;        ///< Images that could not be processed and were answered so.
+  std::uint64_t acknowledged = 0;  ///< Answers.
+  std::uint64_t resent = 0;        ///< Answers sent again after a failed delivery.
+  std::uint64_t open = 0;          ///< Answers without acknowledgement at the end: their images come again.
+};
+
+/// Works until `stop`, then finishes the image in work, waits for its acknowledgement and leaves the group.
+///
+/// Errors: ModelError (missing or broken model); UnavailableError when no broker answers in time; KafkaError
+/// naming a missing topic before the start, or when going on is hopeless: nothing is stored past an image
+/// without an acknowledged answer. Threads: several inside; `ports` are used until it returns.
+[[nodiscard]] ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
+                                          std::stop_token stop);
+
+}  // namespace kexp::consumer

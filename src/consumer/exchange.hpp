@@ -1,0 +1,146 @@
+#pragma once
+
+/// What the consumer's threads share: messages on their way to the worker, answers without an
+/// acknowledgement, and the ledger of offsets. One lock; nothing slow happens under it.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/kafka/client.hpp"
+#include "kexp/record/result.hpp"
+
+#include "offset_ledger.hpp"
+
+namespace kexp::consumer {
+
+/// A message for the worker.
+struct Task {
+  Ticket ticket;
+  std::unique_ptr<kafka::Message> message;
+};
+
+/// An answer, kept until it is acknowledged so that it can be sent again.
+struct Answer {
+  Ticket ticket;
+  record::Result result;
+  std::string text;        ///< The JSON of `result`.
+  int too_large = 0;       ///< How often the broker refused its size: that of the whole batch it was sent in.
+  bool shortened = false;  ///< It was made shorter for that.
+};
+
+struct ExchangeOptions {
+  std::size_t queued_messages = 2;
+  /// With so many answers not acknowledged, the worker takes no new message.
+  std::size_t unacknowledged_answers = 256;
+  std::chrono::milliseconds first_retry{100};   ///< Doubles with each failure of an answer …
+  std::chrono::milliseconds last_retry{5'000};  ///< … up to this.
+};
+
+/// Threads: the poll thread, one worker and the producer's delivery thread; `state` from any.
+class Exchange {
+ public:
+  explicit Exchange(const Clock& clock, ExchangeOptions options = {}) : clock_(clock), options_(options) {}
+
+  // The poll thread.
+
+  void assign(const std::vector<std::int32_t>& partitions);
+  /// Drops queued messages of these partitions, waits until the one in work is answered and all their answers
+  /// are acknowledged, and forgets them; what to store before they go.
+  ///
+  /// Waits at most `bound`, or twice the longest time that an image took.
+  [[nodiscard]] std::vector<kafka::PartitionOffset> revoke(const std::vector<std::int32_t>& partitions,
+                                                           std::chrono::milliseconds bound);
+  /// Forgets partitions that others have already.
+  void lose(const std::vector<std::int32_t>& partitions);
+  /// True when `give` has room; false after `timeout`, on stop, or when the worker failed.
+  [[nodiscard]] bool wait_for_room(std::chrono::milliseconds timeout, std::stop_token stop);
+  void give(std::unique_ptr<kafka::Message> message);
+  [[nodiscard]] std::vector<kafka::PartitionOffset> take_storable();
+  /// Drops queued messages, waits for the one in work and for all acknowledgements, as `revoke`; false when
+  /// some are still missing at the bound.
+  bool drain(std::chrono::milliseconds bound);
+  /// Tells the worker to end.
+  void close();
+  /// Throws what ended the worker, if anything did.
+  void rethrow_failure();
+
+  // The worker.
+
+  /// A message to work on, or an answer to send again; nullopt when there is nothing more to do.
+  [[nodiscard]] std::optional<std::variant<Task, std::shared_ptr<Answer>>> next();
+  /// The message in work has this answer, which is about to be sent; false when its partition is no longer
+  /// ours: whoever has it answers, too.
+  [[nodiscard]] bool post(const std::shared_ptr<Answer>& answer);
+  /// The message in work is done, without an answer.
+  void complete(const Ticket& ticket);
+  /// This answer was not taken; it comes back from `next` after a while, unless going on is hopeless.
+  void refused(const Ticket& ticket, const kafka::KafkaError& error);
+  /// The client's queue was full.
+  void postpone(const Ticket& ticket);
+  /// The worker cannot go on.
+  void fail(std::exception_ptr failure);
+
+  // The delivery thread.
+
+  void on_report(const kafka::DeliveryReport& report);
+
+  struct State {
+    std::vector<std::int32_t> partitions;  ///< Ours, ascending.
+    std::size_t unacknowledged = 0;
+    std::optional<Ticket> in_work;
+    SteadyTime in_work_since{};
+    std::uint64_t acknowledged = 0;
+    std::uint64_t resent = 0;
+  };
+  [[nodiscard]] State state() const;
+
+ private:
+  using RealTime = std::chrono::steady_clock::time_point;
+  struct Unacknowledged {
+    std::shared_ptr<Answer> answer;
+    int failures = 0;
+    std::optional<RealTime> resend_at;  // None: it is under way.
+  };
+
+  // With mutex_ held.
+  void drop_queued(const std::vector<std::int32_t>* partitions);
+  void forget(const std::vector<std::int32_t>& partitions);
+  [[nodiscard]] bool wait_until_answered(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds bound,
+                                         const std::vector<std::int32_t>* partitions);
+  [[nodiscard]] std::optional<RealTime> next_resend() const;
+  [[nodiscard]] std::shared_ptr<Answer> take_due_answer();
+  void schedule(Unacknowledged& waiting);
+  void not_delivered(std::uint64_t number, const kafka::KafkaError& error);
+  void leave_work();
+
+  const Clock& clock_;
+  const ExchangeOptions options_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  // All below is guarded by mutex_.
+  OffsetLedger ledger_;
+  std::deque<Task> queue_;
+  std::map<std::uint64_t, Unacknowledged> unacknowledged_;  // By ticket number.
+  std::optional<Ticket> in_work_;
+  SteadyTime in_work_since_{};
+  Nanoseconds longest_work_{};
+  std::exception_ptr failure_;
+  bool closed_ = false;
+  std::uint64_t acknowledged_ = 0;
+  std::uint64_t resent_ = 0;
+};
+
+}  // namespace kexp::consumer

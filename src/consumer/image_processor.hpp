@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "kexp/consumer/identity.hpp"
+#include "kexp/core/clock.hpp"
+#include "kexp/image/image.hpp"
+#include "kexp/inference/detector.hpp"
+#include "kexp/kafka/client.hpp"
+#include "kexp/record/result.hpp"
+
+namespace kexp::consumer {
+
+/// Where and how images are processed: what every answer says.
+struct Processing {
+  Identity identity;
+  int threads = 1;
+  bool quota = false;                       ///< Only a quota throttles.
+  std::filesystem::path system_root = "/";  ///< Of the files that count throttling.
+};
+
+/// From one message to its answer. Threads: one at a time; `detector` and `clock` outlive it.
+class ImageProcessor {
+ public:
+  ImageProcessor(inference::Detector& detector, const Clock& clock, Processing processing)
+      : detector_(detector), clock_(clock), processing_(std::move(processing)) {}
+
+  /// Decodes, detects and describes. Whatever is wrong with the image becomes an answer with `errors` 1: the
+  /// message is accounted for.
+  ///
+  /// The message is released once it is decoded: it keeps its whole fetch response in memory.
+  [[nodiscard]] record::Result process(std::unique_ptr<kafka::Message> message, Nanoseconds idle);
+
+ private:
+  void decode(const kafka::Message& message, record::Result& result);
+  void detect(record::Result& result);
+  [[nodiscard]] std::int64_t throttled_ns() const;
+
+  inference::Detector& detector_;
+  const Clock& clock_;
+  const Processing processing_;
+  image::Image image_;  // Its memory is used again.
+};
+
+}  // namespace kexp::consumer

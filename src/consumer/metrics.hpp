@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "kexp/core/cpu_quota.hpp"
+#include "kexp/record/result.hpp"
+#include "kexp/telemetry/metrics.hpp"
+
+#include "exchange.hpp"
+
+namespace kexp::consumer {
+
+inline constexpr std::string_view kLagRecords = "consumer_lag_records";
+
+/// The decision on threads and what it rests on; a quota that there is not is not shown.
+void show_limits(telemetry::Metrics& metrics, int threads, const CpuLimits& limits);
+
+/// One processed image.
+void count_image(telemetry::Metrics& metrics, const record::Result& result);
+
+/// The figures that are read now and then instead of being counted.
+class Meters {
+ public:
+  /// `quota`: whether there is one that throttles.
+  Meters(telemetry::Metrics& metrics, std::filesystem::path system_root, bool quota)
+      : metrics_(metrics), system_root_(std::move(system_root)), quota_(quota) {}
+
+  void show(const Exchange::State& state, bool ready);
+
+ private:
+  telemetry::Metrics& metrics_;
+  const std::filesystem::path system_root_;
+  const bool quota_;
+  std::int64_t throttled_ns_ = 0;
+  std::uint64_t acknowledged_ = 0;
+  std::uint64_t resent_ = 0;
+};
+
+}  // namespace kexp::consumer

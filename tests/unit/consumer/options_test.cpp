@@ -1,0 +1,42 @@
+#include <gmock/gmock.h>
+
+#include "kexp/consumer/consumer.hpp"
+
+#include "support/errors.hpp"
+
+namespace kexp::consumer {
+namespace {
+
+using testing::HasSubstr;
+
+std::string complaint(const std::function<void(ConsumerOptions&)>& change) {
+  ConsumerOptions options;
+  change(options);
+  return test::message_of<UsageError>([&] { validate(options); });
+}
+
+TEST(ConsumerOptionsTest, AcceptsTheDefaults) { EXPECT_NO_THROW(validate({})); }
+
+TEST(ConsumerOptionsTest, NamesTheGroupAfterTheInputTopic) {
+  ConsumerOptions options;
+  EXPECT_EQ(group_of(options), "yolo_input.consumers");
+  options.group = "mine";
+  EXPECT_EQ(group_of(options), "mine");
+}
+
+TEST(ConsumerOptionsTest, NamesTheFlagOfABadValue) {
+  EXPECT_THAT(complaint([](auto& o) { o.input_topic = "a b"; }), HasSubstr("--input-topic"));
+  EXPECT_THAT(complaint([](auto& o) { o.output_topic = ""; }), HasSubstr("--output-topic"));
+  EXPECT_THAT(complaint([](auto& o) { o.group = "a/b"; }), HasSubstr("--group"));
+  EXPECT_THAT(complaint([](auto& o) { o.client.servers = ""; }), HasSubstr("--servers"));
+  EXPECT_THAT(complaint([](auto& o) { o.model = ""; }), HasSubstr("--model"));
+  EXPECT_THAT(complaint([](auto& o) { o.threads = -1; }), HasSubstr("--threads"));
+  EXPECT_THAT(complaint([](auto& o) { o.detector.confidence = 1.5; }), HasSubstr("--confidence"));
+}
+
+TEST(ConsumerOptionsTest, RefusesToAnswerIntoTheTopicItReads) {
+  EXPECT_THAT(complaint([](auto& o) { o.output_topic = o.input_topic; }), HasSubstr("--output-topic"));
+}
+
+}  // namespace
+}  // namespace kexp::consumer
