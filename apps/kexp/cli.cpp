@@ -13,6 +13,7 @@
 #include "command.hpp"
 #include "commands/consume.hpp"
 #include "commands/dataset.hpp"
+#include "commands/extract.hpp"
 #include "commands/feed.hpp"
 #include "commands/model.hpp"
 #include "commands/topics.hpp"
@@ -34,6 +35,7 @@ constexpr std::array kCommands = {
     Row{"feed", "Play the load plan into a Kafka topic", add_feed},
     Row{"consume", "Images from Kafka through YOLO, one answer each: the pod", add_consume},
     Row{"track", "Results into CSV, live percentiles, and the account of every image", add_track},
+    Row{"extract", "A window of Prometheus into a dataset", add_extract},
     Row{"topics", "Create, describe and reset the topics; show the lag", add_topics},
     Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},
     Row{"model", "List, fetch, prepare and check YOLO models", add_model},

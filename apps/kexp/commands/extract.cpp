@@ -1,0 +1,97 @@
+#include "commands/extract.hpp"
+
+#include <memory>
+#include <ostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/core/units.hpp"
+#include "kexp/extractor/extractor.hpp"
+
+namespace kexp::cli {
+namespace {
+
+struct ExtractFlags {
+  extractor::ExtractorOptions options;
+  std::string start;
+  std::string end;
+  std::string run;
+  std::string out;
+  bool json = false;
+};
+
+extractor::ExtractorOptions options_of(const ExtractFlags& flags) {
+  extractor::ExtractorOptions options = flags.options;
+  if (!flags.start.empty()) {
+    options.start = parse_time(flags.start, "--start");
+  }
+  if (!flags.end.empty()) {
+    options.end = parse_time(flags.end, "--end");
+  }
+  options.run = flags.run;
+  options.out = flags.out;
+  extractor::validate(options);
+  return options;
+}
+
+void print_result(std::ostream& out, const extractor::ExtractorResult& result, bool json) {
+  const std::string start = format_utc(result.window.start);
+  const std::string end = format_utc(result.window.end);
+  if (json) {
+    out << Json{{"directory", result.directory.string()},
+                {"start", start},
+                {"end", end},
+                {"metrics", result.metrics},
+                {"series", result.series},
+                {"samples", result.samples},
+                {"bytes", result.bytes}}
+               .dump(2)
+        << '\n';
+    return;
+  }
+  out << fmt::format("window   {} to {}\nmetrics  {}\nseries   {}\nsamples  {}\nsize     {}\ndataset  {}\n",
+                     start, end, result.metrics, result.series, result.samples,
+                     format_bytes(static_cast<double>(result.bytes)), result.directory.string());
+}
+
+ExitCode run_extract(const ExtractFlags& flags, Context& context) {
+  const extractor::ExtractorOptions options = options_of(flags);
+  const extractor::ExtractorResult result = extractor::run_extractor(
+      options, {context.http, context.clock, context.log, context.progress}, context.stop);
+  print_result(context.out, result, flags.json);
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+CommandRun add_extract(CLI::App& command) {
+  auto flags = std::make_shared<ExtractFlags>();
+  extractor::ExtractorOptions& options = flags->options;
+  command.add_option("--start", flags->start, "Start of the window: RFC 3339 with a zone, or Unix seconds");
+  command.add_option("--end", flags->end, "End of the window");
+  command.add_option("--run", flags->run, "Run whose window is taken, and whose metrics/ is written");
+  command.add_option("--sampling", options.sampling_s, "Seconds between two points of a series")
+      ->capture_default_str();
+  command
+      .add_option("--match", options.matches,
+                  "Only series of this selector, for instance {job=\"kepler\"}; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("SELECTOR");
+  command.add_option("--format", options.format, "csv")->capture_default_str();
+  command.add_option("--out", flags->out,
+                     "Folder of the dataset; RUN/metrics or metrics-START when not given");
+  command
+      .add_option("--prometheus", options.servers, "URL of a Prometheus (PROMETHEUS_URL); may be repeated")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  command.add_option("--connections", options.connections, "Requests at a time")->capture_default_str();
+  command.add_flag("--force", options.replace, "Replace a dataset that is there already");
+  add_json(command, flags->json);
+  return [flags](Context& context) { return run_extract(*flags, context); };
+}
+
+}  // namespace kexp::cli

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "command.hpp"
+
+namespace kexp::cli {
+
+/// `kexp extract`: a window of Prometheus into a dataset.
+CommandRun add_extract(CLI::App& command);
+
+}  // namespace kexp::cli

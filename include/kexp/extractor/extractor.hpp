@@ -1,0 +1,71 @@
+#pragma once
+
+/// The extract job: a window of Prometheus → a dataset (docs/results.md, "metrics/").
+///
+/// Every series is read at the multiples of the sampling step since the Unix epoch. A point has the newest
+/// sample before it, when that is not older than one and a half of the scrape intervals of its job and the
+/// series was not marked as ended since: no value is repeated into a time that nobody measured.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/core/log.hpp"
+#include "kexp/core/progress.hpp"
+#include "kexp/net/http_client.hpp"
+#include "kexp/prom/grid.hpp"
+
+namespace kexp::extractor {
+
+struct ExtractorOptions {
+  /// Each metric is read from every one; series of the same name stay apart by their `source`.
+  std::vector<std::string> servers = {"http://localhost:9090"};
+  /// The window, both ends included. What is missing is taken from `run`: from 10 s before its first intended
+  /// time to 10 s after the end of its feed and its tracker.
+  std::optional<WallTime> start, end;
+  std::filesystem::path run;  ///< Run directory to join as `extract`; empty for none.
+  double sampling_s = 5;
+  std::vector<std::string>
+      matches;  ///< Series selectors; a series of any of them is taken; none: all series.
+  std::string format = "csv";
+  std::filesystem::path out;  ///< Empty: `run`/metrics, else metrics-<start>.
+  int connections = 2;
+  bool replace = false;  ///< Whether a dataset that is there already may be replaced.
+};
+
+/// Checks everything that needs neither the run nor a server. Errors: UsageError naming the flag.
+void validate(const ExtractorOptions& options);
+
+/// What the job reaches the outside through; all outlive it.
+struct ExtractorPorts {
+  net::HttpClient& http;
+  Clock& clock;
+  Log& log;
+  Progress& progress;
+};
+
+struct ExtractorResult {
+  std::filesystem::path directory;
+  prom::Window window;
+  std::uint64_t metrics = 0;
+  std::uint64_t series = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t bytes = 0;  ///< Of all files.
+};
+
+/// Writes the dataset: whole, or not at all.
+///
+/// Memory: the list of series, and per connection one answer of about half a million samples.
+/// Errors: UsageError naming the flag (a dataset is there already, a window in the future, a run without
+/// feed …); PrometheusError (exit code unavailable when no Prometheus answers); FailedError when the window
+/// holds no sample, with what the server does have, or when a file cannot be written; InterruptedError on a
+/// stop. After an error nothing is left.
+[[nodiscard]] ExtractorResult run_extractor(const ExtractorOptions& options, const ExtractorPorts& ports,
+                                            std::stop_token stop);
+
+}  // namespace kexp::extractor

@@ -1,0 +1,96 @@
+#include "dataset_folder.hpp"
+
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "kexp/core/error.hpp"
+
+namespace kexp::extractor {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockFile = ".lock";
+
+/// A hidden neighbour: on the same file system, so that a rename is one step.
+fs::path beside(const fs::path& place, const char* ending) {
+  return place.parent_path() / fmt::format(".{}.{}", place.filename().string(), ending);
+}
+
+fs::path normal(const fs::path& place) {
+  const fs::path absolute = fs::absolute(place).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();  // Without a slash at the end.
+}
+
+/// Runs `action`, with the errors of std::filesystem made ours.
+template <typename Action>
+auto on_disk(const Action& action) {
+  try {
+    return action();
+  } catch (const fs::filesystem_error& e) {
+    throw FailedError(fmt::format("cannot write {}: {}", e.path1().string(), e.code().message()));
+  }
+}
+
+bool is_dataset(const fs::path& place) { return fs::exists(place / "metadata.json"); }
+
+}  // namespace
+
+void DatasetFolder::check_place(const fs::path& place, bool replace) {
+  on_disk([&] {
+    if (!fs::exists(place) || (fs::is_directory(place) && fs::is_empty(place))) {
+      return;
+    }
+    if (!is_dataset(place)) {
+      throw UsageError(
+          fmt::format("--out {} is there and is no dataset: choose another place", place.string()));
+    }
+    if (!replace) {
+      throw UsageError(fmt::format(
+          "--out {} holds a dataset: choose another place, or replace it with --force", place.string()));
+    }
+  });
+}
+
+DatasetFolder::DatasetFolder(fs::path place) : place_(normal(place)), partial_(beside(place_, "partial")) {
+  on_disk([&] {
+    fs::create_directories(partial_);
+    if (std::optional<FileLock> lock = FileLock::try_acquire(partial_ / kLockFile)) {
+      lock_.emplace(std::move(*lock));
+    } else {
+      throw UsageError(fmt::format("--out {} is being written by another extraction", place_.string()));
+    }
+    for (const fs::directory_entry& entry : fs::directory_iterator(partial_)) {
+      if (entry.path().filename() != kLockFile) {
+        fs::remove_all(entry.path());
+      }
+    }
+    fs::create_directory(partial_ / "samples");
+  });
+}
+
+DatasetFolder::~DatasetFolder() {
+  if (lock_) {
+    std::error_code ignored;
+    fs::remove_all(partial_, ignored);
+  }
+}
+
+void DatasetFolder::put_in_place() {
+  on_disk([&] {
+    const fs::path old = beside(place_, "old");
+    fs::remove_all(old);
+    fs::remove(partial_ / kLockFile);
+    if (is_dataset(place_)) {
+      fs::rename(place_, old);
+    }
+    fs::rename(partial_, place_);
+    lock_.reset();
+    fs::remove_all(old);
+  });
+}
+
+}  // namespace kexp::extractor

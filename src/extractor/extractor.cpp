@@ -1,0 +1,277 @@
+#include "kexp/extractor/extractor.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/record/run_directory.hpp"
+
+#include "dataset_folder.hpp"
+#include "dataset_tables.hpp"
+#include "metric_reader.hpp"
+#include "parallel.hpp"
+#include "window.hpp"
+
+namespace kexp::extractor {
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr int kMostConnections = 16;  // Prometheus itself works on 20 queries at a time.
+constexpr Nanoseconds kProgressInterval = 5s;
+
+std::chrono::milliseconds step_of(const ExtractorOptions& options) {
+  return std::chrono::milliseconds(std::llround(options.sampling_s * 1000));
+}
+
+std::vector<prom::Selector> selectors_of(const ExtractorOptions& options) {
+  std::vector<prom::Selector> selectors;
+  for (const std::string& match : options.matches) {
+    selectors.push_back(prom::Selector::parse(match, "--match"));
+  }
+  return selectors;
+}
+
+fs::path place_of(const ExtractorOptions& options, const prom::Window& window) {
+  if (!options.out.empty()) {
+    return options.out;
+  }
+  if (!options.run.empty()) {
+    return options.run / "metrics";
+  }
+  std::string start = format_utc(window.start);
+  std::replace(start.begin(), start.end(), ':', '-');
+  return "metrics-" + start;
+}
+
+Json settings_json(const ExtractorOptions& options, const std::vector<Server>& servers) {
+  Json sources = Json::array();
+  for (const Server& server : servers) {
+    sources.push_back(server.client.source());
+  }
+  return {{"prometheus", std::move(sources)},
+          {"sampling_s", options.sampling_s},
+          {"match", options.matches},
+          {"format", options.format},
+          {"connections", options.connections}};
+}
+
+/// One extraction, from the window to the dataset in its place.
+class Extraction {
+ public:
+  Extraction(const ExtractorOptions& options, const ExtractorPorts& ports, std::stop_token stop)
+      : options_(options),
+        ports_(ports),
+        stop_(std::move(stop)),
+        selectors_(selectors_of(options)),
+        window_(resolve_window(options, ports.log, ports.clock.wall_now())),
+        grid_(prom::grid_inside(window_, step_of(options))),
+        place_(place_of(options, window_)) {}
+
+  ExtractorResult run() {
+    check();
+    connect();
+    const std::vector<PlannedMetric> plan =
+        plan_series(servers_, window_, selectors_, options_.connections, stop_);
+    announce(plan);
+    DatasetFolder folder(place_);
+    const std::vector<WrittenMetric> written = read_all(plan, folder.path());
+    ExtractorResult result =
+        describe(folder.path(), {options_, window_, grid_, servers_, plan, written}, ports_.clock.wall_now());
+    if (result.samples == 0) {
+      throw nothing_there();
+    }
+    result.directory = place_;
+    finish(folder, result);
+    return result;
+  }
+
+ private:
+  /// What can be known before a server is asked.
+  void check() const {
+    if (grid_.count == 0) {
+      throw UsageError(
+          fmt::format("--sampling {} has no point from {} to {}: make the window longer or the step smaller",
+                      options_.sampling_s, format_utc(window_.start), format_utc(window_.end)));
+    }
+    DatasetFolder::check_place(place_, options_.replace);
+    if (!options_.run.empty()) {
+      static_cast<void>(record::RunDirectory::open(options_.run));
+      if (fs::exists(role_file()) && !options_.replace) {
+        throw UsageError(
+            fmt::format("--run {} was extracted already: --force does it again", options_.run.string()));
+      }
+      ports_.log.copy_to(options_.run / "log");
+    }
+  }
+
+  [[nodiscard]] fs::path role_file() const { return options_.run / "extract.json"; }
+
+  void connect() {
+    for (const std::string& url : options_.servers) {
+      Server& server =
+          servers_.emplace_back(Server{prom::Client(url, ports_.http, ports_.clock, ports_.log), {}, {}, {}});
+      server.info = server.client.server_info(stop_);
+      server.scrape_intervals = server.client.scrape_intervals(window_, stop_);
+      server.metadata = server.client.metadata(stop_);
+    }
+  }
+
+  void announce(const std::vector<PlannedMetric>& plan) {
+    std::int64_t series = 0;
+    for (const PlannedMetric& metric : plan) {
+      series += static_cast<std::int64_t>(metric.series.size());
+    }
+    ports_.progress.report({"extract",
+                            "started",
+                            {{"start", format_utc(window_.start)},
+                             {"end", format_utc(window_.end)},
+                             {"points", grid_.count},
+                             {"metrics", static_cast<std::int64_t>(plan.size())},
+                             {"series", series}}});
+  }
+
+  std::vector<WrittenMetric> read_all(const std::vector<PlannedMetric>& plan, const fs::path& folder) {
+    std::vector<WrittenMetric> written(plan.size());
+    next_progress_ = ports_.clock.now() + kProgressInterval;
+    parallel_for(plan.size(), options_.connections, stop_, [&](std::size_t i, const std::stop_token& stop) {
+      SampleStore store(folder, plan[i].series.size());
+      const std::int64_t histograms = read_metric(plan[i], servers_, selectors_, grid_, store, stop);
+      written[i] = write_samples(folder, plan[i], store);
+      written[i].histograms = histograms;
+      if (histograms > 0) {
+        ports_.log.warn("extract: metric={} left_out={} native histograms have no place in a CSV file",
+                        plan[i].name, histograms);
+      }
+      show_progress(plan.size(), written[i].file.rows);
+    });
+    return written;
+  }
+
+  void show_progress(std::size_t metrics, std::uint64_t samples) {
+    const std::lock_guard lock(mutex_);
+    metrics_done_ += 1;
+    samples_done_ += static_cast<std::int64_t>(samples);
+    if (ports_.clock.now() < next_progress_) {
+      return;
+    }
+    next_progress_ = ports_.clock.now() + kProgressInterval;
+    ports_.progress.report({"extract",
+                            "progress",
+                            {{"metrics_done", metrics_done_},
+                             {"metrics", static_cast<std::int64_t>(metrics)},
+                             {"samples", samples_done_}}});
+  }
+
+  [[nodiscard]] FailedError nothing_there() const {
+    std::string text =
+        fmt::format("no sample from {} to {}", format_utc(window_.start), format_utc(window_.end));
+    for (const std::string& match : options_.matches) {
+      text += fmt::format("{}{}", &match == &options_.matches.front() ? " of " : " or ", match);
+    }
+    for (const Server& server : servers_) {
+      const std::optional<prom::Window> stored = server.client.stored(stop_);
+      text += stored ? fmt::format("; {} has samples from {} to {}", server.client.source(),
+                                   format_utc(stored->start), format_utc(stored->end))
+                     : fmt::format("; {} has no samples at all", server.client.source());
+      if (!server.info.retention.empty()) {
+        text += fmt::format(" (retention {})", server.info.retention);
+      }
+    }
+    return FailedError(text);
+  }
+
+  // The run is joined by a dataset that is complete: an extraction that failed may be tried again.
+  void finish(DatasetFolder& folder, const ExtractorResult& result) {
+    const Json fields = {{"start", format_utc(window_.start)},
+                         {"end", format_utc(window_.end)},
+                         {"directory", place_.string()},
+                         {"metrics", result.metrics},
+                         {"series", result.series},
+                         {"samples", result.samples},
+                         {"bytes", result.bytes}};
+    if (options_.run.empty()) {
+      folder.put_in_place();
+    } else {
+      if (options_.replace) {
+        fs::remove(role_file());
+      }
+      auto run = record::RunDirectory::join(options_.run, "extract", settings_json(options_, servers_),
+                                            ports_.clock.wall_now());
+      folder.put_in_place();
+      run.append("finished", fields, ports_.clock.wall_now());
+      static_cast<void>(record::derive(options_.run));
+    }
+    ports_.progress.report({"extract",
+                            "finished",
+                            {{"directory", place_.string()},
+                             {"metrics", static_cast<std::int64_t>(result.metrics)},
+                             {"series", static_cast<std::int64_t>(result.series)},
+                             {"samples", static_cast<std::int64_t>(result.samples)}}});
+  }
+
+  const ExtractorOptions& options_;
+  const ExtractorPorts& ports_;
+  const std::stop_token stop_;
+  const std::vector<prom::Selector> selectors_;
+  const prom::Window window_;
+  const prom::Grid grid_;
+  const fs::path place_;
+  std::vector<Server> servers_;
+
+  std::mutex mutex_;
+  std::int64_t metrics_done_ = 0;  // Guarded by mutex_, as the two below.
+  std::int64_t samples_done_ = 0;
+  SteadyTime next_progress_{};
+};
+
+}  // namespace
+
+void validate(const ExtractorOptions& options) {
+  if (!(options.sampling_s >= 0.001 && options.sampling_s <= 86'400)) {
+    throw UsageError(fmt::format("--sampling must be 0.001 to 86400 seconds, got {}", options.sampling_s));
+  }
+  if (std::abs(options.sampling_s * 1000 - std::round(options.sampling_s * 1000)) > 1e-6) {
+    throw UsageError(fmt::format("--sampling must be whole milliseconds, got {} s", options.sampling_s));
+  }
+  if (options.connections < 1 || options.connections > kMostConnections) {
+    throw UsageError(
+        fmt::format("--connections must be 1 to {}, got {}", kMostConnections, options.connections));
+  }
+  if (options.format != "csv") {
+    throw UsageError(fmt::format("--format must be csv, got \"{}\"", options.format));
+  }
+  if (options.servers.empty()) {
+    throw UsageError("--prometheus needs the URL of a server");
+  }
+  for (auto url = options.servers.begin(); url != options.servers.end(); ++url) {
+    if (std::find(options.servers.begin(), url, *url) != url) {
+      throw UsageError(fmt::format("--prometheus {} is given twice", net::printable_url(*url)));
+    }
+  }
+  if (options.run.empty() && !(options.start && options.end)) {
+    throw UsageError(
+        fmt::format("--{} is missing: give --start and --end, or --run", options.start ? "end" : "start"));
+  }
+  if (options.start && options.end && *options.start >= *options.end) {
+    throw UsageError(fmt::format("--start must be before --end, got {} and {}", format_utc(*options.start),
+                                 format_utc(*options.end)));
+  }
+  static_cast<void>(selectors_of(options));
+}
+
+ExtractorResult run_extractor(const ExtractorOptions& options, const ExtractorPorts& ports,
+                              std::stop_token stop) {
+  validate(options);
+  return Extraction(options, ports, std::move(stop)).run();
+}
+
+}  // namespace kexp::extractor

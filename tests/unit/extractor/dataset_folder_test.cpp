@@ -1,0 +1,105 @@
+#include "dataset_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kexp/core/error.hpp"
+
+#include "support/errors.hpp"
+#include "support/temp_dir.hpp"
+
+namespace kexp::extractor {
+namespace {
+
+namespace fs = std::filesystem;
+using test::message_of;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class DatasetFolderTest : public ::testing::Test {
+ protected:
+  /// Writes a dataset whose metadata is `text`.
+  void make(const std::string& text) {
+    DatasetFolder folder(place_);
+    write_file_atomically(folder.path() / "metadata.json", text);
+    folder.put_in_place();
+  }
+
+  const test::TempDir dir_;
+  const fs::path place_ = dir_ / "metrics";
+};
+
+TEST_F(DatasetFolderTest, ShowsNothingBeforeItIsPutInPlace) {
+  {
+    DatasetFolder folder(place_);
+    write_file_atomically(folder.path() / "metadata.json", "{}");
+    EXPECT_TRUE(fs::is_directory(folder.path() / "samples"));
+    EXPECT_FALSE(fs::exists(place_));
+    folder.put_in_place();
+  }
+  EXPECT_EQ(read_file(place_ / "metadata.json"), "{}");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(place_), {}), 2);
+}
+
+TEST_F(DatasetFolderTest, LeavesNothingWhenItIsGivenUp) {
+  { const DatasetFolder folder(place_); }
+  EXPECT_TRUE(fs::is_empty(dir_.path()));
+}
+
+TEST_F(DatasetFolderTest, RemovesWhatAKilledExtractionLeft) {
+  dir_.write(".metrics.partial/samples/up.csv", "half a li");
+  make("new");
+  EXPECT_TRUE(fs::is_empty(place_ / "samples"));
+}
+
+TEST_F(DatasetFolderTest, ReplacesADatasetAsAWhole) {
+  make("old");
+  dir_.write("metrics/samples/old.csv", "old");
+  make("new");
+  EXPECT_EQ(read_file(place_ / "metadata.json"), "new");
+  EXPECT_FALSE(fs::exists(place_ / "samples/old.csv"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
+}
+
+TEST_F(DatasetFolderTest, RefusesAPlaceThatAnotherWritesTo) {
+  const DatasetFolder first(place_);
+  EXPECT_THAT(message_of<UsageError>([&] { const DatasetFolder second(place_); }),
+              HasSubstr("another extraction"));
+  EXPECT_TRUE(fs::exists(first.path() / "samples"));
+}
+
+TEST_F(DatasetFolderTest, RefusesToReplaceUnasked) {
+  DatasetFolder::check_place(place_, false);
+  fs::create_directory(place_);
+  DatasetFolder::check_place(place_, false);
+  fs::remove(place_);
+  make("precious");
+  EXPECT_THAT(message_of<UsageError>([&] { DatasetFolder::check_place(place_, false); }),
+              AllOf(HasSubstr("--out"), HasSubstr("--force")));
+  DatasetFolder::check_place(place_, true);
+}
+
+TEST_F(DatasetFolderTest, NeverReplacesWhatIsNoDataset) {
+  dir_.write("metrics/thesis.tex", "precious");
+  EXPECT_THAT(message_of<UsageError>([&] { DatasetFolder::check_place(place_, true); }),
+              HasSubstr("no dataset"));
+  dir_.write("file", "precious");
+  EXPECT_THAT(message_of<UsageError>([&] { DatasetFolder::check_place(dir_ / "file", true); }),
+              HasSubstr("no dataset"));
+}
+
+TEST_F(DatasetFolderTest, TakesAPlaceWithASlashAtItsEnd) {
+  DatasetFolder folder(place_ / "");
+  folder.put_in_place();
+  EXPECT_TRUE(fs::is_directory(place_ / "samples"));
+}
+
+TEST_F(DatasetFolderTest, SaysThatItsParentIsNoFolder) {
+  dir_.write("file", "");
+  EXPECT_THAT(message_of<FailedError>([&] { const DatasetFolder folder(dir_ / "file/metrics"); }),
+              HasSubstr("file"));
+}
+
+}  // namespace
+}  // namespace kexp::extractor

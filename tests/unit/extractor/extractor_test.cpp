@@ -1,0 +1,397 @@
+// Whole extractions against a Prometheus that is a table of samples.
+
+#include "kexp/extractor/extractor.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/core/sha256.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/record/run_directory.hpp"
+
+#include "support/canned_http.hpp"
+#include "support/capturing_log.hpp"
+#include "support/errors.hpp"
+#include "support/fake_clock.hpp"
+#include "support/recording_progress.hpp"
+#include "support/temp_dir.hpp"
+
+namespace kexp::extractor {
+namespace {
+
+using namespace std::chrono_literals;
+using test::message_of;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kStart = 1795280000;  // Unix seconds, a multiple of 5.
+
+/// One series as it is in the server: labels as JSON, and a value for every second in which it lived.
+struct Stored {
+  std::string metric;
+  std::string labels;
+  std::int64_t first_s;
+  std::int64_t last_s;
+};
+
+/// As much of Prometheus as an extraction asks for. A query is known by its metric's name only.
+class FakePrometheus {
+ public:
+  FakePrometheus(test::CannedHttp& http, const std::string& url) {
+    http.on(url + "/api/v1/status/buildinfo", R"({"status":"success","data":{"version":"2.42.0"}})");
+    http.on(url + "/api/v1/status/runtimeinfo", R"({"status":"success","data":{"storageRetention":"15d"}})");
+    http.on(
+        url + "/api/v1/metadata",
+        R"({"status":"success","data":{"up":[{"type":"gauge","help":"","unit":""}],"lat":[{"type":"histogram","help":"How long.","unit":"s"}]}})");
+    http.on(url + "/api/v1/query ", R"({"status":"success","data":{"resultType":"matrix","result":[
+        {"metric":{"job":"a"},"values":[[0,"1"],[5,"1"],[10,"1"]]},{"metric":{"job":"slow"},"values":[[0,"1"],[30,"1"]]}]}})");
+    http.on(url + "/api/v1/label/__name__/values",
+            [this](const net::HttpRequest& r) { return names(r.url); });
+    http.on(url + "/api/v1/series", [this](const net::HttpRequest& r) { return series(r.body); });
+    http.on(url + "/api/v1/query_range", [this](const net::HttpRequest& r) { return range(r.body); });
+  }
+
+  std::vector<Stored> stored;
+
+ private:
+  static std::int64_t number(const std::string& text, const std::string& name) {
+    return std::stoll(text.substr(text.find(name) + name.size()));
+  }
+  static net::HttpResponse ok(const std::string& data) {
+    return {200, {}, R"({"status":"success","data":)" + data + "}"};
+  }
+  static bool asks_for(const std::string& form, const Stored& one) {
+    return form.find("__name__%3D%22" + one.metric + "%22") != std::string::npos;
+  }
+
+  net::HttpResponse names(const std::string& url) const {
+    std::set<std::string> found;
+    for (const Stored& one : stored) {
+      if (one.last_s >= number(url, "start=") && one.first_s <= number(url, "end=")) {
+        found.insert(one.metric);
+      }
+    }
+    return ok(Json(found).dump());
+  }
+  net::HttpResponse series(const std::string& form) const {
+    Json all = Json::array();
+    for (const Stored& one : stored) {
+      if (asks_for(form, one)) {
+        Json labels = Json::parse(one.labels);
+        labels["__name__"] = one.metric;
+        all.push_back(labels);
+      }
+    }
+    return ok(all.dump());
+  }
+  net::HttpResponse range(const std::string& form) const {
+    Json result = Json::array();
+    for (const Stored& one : stored) {
+      // Groups by job: `job=~"slow"`, where the metric has several.
+      const std::string job = Json::parse(one.labels).value("job", "");
+      const bool in_group = form.find("job%3D~") == std::string::npos ||
+                            form.find("job%3D~%22" + job + "%22") != std::string::npos;
+      Json values = Json::array();
+      for (std::int64_t t = number(form, "start="); t <= number(form, "end="); t += number(form, "step=")) {
+        if (t >= one.first_s && t <= one.last_s) {
+          values.push_back({t, fmt::format("{}", static_cast<double>(t - kStart) / 10)});
+        }
+      }
+      if (asks_for(form, one) && in_group && !values.empty()) {
+        result.push_back({{"metric", Json::parse(one.labels)}, {"values", values}});
+      }
+    }
+    return ok(Json{{"resultType", "matrix"}, {"result", result}}.dump());
+  }
+};
+
+class ExtractorTest : public ::testing::Test {
+ protected:
+  ExtractorTest() {
+    options_.servers = {"http://one:9090"};
+    options_.start = WallTime(std::chrono::seconds(kStart));
+    options_.end = WallTime(std::chrono::seconds(kStart + 20));
+    options_.out = dir_ / "out";
+  }
+  ExtractorResult run(std::stop_token stop = {}) {
+    return run_extractor(options_, {http_, clock_, log_, progress_}, std::move(stop));
+  }
+  std::string file(const std::string& name) const { return read_file(options_.out / name); }
+  Json metadata() const { return read_json(options_.out / "metadata.json"); }
+
+  const test::TempDir dir_;
+  test::CannedHttp http_;
+  test::FakeClock clock_;
+  test::CapturingLog log_;
+  test::RecordingProgress progress_;
+  FakePrometheus one_{http_, "http://one:9090"};
+  ExtractorOptions options_;
+};
+
+TEST_F(ExtractorTest, WritesSeriesAndTheirSamplesInOrder) {
+  one_.stored = {{"up", R"({"job":"a","instance":"i2","zone":"x,y"})", kStart, kStart + 7},
+                 {"up", R"({"job":"a","instance":"i1"})", kStart + 1, kStart + 100},
+                 {"lat_bucket", R"({"job":"a","le":"+Inf","pod":"p"})", kStart, kStart + 100}};
+
+  const ExtractorResult result = run();
+
+  EXPECT_EQ(file("series.csv"),
+            "series_id,source,metric,type,job,instance,namespace,pod,container,node,samples,first_ms,last_ms,"
+            "labels\n"
+            "0,http://one:9090,lat_bucket,histogram,a,,,p,,,5,1795280000000,1795280020000,"
+            "\"{\"\"job\"\":\"\"a\"\",\"\"le\"\":\"\"+Inf\"\",\"\"pod\"\":\"\"p\"\"}\"\n"
+            "1,http://one:9090,up,gauge,a,i1,,,,,4,1795280005000,1795280020000,"
+            "\"{\"\"instance\"\":\"\"i1\"\",\"\"job\"\":\"\"a\"\"}\"\n"
+            "2,http://one:9090,up,gauge,a,i2,,,,,2,1795280000000,1795280005000,"
+            "\"{\"\"instance\"\":\"\"i2\"\",\"\"job\"\":\"\"a\"\",\"\"zone\"\":\"\"x,y\"\"}\"\n");
+  EXPECT_EQ(file("samples/up.csv"),
+            "series_id,ts_ms,value\n"
+            "1,1795280005000,0.5\n1,1795280010000,1\n1,1795280015000,1.5\n1,1795280020000,2\n"
+            "2,1795280000000,0\n2,1795280005000,0.5\n");
+  EXPECT_EQ(result.metrics, 2U);
+  EXPECT_EQ(result.series, 3U);
+  EXPECT_EQ(result.samples, 11U);
+  EXPECT_EQ(result.directory, options_.out);
+  EXPECT_EQ(progress_.count("finished"), 1U);
+}
+
+TEST_F(ExtractorTest, DescribesTheDatasetWithChecksums) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  options_.matches = {"up"};
+  const ExtractorResult result = run();
+
+  const Json json = metadata();
+  EXPECT_EQ(json["window"]["start"], "2026-11-21T16:53:20.000Z");
+  EXPECT_EQ(json["window"]["step_ms"], 5000);
+  EXPECT_EQ(json["window"]["points"], 5);
+  EXPECT_EQ(json["servers"][0]["version"], "2.42.0");
+  EXPECT_EQ(json["servers"][0]["scrape_interval_s"]["a"], 5.0);
+  EXPECT_EQ(json["metrics"]["up"]["type"], "gauge");
+  EXPECT_EQ(json["metrics"]["up"]["samples"], 5);
+  EXPECT_THAT(json["selectors"], ElementsAre("up"));
+  EXPECT_EQ(json["files"].size(), 2U);
+  std::uint64_t bytes = std::filesystem::file_size(options_.out / "metadata.json");
+  for (const auto& [name, entry] : json["files"].items()) {
+    EXPECT_EQ(entry["sha256"], sha256_of_file(options_.out / name));
+    bytes += entry["bytes"].get<std::uint64_t>();
+  }
+  EXPECT_EQ(result.bytes, bytes);
+}
+
+TEST_F(ExtractorTest, KeepsSeriesOfTwoServersApart) {
+  FakePrometheus two(http_, "http://two:9091");
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  two.stored = {{"up", R"({"job":"a"})", kStart, kStart}, {"only", R"({"job":"a"})", kStart, kStart}};
+  options_.servers.emplace_back("http://two:9091");
+
+  EXPECT_EQ(run().series, 3U);
+
+  EXPECT_THAT(file("series.csv"),
+              AllOf(HasSubstr("1,http://one:9090,up,"), HasSubstr("2,http://two:9091,up,")));
+  EXPECT_THAT(file("samples/up.csv"), HasSubstr("1,1795280020000,2\n2,1795280000000,0\n"));
+}
+
+TEST_F(ExtractorTest, LeavesOutMetricsAndSeriesWithoutASample) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"up", R"({"job":"b"})", kStart + 21, kStart + 100},
+                 {"empty", R"({"job":"a"})", kStart + 1, kStart + 2}};
+  const ExtractorResult result = run();
+  EXPECT_EQ(result.metrics, 1U);
+  EXPECT_EQ(result.series, 1U);
+  EXPECT_FALSE(std::filesystem::exists(options_.out / "samples/empty.csv"));
+}
+
+TEST_F(ExtractorTest, LooksBackByTheScrapeIntervalOfTheJob) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"up", R"({"job":"slow"})", kStart, kStart + 100}};
+  EXPECT_EQ(run().samples, 10U);
+  EXPECT_EQ(http_.count("%5B7500ms%5D"), 1U);
+  EXPECT_EQ(http_.count("%5B45000ms%5D"), 1U);
+}
+
+TEST_F(ExtractorTest, AsksInPiecesWithoutSharedPoints) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart - 100'000, kStart}};
+  options_.sampling_s = 1;
+  options_.start = WallTime(std::chrono::seconds(kStart - 25'000));
+  EXPECT_EQ(run().samples, 25'001U);
+  EXPECT_EQ(http_.count("/query_range"), 3U);
+}
+
+TEST_F(ExtractorTest, WritesTheSameFilesOverAnyNumberOfConnections) {
+  for (int m = 0; m < 30; ++m) {
+    for (int s = 0; s < 3; ++s) {
+      one_.stored.push_back(
+          {fmt::format("m{}", m), fmt::format(R"({{"job":"a","i":"{}"}})", s), kStart + s, kStart + 100});
+    }
+  }
+  options_.connections = 1;
+  static_cast<void>(run());
+  const Json before = metadata()["files"];
+  options_.out = dir_ / "again";
+  options_.connections = 8;
+  static_cast<void>(run());
+  EXPECT_EQ(metadata()["files"], before);
+  EXPECT_EQ(before.size(), 31U);
+}
+
+TEST_F(ExtractorTest, SaysWhatTheServerHasWhenTheWindowIsEmpty) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart - 2000, kStart - 1000}};
+  EXPECT_THAT(
+      message_of<FailedError>([&] { return run(); }),
+      AllOf(HasSubstr("no sample from 2026-11-21T16:53:20.000Z"),
+            HasSubstr("http://one:9090 has samples from 2026-11-21T16:20"), HasSubstr("retention 15d")));
+  EXPECT_FALSE(std::filesystem::exists(options_.out));
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(ExtractorTest, FailsByUnavailableWithoutAPrometheus) {
+  options_.servers = {"http://nobody:9090"};
+  try {
+    static_cast<void>(run());
+    ADD_FAILURE() << "nobody answers";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::unavailable);
+    EXPECT_THAT(e.what(), HasSubstr("--prometheus http://nobody:9090"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(ExtractorTest, LeavesNothingWhenAQueryFailsOrIsStopped) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"zz", R"({"job":"a"})", kStart, kStart + 100}};
+  http_.on("/query_range query=%28%7B__name__%3D%22zz",
+           R"({"status":"error","errorType":"execution","error":"broken block"})", 422);
+  EXPECT_THAT(message_of<Error>([&] { return run(); }), HasSubstr("broken block"));
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+
+  std::stop_source stop;
+  http_.on("/query_range query=%28%7B__name__%3D%22zz", [&](const net::HttpRequest&) -> net::HttpResponse {
+    stop.request_stop();
+    throw InterruptedError("stopped");
+  });
+  EXPECT_THROW(static_cast<void>(run(stop.get_token())), InterruptedError);
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(ExtractorTest, ReportsASeriesThatAppearsInBetween) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  http_.on("/api/v1/series", R"({"status":"success","data":[{"__name__":"up","job":"b"}]})");
+  EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("new series up{\"job\":\"a\"}"));
+}
+
+TEST_F(ExtractorTest, WarnsOfNativeHistogramsThatItLeavesOut) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"h", R"({"job":"a"})", kStart, kStart + 100}};
+  http_.on("/query_range query=%28%7B__name__%3D%22h%22",
+           R"({"status":"success","data":{"resultType":"matrix","result":[
+      {"metric":{"job":"a"},"histograms":[[1,{"count":"1","sum":"1"}]]}]}})");
+  EXPECT_EQ(run().metrics, 1U);
+  EXPECT_TRUE(log_.contains("native histograms"));
+}
+
+TEST_F(ExtractorTest, WritesAMetricNameThatIsNoFileName) {
+  one_.stored = {{"../a%2Fb c", R"({"job":"a"})", kStart, kStart}};
+  http_.on(
+      "/query_range",
+      R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[1795280000,"1"]]}]}})");
+  http_.on("/api/v1/series", R"({"status":"success","data":[{"job":"a"}]})");
+  static_cast<void>(run());
+  EXPECT_TRUE(std::filesystem::exists(options_.out / "samples/%2E%2E%2Fa%252Fb%20c.csv"));
+}
+
+TEST_F(ExtractorTest, RefusesAnOldDatasetUnlessToldToReplaceIt) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  static_cast<void>(run());
+  const std::size_t asked = http_.requests().size();
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--force"));
+  EXPECT_EQ(http_.requests().size(), asked) << "a server was asked in vain";
+  options_.replace = true;
+  EXPECT_EQ(run().samples, 5U);
+}
+
+TEST_F(ExtractorTest, JoinsARunAndWritesItsMetrics) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart - 1000, kStart + 1000}};
+  const std::filesystem::path run_dir = dir_ / "run";
+  const WallTime t0 = *options_.start;
+  {
+    auto feed = record::RunDirectory::join(run_dir, "feed", Json::object(), t0);
+    feed.append("sending", {{"t0", format_utc(t0)}, {"t0_unix_ns", unix_ns(t0)}}, t0);
+    feed.append("finished", {{"planned", 0}}, t0 + 60s);
+  }
+  options_.start.reset();
+  options_.end.reset();
+  options_.out.clear();
+  options_.run = run_dir;
+
+  EXPECT_EQ(run().directory, run_dir / "metrics");
+
+  const Json derived = read_json(run_dir / "run.json");
+  EXPECT_EQ(derived["phases"]["extract_start"], "2026-11-21T16:53:10.000Z");
+  EXPECT_EQ(derived["phases"]["extract_end"], "2026-11-21T16:54:30.000Z");
+  EXPECT_EQ(read_json(run_dir / "metrics/metadata.json")["totals"]["samples"], 17);
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--force"));
+  options_.replace = true;
+  EXPECT_EQ(run().samples, 17U);
+}
+
+TEST_F(ExtractorTest, DoesNotJoinARunThatItCouldNotExtract) {
+  const std::filesystem::path run_dir = dir_ / "run";
+  static_cast<void>(record::RunDirectory::join(run_dir, "feed", Json::object(), *options_.start));
+  options_.run = run_dir;
+  options_.out.clear();
+  EXPECT_THROW(static_cast<void>(run()), FailedError);  // An empty window.
+  EXPECT_FALSE(std::filesystem::exists(run_dir / "extract.json"));
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  EXPECT_EQ(run().samples, 5U);
+}
+
+TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
+  const auto refused = [&](auto change, const std::string& flag) {
+    ExtractorOptions options = options_;
+    change(options);
+    EXPECT_THAT(message_of<UsageError>([&] { validate(options); }), HasSubstr(flag));
+  };
+  validate(options_);
+  refused([](auto& o) { o.sampling_s = 0; }, "--sampling");
+  refused([](auto& o) { o.sampling_s = -5; }, "--sampling");
+  refused([](auto& o) { o.sampling_s = 0.0015; }, "--sampling");
+  refused([](auto& o) { o.sampling_s = 1e9; }, "--sampling");
+  refused([](auto& o) { o.sampling_s = std::numeric_limits<double>::quiet_NaN(); }, "--sampling");
+  refused([](auto& o) { o.connections = 0; }, "--connections");
+  refused([](auto& o) { o.connections = 17; }, "--connections");
+  refused([](auto& o) { o.format = "parquet"; }, "--format");
+  refused([](auto& o) { o.matches = {"rate(up[5m])"}; }, "--match");
+  refused([](auto& o) { o.servers.clear(); }, "--prometheus");
+  refused([](auto& o) { o.servers.push_back(o.servers.front()); }, "--prometheus");
+  refused([](auto& o) { o.start.reset(); }, "--start");
+  refused([](auto& o) { o.end.reset(); }, "--end");
+  refused([](auto& o) { std::swap(o.start, o.end); }, "--start");
+}
+
+TEST_F(ExtractorTest, RefusesAWindowWithoutAPoint) {
+  options_.start = WallTime(std::chrono::seconds(kStart + 1));
+  options_.end = WallTime(std::chrono::seconds(kStart + 4));
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--sampling"));
+}
+
+TEST_F(ExtractorTest, BlamesTheSelectorThatTheServerDoesNotUnderstand) {
+  options_.matches = {R"({job=~"["})"};
+  http_.on("/label/__name__/values",
+           R"({"status":"error","errorType":"bad_data","error":"missing closing ]"})", 400);
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }),
+              AllOf(HasSubstr("--match"), HasSubstr("missing closing ]")));
+}
+
+}  // namespace
+}  // namespace kexp::extractor

@@ -1,0 +1,52 @@
+#include "parallel.hpp"
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kexp/core/error.hpp"
+
+namespace kexp::extractor {
+namespace {
+
+TEST(ParallelForTest, DoesEverythingOnce) {
+  std::vector<std::atomic<int>> calls(100);
+  parallel_for(calls.size(), 4, {}, [&](std::size_t i, const std::stop_token&) { ++calls[i]; });
+  for (const auto& count : calls) {
+    EXPECT_EQ(count, 1);
+  }
+  parallel_for(0, 4, {}, [](std::size_t, const std::stop_token&) { FAIL(); });
+}
+
+TEST(ParallelForTest, StopsTheOthersAtTheFirstExceptionAndThrowsIt) {
+  std::atomic<int> calls{0};
+  EXPECT_THROW(parallel_for(1'000'000, 2, {},
+                            [&](std::size_t i, const std::stop_token& stop) {
+                              if (i == 3) {
+                                throw FailedError("broken");
+                              }
+                              if (++calls > 1000 && stop.stop_requested()) {
+                                throw InterruptedError("a consequence, not the cause");
+                              }
+                            }),
+               FailedError);
+  EXPECT_LT(calls, 1'000'000);
+}
+
+TEST(ParallelForTest, SaysThatItWasStopped) {
+  std::stop_source stop;
+  std::atomic<int> calls{0};
+  EXPECT_THROW(parallel_for(1000, 2, stop.get_token(),
+                            [&](std::size_t, const std::stop_token&) {
+                              if (++calls == 10) {
+                                stop.request_stop();
+                              }
+                            }),
+               InterruptedError);
+  EXPECT_LT(calls, 20);
+}
+
+}  // namespace
+}  // namespace kexp::extractor
