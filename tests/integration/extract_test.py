@@ -1,0 +1,322 @@
+"""`kexp extract` on a real Prometheus: every point that it has, none that it has not."""
+
+import csv
+import http.server
+import json
+import math
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+
+
+def rows(file):
+    with open(file, newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def api(url, path, **parameters):
+    with urllib.request.urlopen(f"{url}/api/v1/{path}?" + urllib.parse.urlencode(parameters), timeout=60) as answer:
+        return json.load(answer)["data"]["result"]
+
+
+def promtool():
+    script = kexp_test.ROOT / "scripts/lib/fetch.sh"
+    done = kexp_test.run(["-c", f'. "{script}"; fetch_program promtool prometheus ./usr/bin/promtool'], program="bash", timeout=600)
+    kexp_test.require(done.returncode != 3, done.stderr)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+class Server:
+    """An HTTP server on 127.0.0.1; `answer(path)` gives status and text."""
+
+    def __init__(self, answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length).decode()
+                status, text = answer(self.path, body)
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "text/plain; version=0.0.4")
+                    self.end_headers()
+                    self.wfile.write(text.encode())
+                except ConnectionError:
+                    pass  # the client is gone, as a test wants it
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.target = f"127.0.0.1:{self.server.server_port}"
+        self.url = f"http://{self.target}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class ExtractCase(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def extract(self, url, start, end, *more, out="out", expect=0):
+        done = kexp_test.run(["extract", "--prometheus", url, "--start", f"{start:.3f}", "--end", f"{end:.3f}",
+                              "--out", self.folder / out, *more], timeout=120)
+        self.assertEqual(done.returncode, expect, done.stderr)
+        return done
+
+    def samples(self, metric, out="out"):
+        """{labels: [(time in ms, value)]} of a metric, checked against series.csv and metadata.json."""
+        folder = self.folder / out
+        labels = {row["series_id"]: row for row in rows(folder / "series.csv") if row["metric"] == metric}
+        found = {}
+        for row in rows(folder / "samples" / f"{metric}.csv"):
+            series = tuple(sorted(json.loads(labels[row["series_id"]]["labels"]).items())) + (("source", labels[row["series_id"]]["source"]),)
+            found.setdefault(series, []).append((int(row["ts_ms"]), float(row["value"])))
+        for row in labels.values():
+            series = tuple(sorted(json.loads(row["labels"]).items())) + (("source", row["source"]),)
+            points = found[series]
+            times = [t for t, _ in points]
+            self.assertEqual(times, sorted(set(times)), "a point twice, or out of order")
+            self.assertEqual((len(points), times[0], times[-1]), (int(row["samples"]), int(row["first_ms"]), int(row["last_ms"])))
+        return found
+
+
+class LiveTest(ExtractCase):
+    """A scraped target that goes away."""
+
+    def test_has_every_scraped_value_and_nothing_after_the_end(self):
+        counter = 0
+
+        def exposition(path, _):
+            nonlocal counter
+            counter += 3
+            now = int(time.time() * 1000)
+            return 200, (f"# TYPE work_total counter\nwork_total {counter}\n# TYPE level gauge\nlevel{{kind=\"nan\"}} NaN\n"
+                         f"level{{kind=\"inf\"}} +Inf\n# TYPE stamped gauge\nstamped {counter} {now}\n")
+
+        target = Server(exposition)
+        with kexp_test.LocalPrometheus(scrape_interval=1) as prometheus:
+            Path(prometheus.sd_dir, "target.json").write_text(json.dumps([{"targets": [target.target], "labels": {"role": "test"}}]))
+
+            def scrapes():
+                result = prometheus.query("count_over_time(work_total[1m])")
+                return result and int(result[0]["value"][1]) >= 8
+
+            started = time.time() - 5
+            kexp_test.wait_until(scrapes, 60, "eight scrapes")
+            target.close()
+            # The end mark is written by the next scrape, which fails; then a plain query shows nothing of the counter any more.
+            kexp_test.wait_until(lambda: prometheus.query("up{role=\"test\"} == 0"), 30, "a failed scrape")
+            kexp_test.wait_until(lambda: prometheus.query("time() - max(timestamp(stamped)) > 6"), 30, "some time without the target")
+            ended = time.time()
+            self.extract(prometheus.url, started, ended, "--sampling", 1, "--match", "work_total", "--match", '{__name__=~"level|stamped|up"}')
+            window = f"[{math.ceil(ended - started)}s]"
+            raw = {r["metric"]["__name__"]: [(round(float(t) * 1000), float(v)) for t, v in r["values"]]
+                   for name in ("work_total", "stamped") for r in api(prometheus.url, "query", query=name + window, time=ended)}
+            for name in raw:
+                (points,) = self.samples(name).values()
+                self.check_points(points, raw[name], started, ended)
+            # The failed scrape, which comes one interval after the last good one, marks the end of the counter; a series with timestamps of
+            # its own has no end mark.
+            (up,) = api(prometheus.url, "query", query='up{role="test"}' + window, time=ended)
+            (points,) = self.samples("work_total").values()
+            self.assertLess(points[-1][0], next(float(t) for t, value in up["values"] if value == "0") * 1000)
+            metadata = json.loads((self.folder / "out/metadata.json").read_text())
+            interval = metadata["servers"][0]["scrape_interval_s"]["kexp"]
+            self.assertAlmostEqual(interval, 1, delta=0.1)
+            (points,) = self.samples("stamped").values()
+            self.assertLessEqual(points[-1][0], raw["stamped"][-1][0] + 1500 * interval)
+            # What the tail rule is for: without it, this series without end marks goes on.
+            (plain,) = api(prometheus.url, "query_range", query="stamped", start=started, end=ended, step=1)
+            self.assertGreater(float(plain["values"][-1][0]) * 1000, raw["stamped"][-1][0] + 4000)
+
+            levels = {dict(series)["kind"]: values for series, values in self.samples("level").items()}
+            self.assertTrue(all(math.isnan(value) for _, value in levels["nan"]))
+            self.assertTrue(all(value == math.inf for _, value in levels["inf"]))
+
+    def check_points(self, points, raw, started, ended):
+        """Each point has the newest raw value, and none is missing where there is a fresh one."""
+        extracted = dict(points)
+        for t in range(math.ceil(started) * 1000, math.floor(ended) * 1000 + 1, 1000):
+            before = [(ts, value) for ts, value in raw if ts <= t]
+            if t in extracted:
+                self.assertTrue(before, f"{t} is before the first sample")
+                self.assertEqual(extracted[t], before[-1][1])
+                self.assertLessEqual(t - before[-1][0], 1600)
+            elif before:
+                self.assertGreater(t - before[-1][0], 900, f"no point at {t}, though there is a sample of {before[-1][0]}")
+
+
+class HistoryTest(ExtractCase):
+    """Four hours of one sample a second, written by promtool: more points than one query may have."""
+
+    LENGTH = 4 * 3600
+
+    @classmethod
+    def setUpClass(cls):
+        cls.end = int(time.time()) // 60 * 60 - 3600
+        cls.start = cls.end - cls.LENGTH
+        cls.prometheus = kexp_test.LocalPrometheus(scrape_interval=60)
+        cls.addClassCleanup(cls.prometheus.close)
+        source = Path(cls.prometheus.dir, "history.txt")
+        with open(source, "w") as lines:
+            cls.write(lines)
+        subprocess.run([promtool(), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
+                       check=True, stdout=subprocess.DEVNULL, timeout=300)
+        cls.prometheus.start()
+
+    @classmethod
+    def write(cls, lines):
+        seconds = range(cls.start, cls.end + 1)
+        lines.write("# TYPE wave gauge\n")
+        for name, interval, last in (("whole", 1, cls.end), ("short", 1, cls.start + 5000), ("slow", 30, cls.end)):
+            for t in seconds:
+                if (t - cls.start) % interval == 0 and t <= last:
+                    lines.write(f'wave{{job="{"slow" if interval > 1 else "fast"}",name="{name}"}} {cls.value(t)} {t}\n')
+        lines.write("# TYPE up gauge\n")
+        for t in seconds:
+            lines.write(f'up{{job="fast"}} 1 {t}\n')
+        for t in seconds[::30]:
+            lines.write(f'up{{job="slow"}} 1 {t}\n')
+        lines.write("# EOF\n")
+
+    @staticmethod
+    def value(t):
+        return t % 977 / 7
+
+    def waves(self, out="out"):
+        return {dict(series)["name"]: points for series, points in self.samples("wave", out).items()}
+
+    def test_reads_a_window_of_more_points_than_a_query_may_have(self):
+        done = self.extract(self.prometheus.url, self.start, self.end, "--sampling", 1, "--match", "wave", "--json")
+        waves = self.waves()
+        self.assertEqual(waves["whole"], [(t * 1000, self.value(t)) for t in range(self.start, self.end + 1)])
+        # A second and a half of a job that is scraped each second; there is no end mark in these blocks.
+        self.assertEqual([t // 1000 for t, _ in waves["short"]], list(range(self.start, self.start + 5002)))
+        self.assertEqual(waves["slow"], [(t * 1000, self.value(t - (t - self.start) % 30)) for t in range(self.start, self.end + 1)])
+        self.assertEqual(json.loads(done.stdout)["samples"], sum(map(len, waves.values())))
+
+    def test_has_as_many_rows_as_the_server_has_samples(self):
+        # Samples lie on this grid, each is one point; the slow job is read at its own distance.
+        for job, step in (("fast", 1), ("slow", 30)):
+            self.extract(self.prometheus.url, self.start, self.start + 4990, "--sampling", step, "--match", f'wave{{job="{job}"}}', out=job)
+            counted = api(self.prometheus.url, "query", query=f'sum(count_over_time(wave{{job="{job}"}}[4990s]))', time=self.start + 4990)
+            self.assertEqual(sum(map(len, self.waves(job).values())), int(counted[0]["value"][1]))
+
+    def test_agrees_with_a_query_of_the_server(self):
+        start, end = self.start + 123.4, self.start + 9000.9
+        self.extract(self.prometheus.url, start, end, "--sampling", 7, "--match", 'wave{name="whole"}')
+        first = math.ceil(start / 7) * 7
+        (direct,) = api(self.prometheus.url, "query_range", query='wave{name="whole"}', start=first, end=end, step=7)
+        self.assertEqual(self.waves()["whole"], [(t * 1000, float(value)) for t, value in direct["values"]])
+
+    def test_points_do_not_depend_on_the_window(self):
+        self.extract(self.prometheus.url, self.start, self.end, "--match", "wave", out="all")
+        self.extract(self.prometheus.url, self.start + 1001.5, self.start + 2002.5, "--match", "wave", out="part")
+        part = self.waves("part")["whole"]
+        self.assertEqual(part, [(t, v) for t, v in self.waves("all")["whole"] if part[0][0] <= t <= part[-1][0]])
+        self.assertEqual(len(part), 200)
+
+    def test_the_files_do_not_depend_on_the_connections(self):
+        entries = []
+        for connections in (1, 4):
+            self.extract(self.prometheus.url, self.start, self.end, "--connections", connections, out=f"c{connections}")
+            entries.append(json.loads((self.folder / f"c{connections}/metadata.json").read_text())["files"])
+        self.assertEqual(entries[0], entries[1])
+
+    def test_two_servers_stay_apart(self):
+        other = self.prometheus.url.replace("127.0.0.1", "localhost")
+        self.extract(self.prometheus.url, self.start, self.start + 60, "--match", 'wave{name="whole"}', "--prometheus", other)
+        series = rows(self.folder / "out/series.csv")
+        self.assertEqual([row["source"] for row in series], [self.prometheus.url, other])
+        self.assertEqual(len(set(row["series_id"] for row in series)), 2)
+        self.assertEqual(len(rows(self.folder / "out/samples/wave.csv")), 26)
+
+    def test_an_empty_window_says_what_there_is(self):
+        done = self.extract(self.prometheus.url, self.start - 7200, self.start - 3600, expect=1)
+        oldest = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self.start))
+        self.assertIn(f"{self.prometheus.url} has samples from {oldest}", done.stderr)
+        self.assertIn("retention 15d", done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_metric_without_samples_is_an_empty_window_too(self):
+        done = self.extract(self.prometheus.url, self.start, self.end, "--match", "nonsense", expect=1)
+        self.assertIn("nonsense", done.stderr)
+
+    def test_bad_flags_are_found_before_anything_is_written(self):
+        for start, end, more, flag in ((self.end, self.start, [], "--start"), (self.start, time.time() + 3600, [], "--end"),
+                                       (self.start, self.end, ["--match", "rate(up[5m])"], "--match"),
+                                       (self.start, self.end, ["--match", 'up{job=~"["}'], "--match"),
+                                       (self.start, self.end, ["--sampling", 0], "--sampling"),
+                                       (self.start, self.end, ["--format", "hdf5"], "--format")):
+            done = self.extract(self.prometheus.url, start, end, *more, expect=2)
+            self.assertIn(flag, done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_dataset_is_replaced_only_when_asked_to(self):
+        self.extract(self.prometheus.url, self.start, self.start + 60, "--match", "wave")
+        done = self.extract(self.prometheus.url, self.start, self.start + 60, "--match", "up", expect=2)
+        self.assertIn("--force", done.stderr)
+        self.extract(self.prometheus.url, self.start, self.start + 60, "--match", "up", "--force")
+        self.assertEqual([file.name for file in (self.folder / "out/samples").iterdir()], ["up.csv"])
+
+
+class OutsideTest(ExtractCase):
+    """Servers that do not answer as they should."""
+
+    def test_no_prometheus(self):
+        done = self.extract(f"http://127.0.0.1:{kexp_test.free_port()}", 1795280000, 1795280100, expect=3)
+        self.assertIn("--prometheus", done.stderr)
+
+    def test_something_else_than_a_prometheus(self):
+        server = Server(lambda *_: (200, "<html>Welcome to the printer</html>"))
+        self.addCleanup(server.close)
+        done = self.extract(server.url, 1795280000, 1795280100, expect=3)
+        self.assertIn("another way than Prometheus", done.stderr)
+
+    def test_ctrl_c_ends_a_query_that_hangs_and_leaves_nothing(self):
+        asked, release = threading.Event(), threading.Event()
+
+        def answer(path, _):
+            if "query_range" in path:
+                asked.set()
+                release.wait(60)
+            if "/label/" in path:
+                return 200, '{"status":"success","data":["up"]}'
+            if "/series" in path:
+                return 200, '{"status":"success","data":[{"__name__":"up"}]}'
+            if path.endswith("/query"):
+                return 200, '{"status":"success","data":{"resultType":"matrix","result":[]}}'
+            return 200, '{"status":"success","data":{}}'
+
+        server = Server(answer)
+        self.addCleanup(server.close)
+        self.addCleanup(release.set)
+        with kexp_test.Process(["extract", "--prometheus", server.url, "--start", 1795280000, "--end", 1795280100,
+                                "--out", self.folder / "out"]) as extract:
+            self.assertTrue(asked.wait(30), extract.output())
+            extract.signal(signal.SIGINT)
+            self.assertEqual(extract.wait(10), 130, extract.output())
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+
+if __name__ == "__main__":
+    kexp_test.main()
