@@ -118,8 +118,8 @@ void Configuration::apply(const Properties& properties) {
     ErrorText text{};
     const rd_kafka_conf_res_t result =
         rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size());
-    if (result == RD_KAFKA_CONF_UNKNOWN) {
-      throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property{}", shown(name, value),
+    if (result == RD_KAFKA_CONF_UNKNOWN) {  // Without its value: it may be the misspelt name of a secret.
+      throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property{}", name,
                                    rd_kafka_version_str(), suggestion(name, known_properties())));
     }
     if (result == RD_KAFKA_CONF_INVALID) {

@@ -65,10 +65,10 @@ void set_group(Configuration& conf, const ConsumerOptions& options) {
   conf.set("max.poll.interval.ms", std::max(options.max_poll_interval, session).count());
 }
 
-ClientHandle make_client(const ConsumerOptions& options, Events& events) {
+ClientHandle make_client(const ConsumerOptions& options, Events& events, Log& log) {
   Configuration conf(options.client, events);
   set_group(conf, options);
-  set_fetching(conf, options, events.log());
+  set_fetching(conf, options, log);
   ClientHandle client = conf.make_client(RD_KAFKA_CONSUMER);
   rd_kafka_poll_set_consumer(client.get());
   return client;
@@ -97,11 +97,12 @@ bool is_hopeless(rd_kafka_resp_err_t code) {
 
 class RdConsumer final : public Consumer {
  public:
-  RdConsumer(const ConsumerOptions& options, Log& log) : grouped_(!options.group.empty()), events_(log) {
-    events_.on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t& partitions) {
+  RdConsumer(const ConsumerOptions& options, Log& log)
+      : log_(log), grouped_(!options.group.empty()), events_(std::make_unique<Events>(log)) {
+    events_->on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t& partitions) {
       rebalance(code, partitions);
     };
-    client_ = make_client(options, events_);
+    client_ = make_client(options, *events_, log);
   }
 
   ~RdConsumer() override {
@@ -141,7 +142,7 @@ class RdConsumer final : public Consumer {
       return nullptr;
     }
     missing_since_.reset();
-    events_.recovered();
+    events_->recovered();
     return std::make_unique<RdMessage>(std::move(message));
   }
 
@@ -168,8 +169,8 @@ class RdConsumer final : public Consumer {
       return;
     }
     if (!try_close(timeout)) {
-      events_.log().warn("kafka: close topic={} timeout_ms={} text=\"left the group without its answer\"",
-                         topic_, timeout.count());
+      log_.warn("kafka: close topic={} timeout_ms={} text=\"closed without an answer of the group\"", topic_,
+                timeout.count());
     }
     rethrow();
   }
@@ -199,7 +200,7 @@ class RdConsumer final : public Consumer {
           throw make_error(message.err, fmt::format("cannot read {}", topic_), text);
         }
     }
-    events_.fault(message.err, text);
+    events_->fault(message.err, text);
     check_missing();
   }
 
@@ -227,7 +228,7 @@ class RdConsumer final : public Consumer {
       } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
         give_up(partitions);
       } else {
-        events_.fault(code, rd_kafka_err2str(code));
+        events_->fault(code, rd_kafka_err2str(code));
         rd_kafka_assign(client_.get(), nullptr);
       }
     } catch (...) {
@@ -274,9 +275,9 @@ class RdConsumer final : public Consumer {
     }
     listener_->on_revoked(partitions);
     try {
-      commit_within(kRevokeCommitTimeout);
+      commit_within(revoke_commit_timeout_);
     } catch (const KafkaError& e) {  // Its records will be answered twice, which the ledger counts.
-      events_.log().warn("kafka: commit before giving up partitions failed: {}", e.what());
+      log_.warn("kafka: commit before giving up partitions failed: {}", e.what());
     }
   }
 
@@ -314,37 +315,80 @@ class RdConsumer final : public Consumer {
   /// False when the group did not answer within `timeout`; the client is gone either way.
   bool try_close(milliseconds timeout) {
     closed_ = true;
-    bool left = true;
-#if RD_KAFKA_VERSION >= 0x010900ff
-    {
-      const QueueHandle events(rd_kafka_queue_new(client_.get()));
-      const ErrorHandle error(rd_kafka_consumer_close_queue(client_.get(), events.get()));
-      const Deadline deadline(timeout);
-      left = error == nullptr;
-      while (left && rd_kafka_consumer_closed(client_.get()) == 0) {
-        // As events: records still in the queue are dropped with theirs; as callbacks they end the process.
-        const EventHandle event(rd_kafka_queue_poll(events.get(), deadline.left_ms(milliseconds(20))));
-        if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-          rebalance(rd_kafka_event_error(event.get()), *rd_kafka_event_topic_partition_list(event.get()));
-        }
-        left = !deadline.over();
-      }
+    const Deadline deadline(timeout);
+    revoke_commit_timeout_ = std::min(revoke_commit_timeout_, timeout);
+    give_up_all();
+    const bool left = (!grouped_ || coordinator_answers(deadline)) && leave_group(deadline);
+    if (left) {
+      client_.reset();
+    } else {
+      abandon();
     }
-#else
-    static_cast<void>(timeout);  // This library bounds it by the session timeout only.
-    rd_kafka_consumer_close(client_.get());
-#endif
-    rd_kafka_destroy_flags(client_.release(), left ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     return left;
   }
 
+  /// While a commit waits for a silent coordinator, destroying the client takes as long as the session lasts
+  /// (45 s), on a core of its own. Whoever closes is about to end the process, which ends the client too.
+  void abandon() {
+    events_->silence();
+    static_cast<void>(client_.release());
+    static_cast<void>(events_.release());
+  }
+
+  /// Tells the listener while everything still works; what follows only unassigns.
+  void give_up_all() {
+    rd_kafka_topic_partition_list_t* assigned = nullptr;
+    if (rd_kafka_assignment(client_.get(), &assigned) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return;
+    }
+    const PartitionList partitions(assigned);
+    try {
+      tell_revoked(numbers_of(*partitions), rd_kafka_assignment_lost(client_.get()) != 0);
+    } catch (...) {
+      thrown_ = std::current_exception();
+    }
+    listener_ = nullptr;
+  }
+
+  [[nodiscard]] bool coordinator_answers(const Deadline& deadline) {
+    const PartitionList offsets = make_partition_list();
+    rd_kafka_topic_partition_list_add(offsets.get(), topic_.c_str(), 0);
+    return !is_unavailable(rd_kafka_committed(client_.get(), offsets.get(), deadline.left_ms()));
+  }
+
+  [[nodiscard]] bool leave_group(const Deadline& deadline) {
+#if RD_KAFKA_VERSION >= 0x010900ff
+    const QueueHandle events(rd_kafka_queue_new(client_.get()));
+    const ErrorHandle error(rd_kafka_consumer_close_queue(client_.get(), events.get()));
+    if (error) {
+      return false;
+    }
+    while (rd_kafka_consumer_closed(client_.get()) == 0) {
+      if (deadline.over()) {
+        return false;
+      }
+      // As events: records still in the queue are dropped with theirs; as callbacks they end the process.
+      const EventHandle event(rd_kafka_queue_poll(events.get(), deadline.left_ms(milliseconds(20))));
+      if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+        rebalance(rd_kafka_event_error(event.get()), *rd_kafka_event_topic_partition_list(event.get()));
+      }
+    }
+#else
+    static_cast<void>(deadline);  // This library bounds it by the session timeout only.
+    rd_kafka_consumer_close(client_.get());
+#endif
+    return true;
+  }
+
+  Log& log_;
   const bool grouped_;
   std::string topic_;
   RebalanceListener* listener_ = nullptr;
   std::exception_ptr thrown_;
   std::optional<std::chrono::steady_clock::time_point> missing_since_;
   bool closed_ = false;
-  Events events_;
+  milliseconds revoke_commit_timeout_ = kRevokeCommitTimeout;
+  std::unique_ptr<Events> events_;
   ClientHandle client_;
 };
 

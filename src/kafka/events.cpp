@@ -48,26 +48,31 @@ std::string Events::last_error() const {
   return last_error_;
 }
 
+void Events::silence() {
+  const std::scoped_lock lock(mutex_);
+  silent_ = true;
+}
+
 void Events::fault(rd_kafka_resp_err_t code, const std::string& text) {
-  {
-    const std::scoped_lock lock(mutex_);
-    last_error_ = text;
-    if (std::exchange(fault_, code) == code) {
-      return;
-    }
+  const std::scoped_lock lock(mutex_);
+  last_error_ = text;
+  if (std::exchange(fault_, code) != code) {
+    write(LogLevel::warn, fmt::format("kafka: error={} text=\"{}\"", error_name(code), text));
   }
-  log_.warn("kafka: error={} text=\"{}\"", error_name(code), text);
 }
 
 void Events::recovered() {
-  {
-    const std::scoped_lock lock(mutex_);
-    last_error_.clear();
-    if (std::exchange(fault_, RD_KAFKA_RESP_ERR_NO_ERROR) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return;
-    }
+  const std::scoped_lock lock(mutex_);
+  last_error_.clear();
+  if (std::exchange(fault_, RD_KAFKA_RESP_ERR_NO_ERROR) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    write(LogLevel::info, "kafka: recovered");
   }
-  log_.info("kafka: recovered");
+}
+
+void Events::write(LogLevel level, const std::string& line) {
+  if (!silent_ && log_.enabled(level)) {
+    log_.write(level, line);
+  }
 }
 
 void Events::log_line(const rd_kafka_t* client, int level, const char* facility, const char* text) noexcept {
@@ -75,15 +80,13 @@ void Events::log_line(const rd_kafka_t* client, int level, const char* facility,
     return;  // Said while the client is being made; what is wrong with it comes as an error.
   }
   auto& events = *static_cast<Events*>(rd_kafka_opaque(client));
+  const std::scoped_lock lock(events.mutex_);
+  LogLevel ours = level_of(level);
   if (std::string_view(facility) == "FAIL") {  // A connection's end; `fault` says it when it matters.
-    const std::scoped_lock lock(events.mutex_);
     events.last_error_ = without_thread(text);
-    level = std::max(level, 7);
+    ours = LogLevel::debug;
   }
-  if (events.log_.enabled(level_of(level))) {
-    events.log_.write(level_of(level),
-                      fmt::format("kafka: facility={} text=\"{}\"", facility, without_thread(text)));
-  }
+  events.write(ours, fmt::format("kafka: facility={} text=\"{}\"", facility, without_thread(text)));
 }
 
 void Events::error(rd_kafka_t* client, int code, const char* reason, void* opaque) noexcept {

@@ -25,8 +25,9 @@ class Events {
   std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t&)> on_rebalance;
 
   void register_with(rd_kafka_conf_t& conf);
+  /// From now on nothing reaches the log.
+  void silence();
 
-  [[nodiscard]] Log& log() { return log_; }
   /// The latest error of a connection or of the client: "…: Connection refused"; empty when all went well.
   [[nodiscard]] std::string last_error() const;
 
@@ -39,8 +40,11 @@ class Events {
   static void log_line(const rd_kafka_t* client, int level, const char* facility, const char* text) noexcept;
   static void error(rd_kafka_t* client, int code, const char* reason, void* opaque) noexcept;
 
+  void write(LogLevel level, const std::string& line);  // With mutex_ held.
+
   Log& log_;
   mutable std::mutex mutex_;
+  bool silent_ = false;
   std::string last_error_;
   rd_kafka_resp_err_t fault_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };

@@ -1,0 +1,159 @@
+"""`kexp topics` on a real Kafka, and without one."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+
+
+class TopicsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = kexp_test.LocalKafka()
+        cls.addClassCleanup(cls.kafka.close)
+        cls.kafka.start()
+
+    def setUp(self):
+        name = self.id().rsplit(".", 1)[1]
+        self.input, self.output = f"in-{name}", f"out-{name}"
+        self.env = {"KAFKA_SERVERS": self.kafka.servers, "KAFKA_INPUT_TOPIC": self.input, "KAFKA_OUTPUT_TOPIC": self.output}
+
+    def topics(self, *args):
+        return kexp_test.run(["topics", *args], env=self.env)
+
+    def described(self):
+        done = self.topics("describe", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def lag(self, *args):
+        done = self.topics("lag", "--json", *args)
+        return done.returncode, json.loads(done.stdout)
+
+    def send(self, partition, lines):
+        done = kexp_test.run(["-b", self.kafka.servers, "-P", "-t", self.input, "-p", str(partition)], program="kcat",
+                             stdin="".join(f"{line}\n" for line in lines))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_creates_both_topics_and_describes_them(self):
+        done = self.topics("create", "--partitions", 3)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, f"{self.input}: 3 partitions, created\n{self.output}: 1 partition, created\n")
+        images, results = self.described()
+        self.assertEqual((len(images["partitions"]), len(results["partitions"])), (3, 1))
+        for topic in images, results:
+            self.assertEqual(topic["max_message_bytes"], 16 * 1024 * 1024)
+            self.assertEqual(topic["timestamp_type"], "CreateTime")
+            self.assertEqual(topic["warnings"], [])
+            self.assertTrue(all(partition["leader"] is not None for partition in topic["partitions"]))
+
+        again = self.topics("create", "--partitions", 3)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn(f"{self.input}: 3 partitions, exists already", again.stdout)
+
+    def test_refuses_another_number_of_partitions_unless_reset(self):
+        self.assertEqual(self.topics("create", "--partitions", 3).returncode, 0)
+        refused = self.topics("create", "--partitions", 4)
+        self.assertEqual(refused.returncode, 2)
+        self.assertRegex(refused.stderr, r"exists with 3 partitions, wanted 4.*--reset")
+        self.send(0, ["a", "b"])
+        asked = self.topics("create", "--partitions", 4, "--reset")
+        self.assertEqual(asked.returncode, 2)
+        self.assertIn(f"{self.input}: 3 partitions, 2 records, 2 of them not processed", asked.stderr)
+        self.assertIn("--yes", asked.stderr)
+        self.assertEqual(self.described()[0]["records"], 2)
+
+        done = self.topics("create", "--partitions", 4, "--reset", "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((len(self.described()[0]["partitions"]), self.described()[0]["records"]), (4, 0))
+
+    def test_asks_on_a_terminal(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        for answer, code, text in ((b"n\n", 1, b"nothing was deleted"), (b"y\n", 0, b"")):
+            terminal, side = pty.openpty()
+            reset = subprocess.Popen([kexp_test.kexp_binary(), "topics", "reset"], stdin=side, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, env=kexp_test.clean_environment(self.env))
+            os.close(side)
+            os.write(terminal, answer)
+            _, stderr = reset.communicate(timeout=60)
+            os.close(terminal)
+            self.assertEqual(reset.returncode, code, stderr)
+            self.assertIn(text, stderr)
+
+    def test_reset_keeps_the_number_of_partitions(self):
+        self.assertEqual(self.topics("create", "--partitions", 5).returncode, 0)
+        self.send(1, ["a"])
+        done = self.topics("reset", "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{self.input}: 5 partitions, created", done.stdout)
+        self.assertEqual(self.described()[0]["records"], 0)
+
+    def test_reset_is_refused_while_a_consumer_runs(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        group = f"{self.input}.consumers"
+        with kexp_test.Process(["-b", self.kafka.servers, "-G", group, "-X", "client.id=pod-a", self.input], program="kcat"):
+            kexp_test.wait_until(lambda: self.lag()[1]["state"] == "Stable", 30, "the consumer to join")
+            owners = {partition["consumer"] for partition in self.lag()[1]["partitions"]}
+            self.assertEqual(owners, {"pod-a"})
+            refused = self.topics("reset", "--yes")
+            self.assertEqual(refused.returncode, 2)
+            self.assertRegex(refused.stderr, "1 running consumer .pod-a.*--force")
+            forced = self.topics("reset", "--yes", "--force")
+            self.assertEqual(forced.returncode, 0, forced.stderr)
+
+    def test_lag_counts_what_is_not_committed_and_waits_for_zero(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        self.send(0, ["a", "b"])
+        self.send(1, ["c"])
+        code, lag = self.lag()
+        self.assertEqual((code, lag["lag"], [partition["lag"] for partition in lag["partitions"]]), (0, 3, [2, 1]))
+        self.assertIsNone(lag["partitions"][0]["committed"])
+
+        start = time.monotonic()
+        code, lag = self.lag("--until-zero", "--timeout", 1)
+        self.assertEqual((code, lag["lag"]), (4, 3))
+        self.assertLess(time.monotonic() - start, 10)
+
+        with kexp_test.Process(["-b", self.kafka.servers, "-G", "readers", "-X", "auto.offset.reset=earliest", self.input],
+                               program="kcat"):
+            code, lag = self.lag("--group", "readers", "--until-zero", "--timeout", 30)
+        self.assertEqual((code, lag["lag"]), (0, 0))
+
+    def test_warns_of_settings_that_spoil_an_experiment(self):
+        self.kafka.create_topic(self.input, 1, {"max.message.bytes": "1000000", "message.timestamp.type": "LogAppendTime"})
+        self.kafka.create_topic(self.output, 1)
+        done = self.topics("describe")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("message.timestamp.type is LogAppendTime", done.stderr)
+        self.assertIn("max.message.bytes is 1000000", done.stderr)
+
+    def test_missing_topic_names_the_command_that_creates_it(self):
+        for command in ("describe", "lag", "reset"):
+            done = self.topics(command)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn(f"there is no topic {self.input}: create it by kexp topics create", done.stderr)
+
+
+class NoBrokerTest(unittest.TestCase):
+    def test_every_command_ends_soon_and_names_the_servers(self):
+        servers = f"127.0.0.1:{kexp_test.free_port()}"
+        commands = (["describe"], ["lag"], ["create", "--partitions", "1"], ["reset", "--yes"])
+        start = time.monotonic()
+        running = [kexp_test.Process(["topics", *command], env={"KAFKA_SERVERS": servers}) for command in commands]
+        for process in running:
+            with process:
+                self.assertEqual(process.wait(15), 3, process.output())
+                self.assertIn(f"no broker answered at {servers}", process.stderr)
+                self.assertIn("--servers", process.stderr)
+        self.assertLess(time.monotonic() - start, 15)
+
+
+if __name__ == "__main__":
+    kexp_test.main()
