@@ -63,7 +63,7 @@ function(kexp_add_test name)
   if(ARG_LABEL MATCHES "^(unit|component)$")
     add_dependencies(kexp_${ARG_LABEL}_tests ${name}_test)
   endif()
-  gtest_discover_tests(${name}_test TEST_PREFIX ${ARG_LABEL}.${name}. DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${name}_test TEST_PREFIX ${ARG_LABEL}.${name}. DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
 endfunction()
 

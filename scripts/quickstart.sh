@@ -13,7 +13,7 @@
 #   --keep          leave Kafka and Prometheus running at the end
 #   --no-install    packages are there already
 #
-# KAFKA_SERVERS and PROMETHEUS_URL point it at one's own. Ctrl-C at any moment stops everything it started.
+# KAFKA_SERVERS and PROMETHEUS_URL point it at one's own, KEXP_BINARY at a binary that is built already. Ctrl-C at any moment stops everything it started.
 # Exit: 0 the run was sound; 5 it was not; 1 to 3 something did not work; 130 interrupted.
 # shellcheck disable=SC2317  # functions are called by traps and by wait_for
 set -euo pipefail
@@ -68,11 +68,13 @@ trap 'say "interrupted: stopping what was started"; exit 130' INT TERM
 
 [ -z "$install" ] || "$here/bootstrap.sh"
 cd -- "$root"
-say "building"
-mkdir -p build
-cmake --preset release >build/quickstart-build.log
-cmake --build build/release --target kexp_product >>build/quickstart-build.log || { tail -n 30 build/quickstart-build.log >&2; die 1 "the build failed"; }
-kexp=$root/build/release/bin/kexp
+kexp=${KEXP_BINARY:-$root/build/release/bin/kexp}
+if [ -z "${KEXP_BINARY:-}" ]; then
+  say "building"
+  mkdir -p build
+  cmake --preset release >build/quickstart-build.log
+  cmake --build build/release --target kexp_product >>build/quickstart-build.log || { tail -n 30 build/quickstart-build.log >&2; die 1 "the build failed"; }
+fi
 
 # ---- Kafka and Prometheus
 

@@ -12,6 +12,8 @@
 namespace kexp::kafka {
 namespace {
 
+constexpr int kPauseMs = 100;  ///< Before a broker is asked again.
+
 using std::chrono::milliseconds;
 
 using AdminOptions = Handle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
@@ -97,9 +99,7 @@ class RdAdmin final : public Admin {
     for (const rd_kafka_topic_partition_t& partition : elements(*committed)) {
       PartitionLag& lag = lags.emplace_back();
       lag.partition = partition.partition;
-      check_answered(rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition.partition,
-                                                      &lag.begin, &lag.end, deadline.left_ms()),
-                     what);
+      check_answered(query_offsets(topic, lag, deadline), what);
       if (partition.offset >= 0) {
         lag.committed = partition.offset;
       }
@@ -194,6 +194,21 @@ class RdAdmin final : public Admin {
     std::sort(info.partitions.begin(), info.partitions.end(),
               [](const auto& a, const auto& b) { return a.partition < b.partition; });
     return info;
+  }
+
+  /// A leader that is just being elected, or of a topic just made, is asked again until the deadline.
+  rd_kafka_resp_err_t query_offsets(const std::string& topic, PartitionLag& lag, const Deadline& deadline) {
+    while (true) {
+      const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+          client_.get(), topic.c_str(), lag.partition, &lag.begin, &lag.end, deadline.left_ms());
+      const bool may_pass = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                            code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+                            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+      if (!may_pass || deadline.left_ms() < 2 * kPauseMs) {
+        return code;
+      }
+      rd_kafka_poll(client_.get(), kPauseMs);
+    }
   }
 
   PartitionList committed_offsets(const TopicInfo& info, const std::string& group, const Deadline& deadline) {

@@ -171,7 +171,7 @@ class DatasetTest(unittest.TestCase):
     def test_bad_flags_are_named(self):
         self.write_images()
         make = ["make", "--out", "F.h5", "--images", "images"]
-        self.expect_refusal(2, "make or info", args=[])
+        self.expect_refusal(2, "make, info or export", args=[])
         self.expect_refusal(2, "--out", args=["make", "--images", "images"])
         self.expect_refusal(2, "--images", "--video", args=["make", "--out", "F.h5"])
         self.expect_refusal(2, "--video", args=[*make, "--video", "v.avi"])

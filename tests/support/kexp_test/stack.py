@@ -147,6 +147,14 @@ def create_topic(servers, name, partitions=1, configs=None):
     # correlation id, throttle time, number of topics, name, error code
     code, = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(name.encode()))
     assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
+    wait_until(lambda: _leaders(servers, name) == partitions, 30, f"the metadata to show {partitions} partitions of {name}")
+
+
+def _leaders(servers, name):
+    """Partitions of a topic that have a leader, by kcat."""
+    done = subprocess.run(["kcat", "-b", servers, "-L", "-J", "-t", name], capture_output=True, text=True, timeout=60, check=True)
+    topics = json.loads(done.stdout)["topics"]
+    return sum(partition["leader"] >= 0 for topic in topics for partition in topic["partitions"])
 
 
 def _alive(pid):
