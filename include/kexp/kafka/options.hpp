@@ -45,7 +45,10 @@ struct ConsumerOptions {
   enum class Reset { earliest, latest } reset = Reset::earliest;
   /// 0 leaves the client's default (45 s).
   std::chrono::milliseconds session_timeout{0};
-  /// Bytes and records fetched ahead per consumer: seconds of work, not minutes.
+  /// Bytes and records fetched ahead per consumer: seconds of work, not minutes. librdkafka before 2.2
+  /// fetches again only a second after its queue was full, so there the bytes must hold a second of work, or
+  /// the consumer runs dry (measured: 50 images/s of 300 KB get 48 % of their rate with 4 MiB, 98 % with 16),
+  /// and the records do not limit.
   std::int64_t prefetch_bytes = 16 * 1024 * 1024;
   int prefetch_records = 100;
   /// Longest pause between two polls before the group gives up on this member.
