@@ -271,7 +271,11 @@ void validate(const ExtractorOptions& options) {
 ExtractorResult run_extractor(const ExtractorOptions& options, const ExtractorPorts& ports,
                               std::stop_token stop) {
   validate(options);
-  return Extraction(options, ports, std::move(stop)).run();
+  try {
+    return Extraction(options, ports, std::move(stop)).run();
+  } catch (const InterruptedError&) {
+    throw InterruptedError("extraction interrupted: nothing was written");
+  }
 }
 
 }  // namespace kexp::extractor

@@ -315,6 +315,7 @@ class OutsideTest(ExtractCase):
             self.assertTrue(asked.wait(30), extract.output())
             extract.signal(signal.SIGINT)
             self.assertEqual(extract.wait(10), 130, extract.output())
+            self.assertIn("nothing was written", extract.stderr)
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
