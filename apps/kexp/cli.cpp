@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "kexp/core/version.hpp"
+#include "kexp/dataset/frame_source.hpp"
+#include "kexp/inference/detector.hpp"
 #include "kexp/kafka/librdkafka.hpp"
 
 #include "command.hpp"
@@ -73,7 +75,10 @@ std::unique_ptr<Progress> make_progress(const std::string& kind, Log& log, const
 }
 
 std::string version_text() {
-  return fmt::format("kexp {}\nlibrdkafka {}\n", version(), kafka::librdkafka_version());
+  const auto media = dataset::media_module();
+  return fmt::format("kexp {}\nlibrdkafka {}\nOpenCV {}\nmedia module {}", version(),
+                     kafka::librdkafka_version(), inference::opencv_version(),
+                     media ? media->string() : "not found (no videos)");
 }
 
 ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {

@@ -158,4 +158,6 @@ std::unique_ptr<Detector> make_opencv_detector(const fs::path& model, const Dete
   return detector;
 }
 
+std::string opencv_version() { return CV_VERSION; }
+
 }  // namespace kexp::inference

@@ -69,6 +69,9 @@ class Detector {
 [[nodiscard]] std::unique_ptr<Detector> make_detector(const std::filesystem::path& model,
                                                       const DetectorOptions& options);
 
+/// "4.6.0", the OpenCV that the detector runs on.
+[[nodiscard]] std::string opencv_version();
+
 /// Pure checks of the options. Errors: UsageError naming the flag.
 void validate(const DetectorOptions& options);
 
