@@ -129,9 +129,11 @@ void check_topics(kafka::Admin& admin, const ConsumerOptions& options) {
 }
 
 /// Waits until a broker shows the topics; false when stopped before. A pod may be there before its broker.
-bool wait_for_topics(kafka::Admin& admin, const ConsumerOptions& options, Clock& clock,
+bool wait_for_topics(kafka::Admin& admin, const ConsumerOptions& options, const ConsumerPorts& ports,
                      std::stop_token stop) {
+  Clock& clock = ports.clock;
   const SteadyTime deadline = clock.now() + options.broker_wait;
+  bool told = false;
   for (;;) {
     try {
       check_topics(admin, options);
@@ -145,6 +147,10 @@ bool wait_for_topics(kafka::Admin& admin, const ConsumerOptions& options, Clock&
                                            format_duration(options.broker_wait), options.client.servers,
                                            e.what()));
       }
+    }
+    if (!std::exchange(told, true)) {
+      ports.log.warn("consume: waiting_for=broker servers={} at_most_s={:.0f}", options.client.servers,
+                     seconds(options.broker_wait));
     }
     if (!clock.sleep_for(kBrokerPause, stop)) {
       return false;
@@ -327,7 +333,7 @@ ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
   const auto detector = ports.load_detector(options.model, options.models_dir, chosen);
   health.enter(Phase::waiting_for_broker);
   auto admin = ports.kafka.make_admin(client_of(options));
-  if (!wait_for_topics(*admin, options, ports.clock, stop)) {
+  if (!wait_for_topics(*admin, options, ports, stop)) {
     return {};
   }
   ImageProcessor processor(*detector, ports.clock,

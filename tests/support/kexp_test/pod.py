@@ -87,14 +87,21 @@ class Topics:
         self._produce(["-K", "=", "-Z"], stdin=f"{key}=\n")
 
     def _produce(self, args, stdin=None):
-        done = run(["-b", self.kafka.servers, "-P", "-t", self.input, "-X", "message.max.bytes=16777216", *args], program="kcat", stdin=stdin)
-        assert done.returncode == 0, done.stderr
+        self._kcat("-P", "-t", self.input, "-X", "message.max.bytes=16777216", *args, stdin=stdin)
 
-    def answers(self, topic=None):
-        """Every answer so far, in order, as objects."""
-        done = run(["-b", self.kafka.servers, "-C", "-t", topic or self.output, "-o", "beginning", "-e", "-q", "-f", "%s\n"], program="kcat")
+    def _kcat(self, *args, stdin=None):
+        done = run(["-b", self.kafka.servers, *args], program="kcat", stdin=stdin)
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return done.stdout
+
+    def answers(self):
+        """Every answer so far, in order, as objects."""
+        end = self._kcat("-Q", "-t", f"{self.output}:0:-1")  # A reader that stops "at the end" never finds it while answers keep coming.
+        count = int(end.split()[-1])
+        if count == 0:
+            return []
+        lines = self._kcat("-C", "-t", self.output, "-o", "beginning", "-c", str(count), "-q", "-f", "%s\n").splitlines()
+        return [json.loads(line) for line in lines]
 
     def ids(self):
         return [answer["id"] for answer in self.answers()]

@@ -425,13 +425,24 @@ TEST_F(ConsumerTest, GivesUpOnABrokerThatDoesNotCome) {
   EXPECT_THAT(message_of<UnavailableError>([&] { return run_consumer(options_, ports(clock), {}); }),
               testing::AllOf(HasSubstr("--servers"), HasSubstr("waited 30.0 s")));
   EXPECT_GE(clock.now().time_since_epoch(), 30s);
+  EXPECT_EQ(log_.count(LogLevel::warn, "waiting_for=broker"), 1U);
 }
 
-TEST_F(ConsumerTest, WaitsForABrokerThatComesLater) {
-  test::FakeClock clock;
+TEST_F(ConsumerTest, StartsOnceTheBrokerIsThere) {
   kafka_.set_down(true);
-  on_load_ = [this] { stop_.request_stop(); };
-  EXPECT_EQ(run_consumer(options_, ports(clock), stop_.get_token()).processed, 0U);  // Stopped while waiting.
+  send(0, "1");
+  start();
+  ASSERT_TRUE(eventually([&] { return log_.contains("waiting_for=broker"); }));
+  EXPECT_THAT(ready_().why, HasSubstr("broker"));
+  kafka_.set_down(false);
+  EXPECT_TRUE(wait_for_answers(1));
+}
+
+TEST_F(ConsumerTest, EndsWhenStoppedWhileItWaitsForTheBroker) {
+  kafka_.set_down(true);
+  start();
+  ASSERT_TRUE(eventually([&] { return log_.contains("waiting_for=broker"); }));
+  EXPECT_EQ(finish().processed, 0U);
 }
 
 TEST_F(ConsumerTest, LeavesTheGroupWhenPollingIsHopeless) {

@@ -1,0 +1,59 @@
+"""`kexp consume` with what it cannot work with: message and exit code."""
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+from kexp_test.pod import model
+
+
+class ConsumeCliTest(unittest.TestCase):
+    def fails(self, args, code, *words, env=None, timeout=60):
+        done = kexp_test.run(["consume", *args], env=env, timeout=timeout)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, "")
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def test_a_flag_out_of_range_is_named(self):
+        self.fails(["--threads", "-1"], 2, "--threads")
+        self.fails(["--confidence", "2"], 2, "--confidence")
+        self.fails(["--confidence", "nan"], 2, "--confidence")
+        self.fails(["--iou", "-0.5"], 2, "--iou")
+        self.fails(["--max-detections", "-1"], 2, "--max-detections")
+        self.fails(["--input", "0x4"], 2, "--input")
+        self.fails(["--engine", "abacus"], 2, "--engine")
+        self.fails(["--validate-results", "maybe"], 2, "--validate-results")
+        self.fails(["--input_topic", "a b"], 2, "--input-topic")
+        self.fails(["--output-topic", "yolo_input"], 2, "--output-topic")
+        self.fails(["--group", "a/b"], 2, "--group")
+        self.fails(["--metrics-port", "65536"], 2, "--metrics-port")
+
+    def test_a_bad_variable_is_named(self):
+        self.fails([], 2, "KEXP_THREADS", env={"KEXP_THREADS": "many"})
+        self.fails([], 2, "--validate-results", env={"VALIDATE_RESULTS": "perhaps"})
+
+    def test_a_missing_model_says_how_to_get_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.fails(["--model", "nosuch", "--models-dir", folder], 2, "--model", "nosuch", folder, "kexp model get")
+
+    def test_a_file_that_is_no_model_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "broken.onnx")
+            file.write_bytes(b"this is no model")
+            self.fails(["--model", file], 2, str(file))
+
+    def test_a_property_that_the_client_does_not_know_is_named(self):
+        self.fails(["--model", model(), "-X", "nosuch.property=1"], 2, "-X", "nosuch.property")
+
+    def test_a_broker_that_does_not_come_is_unavailable(self):
+        port = kexp_test.free_port()
+        self.fails(["--model", model(), "--servers", f"127.0.0.1:{port}"], 3, "waiting_for=broker", "waited 30.0 s", f"127.0.0.1:{port}",
+                   "--servers")
+
+
+if __name__ == "__main__":
+    kexp_test.main()
