@@ -186,6 +186,7 @@ class Membership {
     try {
       poll_until(stop);
       health_.enter(Phase::stopping);
+      meters_.show(exchange_.state(), false);
       lag_.request_stop();
       drain();
     } catch (...) {
