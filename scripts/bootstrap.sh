@@ -109,8 +109,11 @@ install_missing() {
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
   fi
+  # Thousands of lines that nobody reads unless it fails.
+  mkdir -p -- "$KEXP_CACHE"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "${missing[@]}" >&2 || die 1 "apt-get install failed"
+    -o Dpkg::Use-Pty=0 "${missing[@]}" >"$KEXP_CACHE/apt.log" 2>&1 ||
+    { tail -n 20 "$KEXP_CACHE/apt.log" >&2; die 1 "apt-get install failed, see $KEXP_CACHE/apt.log"; }
 }
 
 mapfile -t missing < <(missing_packages)
