@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,14 +22,13 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-std::optional<double> parse_number(std::string_view text) {
+/// NaN when `text` is no finite number.
+double parse_number(std::string_view text) {
   text = trim(text);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    return std::nullopt;
-  }
-  return value;
+  const bool is_number = error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
+  return is_number ? value : std::nan("");
 }
 
 struct NumberLine {
@@ -58,15 +56,16 @@ std::vector<NumberLine> read_pairs(const std::filesystem::path& file, std::strin
     }
     const std::string where = fmt::format("{}:{}", file.string(), number);
     const auto comma = line.find(',');
-    const auto first = parse_number(line.substr(0, comma));
-    const auto second = comma == std::string_view::npos ? std::nullopt : parse_number(line.substr(comma + 1));
-    if (!first || !second) {
+    const double first = parse_number(line.substr(0, comma));
+    const double second =
+        comma == std::string_view::npos ? std::nan("") : parse_number(line.substr(comma + 1));
+    if (std::isnan(first) || std::isnan(second)) {
       throw UsageError(fmt::format("{}: must be two numbers, {}, got \"{}\"", where, header, line));
     }
-    if (*second < 0) {
-      throw UsageError(fmt::format("{}: the fraction must be at least 0, got {}", where, *second));
+    if (second < 0) {
+      throw UsageError(fmt::format("{}: the fraction must be at least 0, got {}", where, second));
     }
-    lines.push_back({*first, *second, where});
+    lines.push_back({first, second, where});
   }
   if (lines.empty()) {
     throw UsageError(fmt::format("--profile: {} has no line {}", file.string(), header));
