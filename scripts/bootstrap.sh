@@ -84,6 +84,7 @@ drop_optional() {
 
 as_root=()
 policy=/usr/sbin/policy-rc.d
+policy_mark="written by kexp's bootstrap.sh while it installs"
 
 install_missing() {
   local package
@@ -104,9 +105,10 @@ install_missing() {
   ((${#missing[@]})) || return 0
   say "installing ${#missing[@]} packages: ${missing[*]}"
   # Keeps packages from starting services while they are installed. None of ours has one; a dependency of tomorrow may.
-  if [ ! -e "$policy" ]; then
+  # One of ours that was left by a killed run goes, too.
+  if [ ! -e "$policy" ] || grep -qs "$policy_mark" "$policy"; then
     trap '"${as_root[@]}" rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    printf '#!/bin/sh\n# %s\nexit 101\n' "$policy_mark" | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
   fi
   # Thousands of lines that nobody reads unless it fails.

@@ -72,7 +72,8 @@ kexp=${KEXP_BINARY:-$root/build/release/bin/kexp}
 if [ -z "${KEXP_BINARY:-}" ]; then
   say "building"
   mkdir -p build
-  cmake --preset release >build/quickstart-build.log
+  # What the preset "release" says, for a CMake that does not know presets yet.
+  cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release >build/quickstart-build.log
   cmake --build build/release --target kexp_product >>build/quickstart-build.log || { tail -n 30 build/quickstart-build.log >&2; die 1 "the build failed"; }
 fi
 
@@ -112,14 +113,21 @@ else
   "$kexp" dataset make --out "$dataset" --video "${video:-$(fetch_vtest)}" --count 60 --every 10 --encode jpeg >&2
 fi
 partitions=$((consumers * 2))
-"$kexp" topics create --partitions "$partitions" --reset --yes >&2
+# Topics of our own: on a broker that is in use nobody else's are touched.
+export KAFKA_INPUT_TOPIC=kexp_quickstart_input KAFKA_OUTPUT_TOPIC=kexp_quickstart_output
+"$kexp" topics create --partitions "$partitions" --reset --force --yes >&2
 
 # ---- consumers
 
-start_consumer() {  # N
-  # Lower priority than the feeder, which shares this machine and must be on time.
-  POD_NAME=consumer-$1 nice -n 10 "$kexp" consume --model "$model" --threads 1 --metrics-port 0 \
-    >"$work/consumer-$1.out" 2>"$work/consumer-$1.log" </dev/null &
+# spawn NAME COMMAND...: in a session of its own, so that a Ctrl-C reaches it once, through stop_all.
+spawn() {
+  local name=$1
+  shift
+  (
+    trap - EXIT INT TERM
+    close_inherited
+    exec setsid "$@" >"$work/$name.out" 2>"$work/$name.log" </dev/null
+  ) &
   children+=($!)
 }
 port_of() {  # PID: of its metrics, from the file that it leaves for Prometheus
@@ -137,7 +145,10 @@ all_ready() {
     is_ready "$pid" || return 1
   done
 }
-for ((i = 1; i <= consumers; ++i)); do start_consumer "$i"; done
+for ((i = 1; i <= consumers; ++i)); do
+  # Lower priority than the feeder, which shares this machine and must be on time.
+  POD_NAME=consumer-$i spawn "consumer-$i" nice -n 10 "$kexp" consume --model "$model" --threads 1 --metrics-port 0
+done
 wait_for 90 "$consumers consumers with partitions" all_ready || die 3 "the consumers did not become ready: $work/consumer-*.log"
 
 # ---- the peak that this machine can serve
@@ -146,7 +157,7 @@ wait_for 90 "$consumers consumers with partitions" all_ready || die 3 "the consu
 measure() {
   local count=40 start end
   start=$(date +%s%N)
-  "$kexp" feed --profile burst --count "$count" --dataset "$dataset" --run "$work/warmup" --metrics-port 0 >"$work/warmup.out" 2>"$work/warmup.log"
+  "$kexp" feed --profile burst --count "$count" --topic "$KAFKA_INPUT_TOPIC" --dataset "$dataset" --run "$work/warmup" --metrics-port 0 >"$work/warmup.out" 2>"$work/warmup.log"
   "$kexp" topics lag --until-zero --timeout 120 >"$work/warmup.lag"
   end=$(date +%s%N)
   # Six tenths of what a burst was served at, as MB/s: the day's mean is half of its peak.
@@ -159,13 +170,12 @@ max_mbps=$(measure) || { cat "$work"/warmup.log "$work"/consumer-*.log >&2; die 
 # ---- the day
 
 run=${run:-$root/runs/$(date -u +%Y%m%dT%H%M%SZ)-quickstart}
-"$kexp" track --run "$run" --until-complete --timeout 120 --metrics-port 0 >"$work/track.out" 2>"$work/track.log" </dev/null &
-tracker=$!
-children+=("$tracker")
+spawn track "$kexp" track --run "$run" --until-complete --timeout 120 --metrics-port 0
+tracker=${children[-1]}
 say "one day in $duration s at a peak of $max_mbps MB/s"
 code=0
 "$kexp" feed --max_mbps "$max_mbps" --duration "$duration" --breakpoints 48 --n_cycles 1 --shuffle --seed "$seed" \
-  --dataset "$dataset" --run "$run" >"$work/feed.out" || code=$?
+  --topic "$KAFKA_INPUT_TOPIC" --dataset "$dataset" --run "$run" >"$work/feed.out" || code=$?
 [ "$code" = 0 ] || [ "$code" = 5 ] || die "$code" "the feed failed"
 "$kexp" topics lag --until-zero --timeout 120 >"$work/lag.out"
 wait "$tracker" || code=$?

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034  # names used by the scripts that source this
 # What the scripts share. To be sourced after `set -euo pipefail`; works with bash, coreutils, util-linux and /proc alone,
 # so that a bare container (no systemd, ps, ss, lsof, curl) is enough.
+export LC_ALL=C.UTF-8  # decimal points are points
 shopt -s inherit_errexit  # or a failing command inside $(...) would go unnoticed
 
 script_name=${0##*/}
@@ -113,6 +114,15 @@ drop_stale() {
   rm -f -- "$dir/$1.pid"
 }
 
+# close_inherited: closes what a child must not hold open, such as our locks and the pipe of a caller's $(...).
+close_inherited() {
+  local fd
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    if ((fd > 2)); then eval "exec $fd>&-"; fi
+  done
+}
+
 # launch NAME COMMAND...: starts COMMAND in a session of its own, with no file of ours open but its log: the caller's Ctrl-C does
 # not reach it and a caller's $(...) does not wait for it.
 launch() {
@@ -121,10 +131,7 @@ launch() {
   (
     trap - EXIT
     cd /
-    for fd in /proc/self/fd/*; do
-      fd=${fd##*/}
-      if ((fd > 2)); then eval "exec $fd>&-"; fi
-    done
+    close_inherited
     exec env "KEXP_SERVICE=$name $dir" setsid "$@" </dev/null >>"$dir/$name.log" 2>&1
   ) &
   echo $! >"$dir/$name.pid"

@@ -154,6 +154,13 @@ Plan Plan::make(const PlanOptions& options, const std::vector<std::uint64_t>& si
   return plan;
 }
 
+std::size_t Plan::segment_at(double t_s) const {
+  const auto after =
+      std::upper_bound(segments_.begin(), segments_.end(), t_s,
+                       [](double t, const SegmentTotals& totals) { return t < totals.segment.start_s; });
+  return after == segments_.begin() ? 0 : static_cast<std::size_t>(after - segments_.begin()) - 1;
+}
+
 std::string Plan::hash() const {
   Sha256 hash;
   for (std::size_t id = 0; id < images_.size(); ++id) {

@@ -78,21 +78,13 @@ void count(Bucket& planned_in, Bucket* sent_in, const cycle::PlannedImage& image
   }
 }
 
-/// The segment that holds an instant; the last one holds what comes after the end.
-std::size_t segment_at(const cycle::Plan& plan, std::int64_t ns) {
-  const double t_s = static_cast<double>(ns) / 1e9;
-  const auto& segments = plan.segments();
-  const auto after =
-      std::upper_bound(segments.begin(), segments.end(), t_s,
-                       [](double t, const cycle::SegmentTotals& s) { return t < s.segment.start_s; });
-  return after == segments.begin() ? 0 : static_cast<std::size_t>(after - segments.begin()) - 1;
-}
-
 std::vector<Bucket> by_segment(const cycle::Plan& plan, const std::vector<SendState>& states) {
   std::vector<Bucket> buckets(plan.segments().size());
   for (std::size_t id = 0; id < states.size(); ++id) {
     const cycle::PlannedImage& image = plan.images()[id];
-    Bucket* sent_in = was_sent(states[id]) ? &buckets[segment_at(plan, states[id].sent_ns)] : nullptr;
+    Bucket* sent_in = was_sent(states[id])
+                          ? &buckets[plan.segment_at(static_cast<double>(states[id].sent_ns) / 1e9)]
+                          : nullptr;
     count(buckets[image.segment], sent_in, image, states[id]);
   }
   return buckets;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -107,6 +108,29 @@ Json counts_json(const SendCounts& counts) {
           {"queue_full", counts.queue_full}};
 }
 
+/// The first error of several steps that are all to be tried.
+class Failure {
+ public:
+  template <typename Step>
+  void keep(Step&& step) {
+    try {
+      step();
+    } catch (const Error& e) {
+      if (!error_) {
+        error_ = std::current_exception();
+        text_ = e.what();
+      }
+    }
+  }
+  [[nodiscard]] bool happened() const { return error_ != nullptr; }
+  [[nodiscard]] const std::string& text() const { return text_; }
+  [[noreturn]] void rethrow() const { std::rethrow_exception(error_); }
+
+ private:
+  std::exception_ptr error_;
+  std::string text_;
+};
+
 /// One feed from the first file to the last.
 class Feed {
  public:
@@ -117,39 +141,53 @@ class Feed {
     const auto admin = ports_.kafka.make_admin(options_.client);
     const PreparedPlan prepared = prepare(options_, dataset, check_topic(*admin, options_));
 
+    // Made before the run: a property that the client refuses must not leave a run behind. The log comes
+    // before the producer, which reports to it until it is gone.
+    std::optional<SendLog> log;
+    const auto producer =
+        ports_.kafka.make_producer(producer_options(options_, prepared.plan),
+                                   [&log](const kafka::DeliveryReport& r) { log->reported(r); });
     record::RunDirectory run = join();
     ports_.log.copy_to(run.file("log"));
     write_plan(run.path(), options_, prepared);
-    SendLog log(prepared.plan, run.file("sends.csv"), options_.topic, ports_.clock, ports_.progress,
+    log.emplace(prepared.plan, run.file("sends.csv"), options_.topic, ports_.clock, ports_.progress,
                 ports_.metrics);
-    const auto producer =
-        ports_.kafka.make_producer(producer_options(options_, prepared.plan),
-                                   [&log](const kafka::DeliveryReport& r) { log.reported(r); });
 
     const SteadyTime t0 = ports_.clock.now() + kLead;
     const WallTime t0_wall = ports_.clock.wall_now() + kLead;
     announce(run, prepared, t0_wall);
-    log.start(t0, t0_wall);
+    log->start(t0, t0_wall);
     const Sending sending{prepared.plan, dataset, options_.topic, run.id(), t0, unix_ns(t0_wall)};
-    std::exception_ptr failure;
-    try {
-      (void)pace(sending, *producer, log, ports_.clock, stop);
-      const std::size_t unanswered = producer->flush(options_.delivery_timeout + 5s, stop);
-      if (unanswered > 0) {
-        ports_.log.warn("feed: unanswered={} the broker gave no delivery report for them", unanswered);
-      }
-    } catch (const Error&) {
-      failure = std::current_exception();
-    }
-    finish(run, prepared.plan, log, stop.stop_requested(), failure != nullptr);
-    if (failure) {
-      std::rethrow_exception(failure);
+    Failure failure;
+    failure.keep([&] { send(sending, *producer, *log, stop); });
+    failure.keep([&] { finish(run, prepared.plan, *log, stop.stop_requested(), failure.happened()); });
+    if (failure.happened()) {
+      note(run, failure.text());
+      failure.rethrow();
     }
     (void)record::derive(run.path());
     return {run.path(), run.id(), stop.stop_requested()};
   }
 
  private:
+  void send(const Sending& sending, kafka::Producer& producer, SendLog& log, std::stop_token stop) const {
+    (void)pace(sending, producer, log, ports_.clock, stop);
+    const std::size_t unanswered = producer.flush(options_.delivery_timeout + 5s, stop);
+    if (unanswered > 0) {
+      ports_.log.warn("feed: unanswered={} the broker gave no delivery report for them", unanswered);
+    }
+  }
+
+  /// Leaves the reason of a failure in the run, as far as that can still be written.
+  void note(record::RunDirectory& run, const std::string& why) const {
+    try {
+      run.append("failed", {{"error", why}}, ports_.clock.wall_now());
+      (void)record::derive(run.path());
+    } catch (const Error& e) {
+      ports_.log.warn("feed: text=\"{}\"", e.what());
+    }
+  }
+
   record::RunDirectory join() const {
     const WallTime now = ports_.clock.wall_now();
     if (options_.run.empty()) {

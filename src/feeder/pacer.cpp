@@ -27,6 +27,23 @@ class Decimal {
   char* end_;
 };
 
+/// Hands a record to the producer; false when its queue is full. What it did not take counts as not sent.
+bool offer(const kafka::OutgoingRecord& record, kafka::Producer& producer, SendLog& log, const Clock& clock) {
+  const SteadyTime now = clock.now();
+  log.sending(record.tag, now);
+  try {
+    if (producer.send(record) == kafka::SendOutcome::queued) {
+      log.accepted(record.tag, now);
+      return true;
+    }
+  } catch (...) {
+    log.gave_up(record.tag);
+    throw;
+  }
+  log.gave_up(record.tag);
+  return false;
+}
+
 }  // namespace
 
 std::uint64_t pace(const Sending& sending, kafka::Producer& producer, SendLog& log, Clock& clock,
@@ -55,16 +72,9 @@ std::uint64_t pace(const Sending& sending, kafka::Producer& producer, SendLog& l
     record.timestamp_ms = intended_unix_ns / 1'000'000;
     record.tag = id;
     record.ownership = kafka::OutgoingRecord::Value::borrowed;
-    while (true) {
-      const SteadyTime now = clock.now();
-      log.sending(id, now);
-      if (producer.send(record) == kafka::SendOutcome::queued) {
-        log.accepted(id, now);
-        break;
-      }
+    while (!offer(record, producer, log, clock)) {
       log.queue_was_full();
       if (log.broken() || !clock.sleep_for(kQueueFullPause, stop)) {
-        log.gave_up(id);
         return id;
       }
     }

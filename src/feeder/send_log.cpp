@@ -140,9 +140,16 @@ void SendLog::publish() {
                static_cast<double>(written_.sent - written_.acknowledged - written_.failed));
 
   const SteadyTime now = clock_.now();
+  const double elapsed_s = seconds(now - t0_);
+  const bool in_plan = elapsed_s >= 0 && elapsed_s < plan_.duration_s();
+  metrics_.set("offered_bytes_per_second",
+               in_plan ? plan_.segments()[plan_.segment_at(elapsed_s)].target_bytes_per_s : 0);
+  const auto next = static_cast<std::size_t>(written_.sent);  // Images are sent in the order of the plan.
+  const double due_s =
+      next < plan_.images().size() ? static_cast<double>(plan_.images()[next].intended_ns) / 1e9 : elapsed_s;
+  metrics_.set("schedule_debt_seconds", std::max(0.0, elapsed_s - due_s));
   if (now >= next_progress_) {
     const auto planned = as_signed(plan_.images().size());
-    const double elapsed_s = seconds(now - t0_);
     progress_.report({"feed",
                       "progress",
                       {{"sent", written_.sent},
@@ -177,6 +184,8 @@ void SendLog::finish() {
     }
   }
   publish();
+  metrics_.add("records_dropped_total", static_cast<double>(as_signed(plan_.images().size()) - written_.sent),
+               {topic_});
   file_.flush();
 }
 

@@ -54,7 +54,7 @@ class SendLog {
   void sending(std::uint64_t id, SteadyTime now);
   /// The producer took it.
   void accepted(std::uint64_t id, SteadyTime now);
-  /// The producer did not take it, and nobody tries again.
+  /// The producer did not take it.
   void gave_up(std::uint64_t id) { states_[id] = {}; }
   void queue_was_full() { queue_full_.fetch_add(1, std::memory_order_relaxed); }
   void reported(const kafka::DeliveryReport& report);

@@ -51,6 +51,8 @@ class Plan {
 
   [[nodiscard]] const std::vector<PlannedImage>& images() const { return images_; }
   [[nodiscard]] const std::vector<SegmentTotals>& segments() const { return segments_; }
+  /// The segment that holds an instant after t0; the last one holds what comes after the end.
+  [[nodiscard]] std::size_t segment_at(double t_s) const;
   [[nodiscard]] double duration_s() const { return duration_s_; }
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
   /// The largest planned image in bytes.

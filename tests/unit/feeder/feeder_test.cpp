@@ -186,6 +186,40 @@ TEST_F(FeederTest, AStopEndsSendingAndIsMarked) {
   EXPECT_EQ(last.at("interrupted"), true);
 }
 
+TEST_F(FeederTest, ARefusedSendEndsTheFeedWithALedgerThatAddsUp) {
+  kafka_.on_send = [](const kafka::OutgoingRecord& record) {
+    if (record.tag == 3) {
+      throw kafka::KafkaError(ExitCode::failed, "MSG_SIZE_TOO_LARGE", false, "image 3 is too large");
+    }
+  };
+
+  EXPECT_THAT(test::message_of<kafka::KafkaError>([&] { return run(); }), HasSubstr("too large"));
+
+  const std::string events = read_file(dir_ / "run" / "feed.json");
+  EXPECT_THAT(events, HasSubstr(R"("event":"failed")"));
+  EXPECT_THAT(events, HasSubstr("image 3 is too large"));
+  const Json counts = read_json(dir_ / "run" / "run.json").at("counts");
+  EXPECT_EQ(counts.at("planned"), 20);
+  EXPECT_EQ(counts.at("sent"), 3);
+  EXPECT_EQ(counts.at("dropped"), 17);
+  EXPECT_EQ(counts.at("acknowledged"), 3);
+  EXPECT_EQ(counts.at("unknown"), 0);
+}
+
+TEST_F(FeederTest, ShowsEveryMetricOfItsRole) {
+  (void)run();
+
+  const std::string text = metrics_.render();
+  for (const char* name :
+       {"planned_records 20", "records_sent_total{topic=\"yolo_input\"} 20",
+        "bytes_sent_total{topic=\"yolo_input\"}", "records_acknowledged_total{topic=\"yolo_input\"} 20",
+        "records_dropped_total{topic=\"yolo_input\"} 0", "offered_bytes_per_second",
+        "schedule_debt_seconds 0", "in_flight_records 0", "send_lateness_seconds_count 20",
+        "delivery_duration_seconds_count 20"}) {
+    EXPECT_THAT(text, HasSubstr(name));
+  }
+}
+
 TEST_F(FeederTest, SegmentsAndSecondsSumUpToTheRun) {
   options_.curve.profile = "daynight";
   options_.curve.breakpoints = 24;
