@@ -141,6 +141,8 @@ class Feed {
     const auto admin = ports_.kafka.make_admin(options_.client);
     const PreparedPlan prepared = prepare(options_, dataset, check_topic(*admin, options_));
 
+    kafka::require_message_size(*admin, options_.topic,
+                                static_cast<std::int64_t>(prepared.plan.largest_image()), "--topic");
     // Made before the run: a property that the client refuses must not leave a run behind. The log comes
     // before the producer, which reports to it until it is gone.
     std::optional<SendLog> log;

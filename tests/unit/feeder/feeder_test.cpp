@@ -261,6 +261,14 @@ TEST_F(FeederTest, ATopicThatOverwritesTheIntendedTimeIsRefused) {
   EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }), HasSubstr("LogAppendTime"));
 }
 
+TEST_F(FeederTest, ATopicThatDoesNotTakeTheLargestImageIsRefused) {
+  kafka_.set_topic_config("yolo_input", "max.message.bytes", "2000");
+
+  EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }),
+              testing::AllOf(HasSubstr("--topic"), HasSubstr("2000"), HasSubstr("3000")));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
+}
+
 TEST_F(FeederTest, TheSameRoleTwiceOnOneRunIsAUsageError) {
   (void)run();
 

@@ -64,7 +64,7 @@ TEST_F(DeriveTest, CanBeRepeatedAndKeepsTheId) {
   feed({"acknowledged"});
   const Json first = run_json();
   EXPECT_EQ(run_json(), first);
-  EXPECT_EQ(record::RunDirectory::open(files_.path()).id(), first["id"]);
+  EXPECT_EQ(record::RunDirectory::open(files_.path()).id(), first["id"].get<std::string>());
 }
 
 TEST_F(DeriveTest, TheLedgerNamesTheIds) {
