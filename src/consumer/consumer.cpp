@@ -110,21 +110,10 @@ void announce_threads(Log& log, int threads, int asked, const CpuLimits& limits)
   }
 }
 
-void check_topic(kafka::Admin& admin, const std::string& flag, const std::string& topic) {
-  try {
-    static_cast<void>(kafka::partitions_of(admin, topic));
-  } catch (const kafka::KafkaError& e) {
-    if (e.name() == "UNKNOWN_TOPIC_OR_PART") {
-      throw UsageError(fmt::format("{}: {}", flag, e.what()));
-    }
-    throw;
-  }
-}
-
 void check_topics(kafka::Admin& admin, const ConsumerOptions& options) {
-  check_topic(admin, "--input-topic", options.input_topic);
+  static_cast<void>(kafka::partitions_of(admin, options.input_topic, "--input-topic"));
   if (options.answers == ConsumerOptions::Answers::send) {
-    check_topic(admin, "--output-topic", options.output_topic);
+    static_cast<void>(kafka::partitions_of(admin, options.output_topic, "--output-topic"));
   }
 }
 

@@ -68,7 +68,7 @@ PreparedPlan prepare(const FeederOptions& options, const dataset::Dataset& datas
 
 /// The number of partitions of a topic that can take the load. Errors: naming what is wrong with it.
 std::uint32_t check_topic(kafka::Admin& admin, const FeederOptions& options) {
-  const int partitions = kafka::partitions_of(admin, options.topic);
+  const int partitions = kafka::partitions_of(admin, options.topic, "--topic");
   if (options.partitions && *options.partitions != partitions) {
     throw UsageError(
         fmt::format("--partitions is {}, but topic {} has {}: kexp topics create --reset --partitions {}",

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "kexp/kafka/topics.hpp"
-
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
@@ -92,7 +90,8 @@ class RdAdmin final : public Admin {
     const TopicInfo info = describe(topic, deadline);
     const std::string what = fmt::format("cannot read the offsets of {}", topic);
     if (info.partitions.empty()) {
-      throw missing_topic(topic);
+      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what,
+                       fmt::format("there is no topic {}", topic));
     }
     const PartitionList committed = committed_offsets(info, group, deadline);
     std::vector<PartitionLag> lags;

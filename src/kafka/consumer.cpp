@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "kexp/kafka/topics.hpp"
-
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
@@ -207,7 +205,8 @@ class RdConsumer final : public Consumer {
   /// The library says once that a topic is missing, so the time is kept here.
   void check_missing() const {
     if (missing_since_ && std::chrono::steady_clock::now() - *missing_since_ >= kMissingTopicBound) {
-      throw missing_topic(topic_);
+      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "cannot go on reading",
+                       fmt::format("there is no topic {}", topic_));
     }
   }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/units.hpp"
 #include "kexp/kafka/topics.hpp"
 
 #include "text_table.hpp"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int kMostPartitions = 10'000;
 constexpr std::chrono::milliseconds kLagInterval{500};
+constexpr std::chrono::seconds kArrivalInterval{1};
 
 void validate_name(const std::string& name, const char* flag) {
   constexpr std::size_t kLongest = 249;
@@ -38,6 +40,11 @@ std::int64_t records_of(const std::vector<PartitionLag>& partitions) {
 std::int64_t lag_of(const std::vector<PartitionLag>& partitions) {
   return std::accumulate(partitions.begin(), partitions.end(), std::int64_t{0},
                          [](std::int64_t sum, const PartitionLag& lag) { return sum + lag.lag(); });
+}
+
+std::int64_t end_of(const std::vector<PartitionLag>& partitions) {
+  return std::accumulate(partitions.begin(), partitions.end(), std::int64_t{0},
+                         [](std::int64_t sum, const PartitionLag& lag) { return sum + lag.end; });
 }
 
 std::string plural(std::int64_t count, const char* what) {
@@ -65,6 +72,35 @@ std::vector<std::string> warnings_of(const TopicReport& report) {
                                    kMaxMessageBytes));
   }
   return warnings;
+}
+
+std::string names_of(const std::vector<GroupMember>& members) {
+  std::vector<std::string> names;
+  for (const GroupMember& member : members) {
+    names.push_back(fmt::format("{} at {}", member.client_id, member.host));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// What shows that an experiment is not over; empty when nothing does.
+std::vector<std::string> unfinished(const ResetPlan& plan) {
+  std::vector<std::string> reasons;
+  if (!plan.members.empty()) {
+    reasons.push_back(fmt::format(
+        "{} has {} ({}), and one that was killed counts until its session ends", plan.group,
+        plural(static_cast<std::int64_t>(plan.members.size()), "running consumer"), names_of(plan.members)));
+  }
+  for (const TopicLoss& topic : plan.topics) {
+    if (topic.arrived > 0) {
+      reasons.push_back(fmt::format("{} came to {} within {}", plural(topic.arrived, "record"), topic.name,
+                                    format_duration(kArrivalInterval)));
+    }
+    if (topic.unprocessed > 0) {
+      reasons.push_back(fmt::format("{} of {} in {} not processed by {}", topic.unprocessed,
+                                    plural(topic.records, "record"), topic.name, plan.group));
+    }
+  }
+  return reasons;
 }
 
 /// Who of the group has a partition; empty when nobody.
@@ -136,7 +172,8 @@ ResetPlan plan_reset(Admin& admin, const TopicPair& topics) {
     loss.partitions = static_cast<int>(info.partitions.size());
     loss.replication = info.partitions.front().replicas;
     loss.records = records_of(lags);
-    loss.unprocessed = is_input ? lag_of(lags) : 0;
+    loss.unprocessed = is_input ? std::min(lag_of(lags), loss.records) : 0;
+    loss.end = end_of(lags);
   }
   if (!plan.topics.empty()) {
     plan.members = admin.group(plan.group).members;
@@ -153,7 +190,7 @@ CreateTopicsOptions recreation(const ResetPlan& plan, const TopicPair& topics, s
     options.replication = topic.replication;
   }
   if (options.partitions == 0) {
-    throw missing_topic(topics.input);
+    throw missing_topic(topics.input, "--input-topic");
   }
   return options;
 }
@@ -171,19 +208,23 @@ std::string to_text(const ResetPlan& plan) {
   return text;
 }
 
-void require_no_members(const ResetPlan& plan) {
-  if (plan.members.empty()) {
-    return;
+void watch_arrivals(Admin& admin, Clock& clock, ResetPlan& plan, std::stop_token stop) {
+  if (!clock.sleep_for(kArrivalInterval, stop)) {
+    throw InterruptedError("stopped while looking whether records arrive");
   }
-  std::vector<std::string> names;
-  for (const GroupMember& member : plan.members) {
-    names.push_back(fmt::format("{} at {}", member.client_id, member.host));
+  for (TopicLoss& topic : plan.topics) {
+    topic.arrived = end_of(admin.lag(topic.name, "")) - topic.end;
   }
-  throw UsageError(fmt::format(
-      "{} has {} ({}): stop them first, or give --force; one that was killed counts until its session "
-      "ends",
-      plan.group, plural(static_cast<std::int64_t>(names.size()), "running consumer"),
-      fmt::join(names, ", ")));
+}
+
+void require_finished(const ResetPlan& plan) {
+  const std::vector<std::string> reasons = unfinished(plan);
+  if (!reasons.empty()) {
+    throw UsageError(
+        fmt::format("nothing was deleted: {}: let it finish (kexp topics lag --until-zero) and stop it, or "
+                    "discard what is not processed by --force",
+                    fmt::join(reasons, "; ")));
+  }
 }
 
 void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chrono::seconds timeout,
@@ -193,8 +234,8 @@ void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chron
   }
 }
 
-TopicReport describe_topic(Admin& admin, const std::string& topic) {
-  static_cast<void>(partitions_of(admin, topic));  // Says how to create a missing one.
+TopicReport describe_topic(Admin& admin, const std::string& topic, const std::string& flag) {
+  static_cast<void>(partitions_of(admin, topic, flag));
   TopicReport report;
   report.info = admin.describe(topic);
   report.max_message_bytes = admin.topic_config(topic, "max.message.bytes");
@@ -241,7 +282,7 @@ Json to_json(const TopicReport& report) {
 std::int64_t LagReport::total() const { return lag_of(partitions); }
 
 LagReport read_lag(Admin& admin, const std::string& topic, const std::string& group) {
-  static_cast<void>(partitions_of(admin, topic));
+  static_cast<void>(partitions_of(admin, topic, "--input-topic"));
   return {topic, group, admin.lag(topic, group), admin.group(group)};
 }
 

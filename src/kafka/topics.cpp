@@ -111,15 +111,16 @@ void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
   }
 }
 
-KafkaError missing_topic(const std::string& topic) {
-  return {ExitCode::failed, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
-          fmt::format("there is no topic {}: create it by kexp topics create --partitions N", topic)};
+KafkaError missing_topic(const std::string& topic, const std::string& flag) {
+  return {
+      ExitCode::usage, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
+      fmt::format("{}: there is no topic {}: create it by kexp topics create --partitions N", flag, topic)};
 }
 
-int partitions_of(Admin& admin, const std::string& topic) {
+int partitions_of(Admin& admin, const std::string& topic, const std::string& flag) {
   const TopicInfo info = admin.describe(topic);
   if (info.partitions.empty()) {
-    throw missing_topic(topic);
+    throw missing_topic(topic, flag);
   }
   return static_cast<int>(info.partitions.size());
 }

@@ -89,7 +89,7 @@ Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& option
   consumer.client = options.client;
   consumer.prefetch_records = 10'000;  // Answers are small.
   Clients clients{factory.make_admin(options.client), factory.make_consumer(consumer), {}};
-  static_cast<void>(kafka::partitions_of(*clients.admin, options.topic));  // A missing topic is named.
+  static_cast<void>(kafka::partitions_of(*clients.admin, options.topic, "--topic"));
   for (const kafka::PartitionLag& lag : clients.admin->lag(options.topic, "")) {
     const bool earliest = options.from == TrackerOptions::From::earliest;
     clients.begin.push_back({lag.partition, earliest ? lag.begin : lag.end});

@@ -200,8 +200,7 @@ class ConsumeTest(unittest.TestCase):
         topics.output = "nowhere"
         pod = self.pod(topics)
         self.assertEqual(pod.wait(60), 2, pod.output())
-        self.assertIn("--output-topic", pod.stderr)
-        self.assertIn("nowhere", pod.stderr)
+        self.assertIn("--output-topic: there is no topic nowhere", pod.stderr)
         self.assertIn("kexp topics create", pod.stderr)
 
 

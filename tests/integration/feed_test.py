@@ -128,8 +128,8 @@ class FeedTest(unittest.TestCase):
 
     def test_a_missing_topic_is_named(self):
         done = kexp_test.run(self.arguments("nowhere"))
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("nowhere", done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--topic: there is no topic nowhere", done.stderr)
         self.assertIn("kexp topics create", done.stderr)
 
     def test_the_same_role_twice_on_one_run_is_refused(self):

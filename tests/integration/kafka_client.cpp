@@ -380,12 +380,15 @@ TEST_F(KafkaClientTest, ThrowsOnAMissingTopicOnlyAfterABound) {
   const auto reader = consumer("a");
   reader->subscribe(topic_, listener);
   const SteadyTime start = clock_.now();
-  EXPECT_THAT(message_of<KafkaError>([&] {
-                while (clock_.now() - start < kDeadline) {
-                  static_cast<void>(reader->poll(100ms));
-                }
-              }),
-              HasSubstr("there is no topic " + topic_));
+  try {
+    while (clock_.now() - start < kDeadline) {
+      static_cast<void>(reader->poll(100ms));
+    }
+    FAIL() << "threw nothing";
+  } catch (const KafkaError& e) {
+    EXPECT_EQ(e.code(), ExitCode::failed) << "what had begun failed: no mistake of a flag";
+    EXPECT_THAT(e.what(), HasSubstr("there is no topic " + topic_));
+  }
   EXPECT_GE(clock_.now() - start, 5s);
   EXPECT_EQ(log_.count(LogLevel::warn, "UNKNOWN_TOPIC_OR_PART"), 1U);
   reader->close(10s);
@@ -444,7 +447,7 @@ TEST_F(KafkaClientTest, AdminCreatesDescribesAndDeletes) {
   EXPECT_EQ(admin_->topic_config(topic_, "max.message.bytes"), "16777216");
   EXPECT_EQ(admin_->topic_config(topic_, "message.timestamp.type"), "CreateTime");
   EXPECT_EQ(admin_->topic_config(topic_, "no.such.setting"), std::nullopt);
-  EXPECT_EQ(partitions_of(*admin_, topic_), 3);
+  EXPECT_EQ(partitions_of(*admin_, topic_, "--topic"), 3);
   EXPECT_EQ(admin_->group("nobody").state, "Dead");
   EXPECT_EQ(lags().at(0).committed, std::nullopt);
 
@@ -452,10 +455,10 @@ TEST_F(KafkaClientTest, AdminCreatesDescribesAndDeletes) {
   EXPECT_THAT(message_of<KafkaError>([&] { create(4); }), HasSubstr("--reset"));
   delete_topic_verified(*admin_, clock_, topic_, kDeadline, {});
   EXPECT_THAT(admin_->describe(topic_).partitions, IsEmpty());
-  EXPECT_THAT(message_of<KafkaError>([&] { return partitions_of(*admin_, topic_); }),
+  EXPECT_THAT(message_of<KafkaError>([&] { return partitions_of(*admin_, topic_, "--topic"); }),
               HasSubstr("kexp topics create"));
   create(4);
-  EXPECT_EQ(partitions_of(*admin_, topic_), 4);
+  EXPECT_EQ(partitions_of(*admin_, topic_, "--topic"), 4);
 }
 
 }  // namespace

@@ -1,16 +1,20 @@
 """`kexp topics` on a real Kafka, and without one."""
 
+import csv
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.images import write_images
 
 
 class TopicsTest(unittest.TestCase):
@@ -42,6 +46,21 @@ class TopicsTest(unittest.TestCase):
                              stdin="".join(f"{line}\n" for line in lines))
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def process(self, count):
+        """Reads `count` records in the name of the consumers, and commits them."""
+        done = kexp_test.run(["-b", self.kafka.servers, "-G", f"{self.input}.consumers", "-X", "auto.offset.reset=earliest",
+                              "-c", str(count), self.input], program="kcat")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def feeding(self, run):
+        """A feed of 20 images a second."""
+        images, dataset = run.parent / "images", run.parent / "images.hdf5"
+        write_images(images, 6)
+        made = kexp_test.run(["dataset", "make", "--images", images, "--out", dataset])
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return kexp_test.Process(["feed", "--servers", self.kafka.servers, "--topic", self.input, "--dataset", dataset, "--run", run,
+                                  "--profile", "constant", "--max-ips", "20", "--duration", "60"])
+
     def test_creates_both_topics_and_describes_them(self):
         done = self.topics("create", "--partitions", 3)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -64,13 +83,13 @@ class TopicsTest(unittest.TestCase):
         self.assertEqual(refused.returncode, 2)
         self.assertRegex(refused.stderr, r"exists with 3 partitions, wanted 4.*--reset")
         self.send(0, ["a", "b"])
-        asked = self.topics("create", "--partitions", 4, "--reset")
+        asked = self.topics("create", "--partitions", 4, "--reset", "--force")
         self.assertEqual(asked.returncode, 2)
         self.assertIn(f"{self.input}: 3 partitions, 2 records, 2 of them not processed", asked.stderr)
         self.assertIn("--yes", asked.stderr)
         self.assertEqual(self.described()[0]["records"], 2)
 
-        done = self.topics("create", "--partitions", 4, "--reset", "--yes")
+        done = self.topics("create", "--partitions", 4, "--reset", "--yes", "--force")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((len(self.described()[0]["partitions"]), self.described()[0]["records"]), (4, 0))
 
@@ -90,6 +109,7 @@ class TopicsTest(unittest.TestCase):
     def test_reset_keeps_the_number_of_partitions(self):
         self.assertEqual(self.topics("create", "--partitions", 5).returncode, 0)
         self.send(1, ["a"])
+        self.process(1)
         done = self.topics("reset", "--yes")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"{self.input}: 5 partitions, created", done.stdout)
@@ -107,6 +127,33 @@ class TopicsTest(unittest.TestCase):
             self.assertRegex(refused.stderr, "1 running consumer .pod-a.*--force")
             forced = self.topics("reset", "--yes", "--force")
             self.assertEqual(forced.returncode, 0, forced.stderr)
+
+    def test_reset_is_refused_while_images_are_not_processed(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        self.send(0, ["a", "b", "c"])
+        self.process(2)
+        for command in (["reset"], ["create", "--partitions", 2, "--reset"]):
+            refused = self.topics(*command, "--yes")
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertRegex(refused.stderr, f"1 of 3 records in {self.input} not processed.*--force")
+        self.assertEqual(self.described()[0]["records"], 3)
+
+    def test_reset_is_refused_while_somebody_feeds(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        run = Path(folder.name) / "run"
+        with self.feeding(run) as feeding:
+            kexp_test.wait_until(lambda: self.described()[0]["records"] > 0, 30, "the first image")
+            for command in (["reset"], ["create", "--partitions", 2, "--reset"]):
+                refused = self.topics(*command, "--yes")
+                self.assertEqual(refused.returncode, 2, refused.stderr)
+                self.assertRegex(refused.stderr, f"records came to {self.input} within 1.0 s.*--force")
+            feeding.signal(signal.SIGTERM)
+            self.assertEqual(feeding.wait(30), 130, feeding.output())
+        with open(run / "sends.csv", newline="") as lines:
+            acknowledged = sum(row["status"] == "acknowledged" for row in csv.DictReader(lines))
+        self.assertEqual(self.described()[0]["records"], acknowledged)
 
     def test_lag_counts_what_is_not_committed_and_waits_for_zero(self):
         self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
@@ -137,8 +184,8 @@ class TopicsTest(unittest.TestCase):
     def test_missing_topic_names_the_command_that_creates_it(self):
         for command in ("describe", "lag", "reset"):
             done = self.topics(command)
-            self.assertEqual(done.returncode, 1, command)
-            self.assertIn(f"there is no topic {self.input}: create it by kexp topics create", done.stderr)
+            self.assertEqual(done.returncode, 2, command)
+            self.assertIn(f"--input-topic: there is no topic {self.input}: create it by kexp topics create", done.stderr)
 
 
 class NoBrokerTest(unittest.TestCase):

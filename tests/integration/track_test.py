@@ -223,8 +223,8 @@ class TrackTest(unittest.TestCase):
 
     def test_a_missing_topic_is_named_and_nothing_is_made(self):
         done = kexp_test.run(["track", "--servers", self.kafka.servers, "--topic", "nowhere", "--run", self.run])
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("nowhere", done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--topic: there is no topic nowhere", done.stderr)
         self.assertIn("kexp topics create", done.stderr)
         self.assertFalse(self.run.exists())
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <ostream>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -57,12 +58,13 @@ void require_seconds(long seconds) {
 }
 
 void destroy(kafka::Admin& admin, const CreateFlags& flags, const kafka::CreateTopicsOptions& options,
-             const kafka::ResetPlan& plan, Context& context) {
+             kafka::ResetPlan plan, Context& context) {
   if (plan.topics.empty()) {
     return;
   }
   if (!flags.force) {
-    kafka::require_no_members(plan);
+    kafka::watch_arrivals(admin, context.clock, plan, context.stop);
+    kafka::require_finished(plan);
   }
   confirm(kafka::to_text(plan), flags.yes);
   kafka::delete_topics(admin, context.clock, plan, options.timeout, context.stop);
@@ -105,8 +107,9 @@ ExitCode run_describe(const DescribeFlags& flags, Context& context) {
   kafka::validate(flags.topics);
   const auto admin = make_admin(flags, context);
   Json json = Json::array();
-  for (const std::string& topic : {flags.topics.input, flags.topics.output}) {
-    const kafka::TopicReport report = kafka::describe_topic(*admin, topic);
+  for (const auto& [flag, topic] :
+       {std::pair("--input-topic", flags.topics.input), std::pair("--output-topic", flags.topics.output)}) {
+    const kafka::TopicReport report = kafka::describe_topic(*admin, topic, flag);
     for (const std::string& warning : report.warnings) {
       context.log.warn("topics: topic={} warning=\"{}\"", topic, warning);
     }
@@ -152,7 +155,7 @@ void add_destroying(CLI::App& command, CreateFlags& flags) {
   command.add_option("--timeout", flags.timeout_s, "Seconds until a topic must be seen, or gone")
       ->capture_default_str();
   command.add_flag("--yes", flags.yes, "Delete without asking");
-  command.add_flag("--force", flags.force, "Delete although consumers are running");
+  command.add_flag("--force", flags.force, "Discard what is not processed");
 }
 
 }  // namespace

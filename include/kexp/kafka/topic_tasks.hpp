@@ -52,6 +52,8 @@ struct TopicLoss {
   int replication = 1;
   std::int64_t records = 0;
   std::int64_t unprocessed = 0;  ///< Of the input topic: not committed by its group.
+  std::int64_t end = 0;          ///< Sum of the end offsets.
+  std::int64_t arrived = 0;      ///< Records that came while watch_arrivals looked.
 };
 struct ResetPlan {
   std::vector<TopicLoss> topics;  ///< Those that exist.
@@ -65,8 +67,12 @@ struct ResetPlan {
                                              std::chrono::seconds timeout);
 /// One line a topic.
 [[nodiscard]] std::string to_text(const ResetPlan& plan);
-/// Errors: UsageError naming the running consumers and --force.
-void require_no_members(const ResetPlan& plan);
+/// Looks a second time, 1 s later: somebody who feeds shows in the offsets alone. Errors: InterruptedError.
+void watch_arrivals(Admin& admin, Clock& clock, ResetPlan& plan, std::stop_token stop);
+/// Results that nobody has saved must not go unless told. Errors: UsageError naming --force and what it saw:
+/// running consumers, arriving records, images that are not processed. Tracking leaves no trace in Kafka, so
+/// records of the output topic are no reason.
+void require_finished(const ResetPlan& plan);
 /// Deletes the topics of the plan; each `timeout` long at most. Errors: those of delete_topic_verified.
 void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chrono::seconds timeout,
                    std::stop_token stop);
@@ -79,8 +85,8 @@ struct TopicReport {
   /// What would spoil an experiment: a partition without a leader, times of the broker, a small limit.
   std::vector<std::string> warnings;
 };
-/// Errors: KafkaError when there is no such topic.
-[[nodiscard]] TopicReport describe_topic(Admin& admin, const std::string& topic);
+/// Errors: missing_topic naming `flag`.
+[[nodiscard]] TopicReport describe_topic(Admin& admin, const std::string& topic, const std::string& flag);
 [[nodiscard]] std::string to_text(const TopicReport& report);
 [[nodiscard]] Json to_json(const TopicReport& report);
 
@@ -91,7 +97,7 @@ struct LagReport {
   GroupInfo members;
   [[nodiscard]] std::int64_t total() const;
 };
-/// Errors: KafkaError when there is no such topic.
+/// Errors: missing_topic naming --input-topic.
 [[nodiscard]] LagReport read_lag(Admin& admin, const std::string& topic, const std::string& group);
 [[nodiscard]] std::string to_text(const LagReport& report);
 [[nodiscard]] Json to_json(const LagReport& report);

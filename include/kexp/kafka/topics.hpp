@@ -25,11 +25,11 @@ void require_partitions(const TopicInfo& info, int partitions);
 void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic, std::chrono::seconds timeout,
                            std::stop_token stop);
 
-/// Names the topic and `kexp topics create`.
-[[nodiscard]] KafkaError missing_topic(const std::string& topic);
+/// A mistake of whoever started us: names `flag`, which gave the topic, and `kexp topics create`.
+[[nodiscard]] KafkaError missing_topic(const std::string& topic, const std::string& flag);
 
 /// The number of partitions of `topic`. Errors: missing_topic.
-[[nodiscard]] int partitions_of(Admin& admin, const std::string& topic);
+[[nodiscard]] int partitions_of(Admin& admin, const std::string& topic, const std::string& flag);
 
 /// Looks whether `topic` takes records whose value is `bytes` long; a limit that the broker does not say is
 /// kMaxMessageBytes. Errors: UsageError naming `flag`, both sizes and `kexp topics create --reset`.

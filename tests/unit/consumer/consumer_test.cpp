@@ -415,7 +415,7 @@ TEST_F(ConsumerTest, NamesAMissingTopicAndItsCure) {
   kafka_.delete_topic("yolo_output");
   start();
   EXPECT_THAT(
-      message_of<UsageError>([this] { job_.get(); }),
+      message_of<kafka::KafkaError>([this] { job_.get(); }),
       testing::AllOf(HasSubstr("--output-topic"), HasSubstr("yolo_output"), HasSubstr("kexp topics create")));
 }
 

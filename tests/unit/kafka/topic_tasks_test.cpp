@@ -106,21 +106,9 @@ TEST_F(TopicTasksTest, PlansAResetWithWhatGetsLost) {
   EXPECT_EQ(to_text(plan),
             "yolo_input: 3 partitions, 5 records, 1 of them not processed by yolo_input.consumers\n"
             "yolo_output: 1 partition, 1 record\n");
-  EXPECT_NO_THROW(require_no_members(plan));
   delete_topics(*admin_, clock_, plan, 30s, {});
   EXPECT_THAT(admin_->describe("yolo_input").partitions, IsEmpty());
   EXPECT_THAT(admin_->describe("yolo_output").partitions, IsEmpty());
-}
-
-TEST_F(TopicTasksTest, RefusesAResetWhileConsumersRun) {
-  create();
-  const auto consumer = member("pod-a");
-  const ResetPlan plan = plan_reset(*admin_, {});
-  EXPECT_THAT(message_of<UsageError>([&] {
-                require_no_members(plan);
-                return 0;
-              }),
-              AllOf(HasSubstr("1 running consumer"), HasSubstr("pod-a"), HasSubstr("--force")));
 }
 
 TEST_F(TopicTasksTest, RecreatesWithThePartitionsThatWere) {
@@ -139,7 +127,7 @@ TEST_F(TopicTasksTest, DescribesATopicThatFitsWithoutWarnings) {
   kafka_.set_topic_config("yolo_input", "max.message.bytes", "16777216");
   kafka_.set_topic_config("yolo_input", "message.timestamp.type", "CreateTime");
   kafka_.add_record("yolo_input", 2, "k", "v");
-  const TopicReport report = describe_topic(*admin_, "yolo_input");
+  const TopicReport report = describe_topic(*admin_, "yolo_input", "--input-topic");
   EXPECT_EQ(report.records, 1);
   EXPECT_THAT(report.warnings, IsEmpty());
   EXPECT_THAT(to_text(report),
@@ -156,7 +144,7 @@ TEST_F(TopicTasksTest, WarnsOfWhatSpoilsAnExperiment) {
   kafka_.set_topic_config("yolo_input", "max.message.bytes", "1048588");
   kafka_.set_topic_config("yolo_input", "message.timestamp.type", "LogAppendTime");
   kafka_.on_describe = [](TopicInfo& info) { info.partitions.at(1).leader = -1; };
-  const TopicReport report = describe_topic(*admin_, "yolo_input");
+  const TopicReport report = describe_topic(*admin_, "yolo_input", "--input-topic");
   EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("partition 1 has no leader"), HasSubstr("LogAppendTime"),
                                            HasSubstr("max.message.bytes is 1048588")));
   EXPECT_EQ(to_json(report).at("partitions").at(1).at("leader"), nullptr);
@@ -164,7 +152,7 @@ TEST_F(TopicTasksTest, WarnsOfWhatSpoilsAnExperiment) {
 
 TEST_F(TopicTasksTest, DescribesSettingsThatTheBrokerDoesNotSayAsUnknown) {
   create();
-  const TopicReport report = describe_topic(*admin_, "yolo_input");
+  const TopicReport report = describe_topic(*admin_, "yolo_input", "--input-topic");
   EXPECT_THAT(report.warnings, IsEmpty());
   EXPECT_THAT(to_text(report), HasSubstr("max.message.bytes unknown, time unknown"));
   EXPECT_EQ(to_json(report).at("timestamp_type"), nullptr);
@@ -189,7 +177,7 @@ TEST_F(TopicTasksTest, ShowsTheLagAndWhoHasAPartition) {
   EXPECT_EQ(json.at("partitions").at(0).at("committed"), nullptr);
   EXPECT_EQ(json.at("partitions").at(1).at("consumer"), "pod-a");
   EXPECT_THAT(message_of<KafkaError>([this] { return read_lag(*admin_, "other", "g"); }),
-              HasSubstr("there is no topic other"));
+              HasSubstr("--input-topic: there is no topic other"));
 }
 
 /// Does something at a moment of the fake time.
@@ -212,6 +200,80 @@ class ActingClock final : public Clock {
   SteadyTime at_;
   std::function<void()> act_;
 };
+
+/// A reset of topics with five processed images and one answer.
+class FinishedTest : public TopicTasksTest {
+ protected:
+  FinishedTest() {
+    create();
+    for (int i = 0; i < 5; ++i) {
+      kafka_.add_record("yolo_input", i % 3, "k", "v");
+    }
+    kafka_.add_record("yolo_output", 0, "k", "v");
+    processed({2, 2, 1});
+  }
+
+  void processed(const std::vector<std::int64_t>& offsets) {
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      kafka_.set_committed("yolo_input.consumers", "yolo_input", static_cast<std::int32_t>(i), offsets[i]);
+    }
+  }
+
+  /// As the command does it, while `clock` goes on.
+  void require(Clock& clock, std::stop_token stop = {}) {
+    ResetPlan plan = plan_reset(*admin_, {});
+    watch_arrivals(*admin_, clock, plan, stop);
+    require_finished(plan);
+  }
+  std::string refusal(Clock& clock) {
+    return message_of<UsageError>([&] {
+      require(clock);
+      return 0;
+    });
+  }
+};
+
+TEST_F(FinishedTest, LetsGoWhatIsProcessedWhateverTheOutputHolds) {
+  const SteadyTime start = clock_.now();
+  EXPECT_NO_THROW(require(clock_));
+  EXPECT_EQ(clock_.now(), start + 1s);
+}
+
+TEST_F(FinishedTest, RefusesWhileConsumersRun) {
+  const auto consumer = member("pod-a");
+  EXPECT_THAT(refusal(clock_),
+              AllOf(HasSubstr("1 running consumer"), HasSubstr("pod-a"), HasSubstr("--force")));
+}
+
+TEST_F(FinishedTest, RefusesWhileSomebodyFeedsThoughAllIsProcessed) {
+  ActingClock clock(clock_, clock_.now() + 1s, [this] {
+    kafka_.add_record("yolo_input", 0, "k", "v");
+    processed({3, 2, 1});
+  });
+  EXPECT_THAT(refusal(clock),
+              AllOf(HasSubstr("1 record came to yolo_input within 1.0 s"), HasSubstr("--force")));
+}
+
+TEST_F(FinishedTest, RefusesWhileAnswersArrive) {
+  ActingClock clock(clock_, clock_.now() + 1s, [this] {
+    kafka_.add_record("yolo_output", 0, "k", "v");
+    kafka_.add_record("yolo_output", 0, "k", "v");
+  });
+  EXPECT_THAT(refusal(clock), HasSubstr("2 records came to yolo_output"));
+}
+
+TEST_F(FinishedTest, RefusesWhileImagesAreNotProcessed) {
+  processed({2, 0, 1});
+  EXPECT_THAT(refusal(clock_),
+              AllOf(HasSubstr("2 of 5 records in yolo_input not processed by yolo_input.consumers"),
+                    HasSubstr("kexp topics lag"), HasSubstr("--force")));
+}
+
+TEST_F(FinishedTest, EndsOnAStopWithoutALook) {
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(require(clock_, stop.get_token()), InterruptedError);
+}
 
 class DrainTest : public TopicTasksTest {
  protected:

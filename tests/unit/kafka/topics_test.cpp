@@ -31,7 +31,7 @@ class TopicsTest : public testing::Test {
 
 TEST_F(TopicsTest, CreatesATopicAndReturnsOnceItIsSeen) {
   create(3);
-  EXPECT_EQ(partitions_of(*admin_, "in"), 3);
+  EXPECT_EQ(partitions_of(*admin_, "in", "--topic"), 3);
   EXPECT_LT(clock_.now(), SteadyTime(1s));
 }
 
@@ -86,7 +86,7 @@ TEST_F(TopicsTest, CreatesAgainOnceTheDeletionOfTheOldTopicIsThrough) {
     }
   };
   create(3);
-  EXPECT_EQ(partitions_of(*admin_, "in"), 3);
+  EXPECT_EQ(partitions_of(*admin_, "in", "--topic"), 3);
 }
 
 TEST_F(TopicsTest, DeletesAndWaitsUntilTheMetadataShowsIt) {
@@ -113,9 +113,14 @@ TEST_F(TopicsTest, EndsOnAStopAndSaysWhatItWaitedFor) {
   EXPECT_THAT(message_of<InterruptedError>([&] { create(3); }), HasSubstr("waiting for topic in"));
 }
 
-TEST_F(TopicsTest, SaysHowToCreateAMissingTopic) {
-  EXPECT_THAT(message_of<KafkaError>([&] { return partitions_of(*admin_, "in"); }),
-              AllOf(HasSubstr("there is no topic in"), HasSubstr("kexp topics create")));
+TEST_F(TopicsTest, AMissingTopicIsAMistakeOfItsFlagAndSaysHowToCreateIt) {
+  try {
+    static_cast<void>(partitions_of(*admin_, "in", "--topic"));
+    FAIL() << "threw nothing";
+  } catch (const KafkaError& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("--topic: there is no topic in"), HasSubstr("kexp topics create")));
+  }
 }
 
 TEST_F(TopicsTest, RefusesRecordsThatTheTopicWouldNotTakeAndNamesBothSizes) {
