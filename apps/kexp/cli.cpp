@@ -1,8 +1,11 @@
 #include "cli.hpp"
 
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <ostream>
+#include <poll.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -131,16 +134,29 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
   throw std::logic_error("no command ran");
 }
 
+/// Whether the standard output is a pipe that nobody reads any more, or a terminal that hung up: who started
+/// a job may go, which does not make it fail.
+bool is_reader_gone() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, const Outside& outside) noexcept {
   try {
-    const ExitCode code = dispatch(argc, argv, outside);
-    outside.out.flush();
+    ExitCode code = dispatch(argc, argv, outside);
+    if (!outside.out.flush() && !is_reader_gone()) {
+      outside.err << "kexp: cannot write to the standard output: is the disk full?\n";
+      code = code == ExitCode::ok ? ExitCode::failed : code;
+    }
     return static_cast<int>(code);
   } catch (const Error& e) {
     outside.err << fmt::format("kexp: {}\n", e.what());
     return static_cast<int>(e.code());
+  } catch (const std::filesystem::filesystem_error& e) {
+    outside.err << fmt::format("kexp: {}: {}\n", e.path1().string(), e.code().message());
+    return static_cast<int>(ExitCode::failed);
   } catch (const std::exception& e) {
     outside.err << fmt::format("kexp: internal error: {}\n", e.what());
     return static_cast<int>(ExitCode::failed);

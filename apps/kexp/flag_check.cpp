@@ -45,6 +45,16 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+/// The names of the arguments without a flag, of which a command takes one each.
+std::vector<std::string> words_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option :
+       app.get_options([](const CLI::Option* o) { return o->get_positional(); })) {
+    names.push_back(option->get_name(/*positional=*/true));
+  }
+  return names;
+}
+
 bool is_number(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -76,6 +86,7 @@ class Walk {
         word(argument);
       }
     }
+    check_words();
   }
 
  private:
@@ -110,10 +121,12 @@ class Walk {
       chain_.push_back(command);
       return;
     }
-    const auto options = app.get_options();
-    const bool takes_words =
-        std::any_of(options.begin(), options.end(), [](const CLI::Option* o) { return o->get_positional(); });
-    if (!takes_words) {
+    const std::size_t taken = words_of(app).size();
+    if (taken > 0 && ++words_ > taken) {
+      throw UsageError(fmt::format("{} takes {}, got \"{}\" too", full_name(),
+                                   fmt::join(words_of(app), " and "), argument));
+    }
+    if (taken == 0) {
       const bool is_root = chain_.size() == 1;
       const auto names = command_names(app);
       if (names.empty()) {
@@ -124,9 +137,31 @@ class Walk {
     }
   }
 
+  /// What is missing at the end, and would be named by the parser in its own words.
+  void check_words() const {
+    const auto wanted = words_of(*chain_.back());
+    const bool asks_for_help =
+        std::any_of(arguments_.begin(), arguments_.end(), [](const std::string& argument) {
+          return argument == "--help" || argument == "-h" || argument == "--version";
+        });
+    if (words_ < wanted.size() && !asks_for_help) {
+      throw UsageError(fmt::format("{} needs a {}", full_name(), wanted[words_]));
+    }
+  }
+
+  /// "model check".
+  [[nodiscard]] std::string full_name() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 1; i < chain_.size(); ++i) {
+      names.push_back(chain_[i]->get_name());
+    }
+    return fmt::format("{}", fmt::join(names, " "));
+  }
+
   std::vector<const CLI::App*> chain_;
   const std::vector<std::string>& arguments_;
   std::size_t next_ = 0;
+  std::size_t words_ = 0;  // That are no commands.
   std::map<const CLI::Option*, int> seen_;
 };
 

@@ -57,9 +57,10 @@ std::string sensor_path(const std::string& sensor) { return "/sensors/" + sensor
 
 Dataset Dataset::read(const fs::path& file, std::string_view flag) { return Reader(file, flag).read(); }
 
-Reader::Reader(fs::path file, std::string_view flag) : path_(std::move(file)) {
+Reader::Reader(fs::path file, std::string_view flag)
+    : path_(std::move(file)), name_(fmt::format("{} {}", flag, path_.string())) {
   silence_hdf5();
-  file_ = open_file(flag);
+  file_ = open_file();
 }
 
 Dataset Reader::read() {
@@ -81,11 +82,11 @@ Dataset Reader::read() {
   return std::move(dataset_);
 }
 
-FailedError Reader::broken(const std::string& what) const {
-  return FailedError(fmt::format("{}: {}", path_.string(), what));
+UsageError Reader::broken(const std::string& what) const {
+  return UsageError(fmt::format("{}: {}", name_, what));
 }
 
-FailedError Reader::hdf5_failed(const std::string& what) const {
+UsageError Reader::hdf5_failed(const std::string& what) const {
   const std::string reason = last_hdf5_error();
   if (reason.find("version") != std::string::npos) {  // "bad version number for datatype message"
     return broken(
@@ -94,12 +95,12 @@ FailedError Reader::hdf5_failed(const std::string& what) const {
   return broken(fmt::format("{}: {}", what, reason));
 }
 
-Handle Reader::open_file(std::string_view flag) const {
+Handle Reader::open_file() const {
   if (const std::string why = unreadable(path_); !why.empty()) {
-    throw UsageError(fmt::format("{} {}: {}", flag, path_.string(), why));
+    throw broken(why);
   }
   if (H5Fis_hdf5(path_.c_str()) <= 0) {
-    throw UsageError(fmt::format("{} {}: no HDF5 file", flag, path_.string()));
+    throw broken("no HDF5 file");
   }
   // Datasets appear in one step, so no lock is needed; network file systems may not have any.
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
@@ -166,7 +167,7 @@ void Reader::read_metadata() {
   if (H5Lexists(file_.get(), path.c_str(), H5P_DEFAULT) <= 0) {
     throw broken("no image dataset: it has no /metadata");
   }
-  const Json metadata = parse_json(read_text(open_dataset(path), path), path_.string() + ": " + path);
+  const Json metadata = Json::parse(read_text(open_dataset(path), path), nullptr, /*allow_exceptions=*/false);
   const auto found = metadata.is_object() ? metadata.find("n_frames") : metadata.end();
   if (found == metadata.end() || !found->is_number_integer() || *found < 0) {
     throw broken("/metadata must be a JSON object with n_frames, a whole number");

@@ -25,7 +25,7 @@ class Reader {
     std::vector<std::span<const std::uint8_t>> images;  // As many.
   };
 
-  [[nodiscard]] Handle open_file(std::string_view flag) const;
+  [[nodiscard]] Handle open_file() const;
   [[nodiscard]] Handle open_group(const char* name) const;
   [[nodiscard]] Handle open_dataset(const std::string& path) const;
   [[nodiscard]] std::vector<std::string> names_in(const Handle& group) const;
@@ -42,10 +42,11 @@ class Reader {
   void order(const std::vector<Sensor>& sensors);
 
   [[nodiscard]] std::uint64_t length_of(const Handle& dataset, const std::string& path) const;
-  [[nodiscard]] FailedError broken(const std::string& what) const;
-  [[nodiscard]] FailedError hdf5_failed(const std::string& what) const;
+  [[nodiscard]] UsageError broken(const std::string& what) const;
+  [[nodiscard]] UsageError hdf5_failed(const std::string& what) const;
 
   std::filesystem::path path_;
+  std::string name_;  // Of the file in messages: "--dataset FILE".
   Handle file_;
   Dataset dataset_;
 };

@@ -23,6 +23,7 @@ WallTime time_in(const Json& event, const char* field) {
 }
 
 WallTime start_of(const ExtractorOptions& options) {
+  (void)record::RunDirectory::open(options.run);  // What is no run is named.
   const Json sending = record::last_event(options.run, "feed", "sending");
   if (sending.is_null()) {
     throw UsageError(

@@ -67,6 +67,16 @@ void try_out(const fs::path& file) {
   }
 }
 
+void put_in_place(const fs::path& trial, const fs::path& file) {
+  std::error_code error;
+  fs::rename(trial, file, error);
+  if (error) {
+    std::error_code ignored;
+    fs::remove(trial, ignored);
+    throw FailedError(fmt::format("-o {} cannot be written: {}", file.string(), error.message()));
+  }
+}
+
 }  // namespace
 
 void validate(const PrepareOptions& options) {
@@ -96,7 +106,7 @@ PreparedModel prepare_model(const PrepareOptions& options) {
   trial += ".part";
   write_file_atomically(trial, content);
   try_out(trial);
-  fs::rename(trial, result.file);
+  put_in_place(trial, result.file);
   return result;
 }
 

@@ -202,7 +202,8 @@ class RdAdmin final : public Admin {
           client_.get(), topic.c_str(), lag.partition, &lag.begin, &lag.end, deadline.left_ms());
       const bool may_pass = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
                             code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-                            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+                            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;  // The client's word for it.
       if (!may_pass || deadline.left_ms() < 2 * kPauseMs) {
         return code;
       }

@@ -358,6 +358,9 @@ void validate(const TrackerOptions& options) {
   };
   check_name("--topic", options.topic);
   check_name("--input-topic", options.input_topic);
+  if (!options.group.empty()) {
+    check_name("--group", options.group);
+  }
   if (options.timeout < 1s || options.timeout > 24h) {
     throw UsageError(fmt::format("--timeout must be 1 to 86400 seconds, got {}", options.timeout.count()));
   }

@@ -1,6 +1,8 @@
 """The command line as a user meets it: help, versions, names, settings and their order, exit codes."""
 
+import os
 import re
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -55,6 +57,35 @@ class CommandLineTest(unittest.TestCase):
 
     def test_an_unknown_flag_names_the_nearest(self):
         self.fails(["feed", "--max-mbs", "3"], "--max-mbs", "did you mean --max-mbps?")
+
+    def test_every_command_refuses_unknown_flags_flags_given_twice_and_words_too_many(self):
+        twice = {"feed": ["--topic", "a"], "consume": ["--group", "a"], "track": ["--run", "r"], "extract": ["--start", "1"],
+                 "topics create": ["--partitions", "1"], "topics describe": ["--servers", "a:1"], "topics lag": ["--group", "a"],
+                 "topics reset": ["--yes"], "dataset make": ["--count", "1"], "dataset info": ["--json"],
+                 "dataset export": ["--out", "o"], "model list": ["--json"], "model get": ["--models-dir", "m"],
+                 "model check": ["--iou", "0.5"], "model prepare": ["--names", "n"]}
+        for command, flag in twice.items():
+            with self.subTest(command):
+                self.fails([*command.split(), "--nosuch", "3"], "unknown flag --nosuch")
+                self.fails([*command.split(), *flag, *flag], f"{flag[0]} was given twice")
+                self.fails([*command.split(), "one", "two"])
+
+    def test_a_missing_argument_is_named(self):
+        self.fails(["model", "get"], "model get needs a name")
+        self.fails(["model", "check", "--iou", "0.5"], "model check needs a model")
+        self.fails(["dataset", "export", "--out", "o"], "dataset export needs a file")
+
+    def test_a_result_that_cannot_be_written_is_a_failure(self):
+        done = kexp_test.run(["-c", f"'{kexp_test.kexp_binary()}' --version > /dev/full"], program="sh")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("kexp: cannot write to the standard output", done.stderr)
+
+    def test_a_reader_that_went_away_is_no_failure(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing):
+            done = subprocess.run([kexp_test.kexp_binary(), "--version"], stdout=writing, stderr=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
 
     def test_flags_take_dashes_and_underscores(self):
         for flag in ["--max_mbps", "--max-mbps"]:

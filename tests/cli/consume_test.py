@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.darknet import no_detector, write_darknet
 from kexp_test.pod import model
 
 
@@ -45,6 +46,18 @@ class ConsumeCliTest(unittest.TestCase):
             file = Path(folder, "broken.onnx")
             file.write_bytes(b"this is no model")
             self.fails(["--model", file], 2, str(file))
+
+    def test_a_model_cut_short_or_no_detector_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            prepared = kexp_test.run(["model", "prepare", write_darknet(folder)])
+            self.assertEqual(prepared.returncode, 0, prepared.stderr)
+            whole = Path(folder, "tiny.onnx").read_bytes()
+            file = Path(folder, "model.onnx")
+            for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+                file.write_bytes(whole[:length])
+                self.fails(["--model", file], 2, f"{file}: ", "cut short")
+            file.write_bytes(no_detector(whole))
+            self.fails(["--model", file], 2, f"{file}: ", "no detector")
 
     def test_a_property_that_the_client_does_not_know_is_named(self):
         self.fails(["--model", model(), "-X", "nosuch.property=1"], 2, "-X", "nosuch.property")

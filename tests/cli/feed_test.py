@@ -82,6 +82,29 @@ class FeedCliTest(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("foreign.hdf5", done.stderr)
 
+    def test_a_dataset_cut_short_anywhere_is_named_and_leaves_no_run(self):
+        whole = self.dataset.read_bytes()
+        cut = Path(self.folder.name, "cut.hdf5")
+        for length in (0, 1, 7, 8, 40, 100, 1000, len(whole) // 4, len(whole) // 2, len(whole) - 1000, len(whole) - 1):
+            with self.subTest(length):
+                cut.write_bytes(whole[:length])
+                done = kexp_test.run(["feed", "--dataset", cut, "--servers", "127.0.0.1:1", "--run", "runs/cut"], cwd=self.folder.name)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertRegex(done.stderr, rf"^kexp: --dataset {cut}: (no HDF5 file|broken or cut short: .*)\n$")
+                self.assertEqual(done.stdout, "")
+                self.assertFalse(Path(self.folder.name, "runs/cut").exists())
+
+    def test_an_hdf5_that_is_no_image_dataset_is_named(self):
+        foreign = Path(self.folder.name, "weather.hdf5")
+        for name in (b"sensors", b"metadata", b"is_enabled"):
+            foreign.write_bytes(self.dataset.read_bytes().replace(name, name[:-1] + b"X"))
+            done = kexp_test.run(["feed", "--dry-run", "--dataset", foreign])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertRegex(done.stderr, rf"^kexp: --dataset {foreign}: no image dataset: it has no .*{name.decode()}\n$")
+
+    def test_a_place_for_the_plan_that_cannot_be_is_named(self):
+        self.fails(["--dry-run", "--out", self.dataset], 2, f"--out {self.dataset} cannot be a folder", "Not a directory")
+
     def test_no_broker_is_unavailable_and_leaves_no_run(self):
         done = self.feed("--servers", "127.0.0.1:1", "--run", "runs/none")
         self.assertEqual(done.returncode, 3, done.stderr)

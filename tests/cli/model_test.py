@@ -1,7 +1,7 @@
 """kexp model: what it prints and how it refuses."""
 
 import json
-import struct
+import os
 import sys
 import tempfile
 import unittest
@@ -9,26 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
-
-CFG = """[net]
-width=32
-height=32
-channels=3
-
-[convolutional]
-filters=18
-size=1
-stride=8
-pad=0
-activation=linear
-
-[yolo]
-mask=0,1,2
-anchors=4,4, 8,8, 16,16
-classes=1
-num=3
-"""
-
+from kexp_test.bad_world import small_disk
+from kexp_test.darknet import no_detector, write_darknet
 
 class ModelTest(unittest.TestCase):
     def setUp(self):
@@ -53,13 +35,7 @@ class ModelTest(unittest.TestCase):
             self.assertIn(word, done.stderr)
 
     def write_darknet(self, weights=18 * 3 + 18):
-        """A network that always finds the same: its kernels are 0, its biases speak."""
-        (self.folder / "tiny.cfg").write_text(CFG)
-        (self.folder / "tiny.names").write_text("thing\n")
-        biases = [0.0, 0.0, 0.0, 0.0, 4.0, 4.0] * 3
-        numbers = (biases + [0.0] * weights)[:weights]
-        (self.folder / "tiny.weights").write_bytes(struct.pack("<5i", 0, 2, 0, 0, 0) + struct.pack(f"<{weights}f", *numbers))
-        return self.folder / "tiny.cfg"
+        return write_darknet(self.folder, weights)
 
     def prepared(self):
         self.works("prepare", self.write_darknet())
@@ -133,7 +109,7 @@ class ModelTest(unittest.TestCase):
 
     def test_a_model_that_is_no_detector(self):
         model = self.prepared()
-        model.write_bytes(model.read_bytes().replace(b"detect", b"pose!!"))  # the task in the metadata
+        model.write_bytes(no_detector(model.read_bytes()))
         self.fails(["check", model], "no detector: its task is")
 
     def test_flags_out_of_range(self):
@@ -149,6 +125,30 @@ class ModelTest(unittest.TestCase):
     def test_weights_that_do_not_fit_the_cfg(self):
         self.fails(["prepare", self.write_darknet(weights=70)], "tiny.cfg:6: ", "too short")
         self.fails(["prepare", self.write_darknet(weights=75)], "too long for this cfg: 3 of 75")
+
+    def test_a_full_disk_is_named_and_nothing_is_left(self):
+        full = small_disk(self, self.folder / "disk", "4k")
+        (full / "filler").write_bytes(bytes(4096))
+        self.fails(["prepare", self.prepared(), "-o", full / "out.onnx"], f"{full}/out.onnx", "No space left on device", code=1)
+        self.assertEqual([file.name for file in full.iterdir()], ["filler"])
+
+    def test_a_full_disk_under_what_is_fetched_is_named(self):
+        fetched = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "kexp/darknet/yolov3-tiny")
+        kexp_test.require((fetched / "yolov3-tiny.weights").is_file(), "yolov3-tiny was not fetched yet")
+        (self.folder / "cache/kexp/darknet").mkdir(parents=True)
+        (self.folder / "cache/kexp/darknet/yolov3-tiny").symlink_to(fetched)
+        full = small_disk(self, self.folder / "models")
+        self.fails(["get", "yolov3-tiny", "--models-dir", full], f"cannot write {full}/yolov3-tiny.onnx: No space left on device", code=1)
+        self.assertEqual([file.name for file in full.iterdir()], [".lock"])
+        self.fails(["check", "yolov3-tiny", "--models-dir", full], 'no model "yolov3-tiny"')
+
+    def test_places_that_cannot_be_written_are_named(self):
+        model = self.prepared()
+        before = sorted(self.folder.iterdir())
+        self.fails(["prepare", model, "-o", self.folder], "-o", str(self.folder), code=1)
+        self.fails(["get", "yolov3-tiny", "--models-dir", model], str(model), code=1)
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+        self.assertEqual([file.name for file in self.folder.parent.glob(f"{self.folder.name}*")], [self.folder.name])
 
     def test_get_without_a_network(self):
         nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}

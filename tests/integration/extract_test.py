@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.bad_world import OnTerminal, small_disk
 
 
 def rows(file):
@@ -279,6 +280,13 @@ class HistoryTest(ExtractCase):
         self.assertEqual([file.name for file in (self.folder / "out/samples").iterdir()], ["up.csv"])
 
 
+    def test_a_full_disk_is_named_and_nothing_is_left(self):
+        disk = small_disk(self, self.folder / "disk")
+        done = self.extract(self.prometheus.url, self.start, self.end, "--sampling", 1, "--match", "wave", out="disk/out", expect=1)
+        self.assertRegex(done.stderr, rf"kexp: cannot (write|keep samples in) {disk}/.*: No space left on device\n$")
+        self.assertEqual(list(disk.iterdir()), [])
+
+
 class OutsideTest(ExtractCase):
     """Servers that do not answer as they should."""
 
@@ -292,13 +300,21 @@ class OutsideTest(ExtractCase):
         done = self.extract(server.url, 1795280000, 1795280100, expect=3)
         self.assertIn("another way than Prometheus", done.stderr)
 
-    def test_ctrl_c_ends_a_query_that_hangs_and_leaves_nothing(self):
+    def test_a_run_that_is_none_is_named(self):
+        done = kexp_test.run(["extract", "--run", self.folder / "nowhere"])
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(f"--run {self.folder}/nowhere is no run", done.stderr)
+
+    def hanging(self):
+        """A server whose range queries wait for `release`; `asked` is set by the first of them."""
         asked, release = threading.Event(), threading.Event()
 
         def answer(path, _):
             if "query_range" in path:
                 asked.set()
                 release.wait(60)
+                return 200, ('{"status":"success","data":{"resultType":"matrix","result":'
+                             '[{"metric":{"__name__":"up"},"values":[[1795280000,"1"],[1795280005,"1"]]}]}}')
             if "/label/" in path:
                 return 200, '{"status":"success","data":["up"]}'
             if "/series" in path:
@@ -310,8 +326,34 @@ class OutsideTest(ExtractCase):
         server = Server(answer)
         self.addCleanup(server.close)
         self.addCleanup(release.set)
-        with kexp_test.Process(["extract", "--prometheus", server.url, "--start", 1795280000, "--end", 1795280100,
-                                "--out", self.folder / "out"]) as extract:
+        return ["extract", "--prometheus", server.url, "--start", 1795280000, "--end", 1795280100, "--out", self.folder / "out"], asked, release
+
+    def test_a_second_ctrl_c_is_an_interruption_too_and_the_next_extraction_cleans_up(self):
+        args, asked, release = self.hanging()
+        with kexp_test.Process(args) as extract:
+            self.assertTrue(asked.wait(30), extract.output())
+            extract.signal(signal.SIGINT)
+            extract.signal(signal.SIGINT)
+            self.assertEqual(extract.wait(10), 130, extract.output())
+        self.assertFalse((self.folder / "out").exists())
+        release.set()
+        done = kexp_test.run(args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([file.name for file in self.folder.iterdir()], ["out"])
+
+    def test_a_terminal_that_is_gone_does_not_end_it(self):
+        args, asked, release = self.hanging()
+        extract = OnTerminal(args)
+        self.addCleanup(extract.close)
+        self.assertTrue(asked.wait(30))
+        extract.hang_up()
+        release.set()
+        self.assertEqual(extract.wait(), 0)
+        self.assertTrue((self.folder / "out/metadata.json").exists())
+
+    def test_ctrl_c_ends_a_query_that_hangs_and_leaves_nothing(self):
+        args, asked, _ = self.hanging()
+        with kexp_test.Process(args) as extract:
             self.assertTrue(asked.wait(30), extract.output())
             extract.signal(signal.SIGINT)
             self.assertEqual(extract.wait(10), 130, extract.output())

@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import signal
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -12,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.bad_world import OnTerminal, small_disk
 from kexp_test.images import write_images
 
 
@@ -99,15 +98,10 @@ class FeedTest(unittest.TestCase):
 
     def test_a_terminal_that_is_gone_does_not_end_it(self):
         topic = self.topic(2)
-        master, terminal = os.openpty()
-        feed = subprocess.Popen([kexp_test.kexp_binary(), *map(str, self.arguments(
-            topic, "--max-ips", "20", "--profile", "constant", "--duration", "8"))],
-            stdin=terminal, stdout=terminal, stderr=terminal, env=kexp_test.clean_environment(), start_new_session=True)
-        self.addCleanup(feed.kill)
-        os.close(terminal)
+        feed = OnTerminal(self.arguments(topic, "--max-ips", "20", "--profile", "constant", "--duration", "8"))
+        self.addCleanup(feed.close)
         kexp_test.wait_until(lambda: self.sent(topic) > 5, 30, "five images")
-        os.close(master)
-        feed.send_signal(signal.SIGHUP)
+        feed.hang_up()
         self.assertIn(feed.wait(30), (0, 5))
         self.assertEqual(len(rows(self.folder / topic / "sends.csv")), 160)
         self.assertIn("finished", (self.folder / topic / "log").read_text())
@@ -141,12 +135,8 @@ class FeedTest(unittest.TestCase):
         self.assertIn("--run", again.stderr)
 
     def test_a_full_disk_is_named(self):
-        kexp_test.require(os.geteuid() == 0, "mounting a small tmpfs needs root")
         topic = self.topic(1)
-        small = self.folder / "small"
-        small.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-l", str(small)])
+        small = small_disk(self, self.folder / "small")
         args = self.arguments(topic, "--profile", "burst", "--count", "5000")
         args[args.index("--run") + 1] = small / "run"
         done = kexp_test.run(args)

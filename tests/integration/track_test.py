@@ -3,7 +3,6 @@
 import csv
 import json
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.bad_world import small_disk
 from kexp_test.images import write_images
 
 INTENDED_MS = 1_795_284_000_000
@@ -204,10 +204,7 @@ class TrackTest(unittest.TestCase):
         self.assertIn('kexp_result_stage_seconds_sum{stage="inf"} 0.0532', text)
 
     def test_a_full_disk_is_named_and_kafka_keeps_the_rest(self):
-        self.run.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(self.run)], capture_output=True, check=False)
-        kexp_test.require(mounted.returncode == 0, "a small tmpfs cannot be mounted here")
-        self.addCleanup(subprocess.run, ["umount", str(self.run)], check=True)
+        small_disk(self, self.run)
         tracker, run = self.start()
         self.produce([answer(i, run) for i in range(2000)], run)
         self.assertEqual(tracker.wait(), 1, tracker.output())
@@ -236,7 +233,8 @@ class TrackTest(unittest.TestCase):
 
     def test_mistakes_name_the_flag(self):
         for arguments, flag in ((["--timeout", "0"], "--timeout"), (["--from", "noon"], "--from"), (["--topic", "a b"], "--topic"),
-                                (["--validate-results", "maybe"], "--validate-results"), (["-X", "no.such=1"], "no.such")):
+                                (["--validate-results", "maybe"], "--validate-results"), (["--group", "a b"], "--group"),
+                                (["-X", "no.such=1"], "no.such")):
             done = kexp_test.run(["track", "--servers", self.kafka.servers, "--run", self.run, *arguments])
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(flag, done.stderr)

@@ -27,8 +27,8 @@ class Dataset {
   };
 
   /// Elements may be variable-length bytes, or opaque or byte strings of a fixed size, whose trailing NULs
-  /// are padding and removed. Errors: UsageError naming `flag` and the file when it is missing or no HDF5;
-  /// FailedError naming sensor and frame when it is broken or its data do not agree.
+  /// are padding and removed. Errors: UsageError naming `flag` and the file when it is missing, no HDF5,
+  /// broken or cut short, and sensor and frame where its data do not agree.
   [[nodiscard]] static Dataset read(const std::filesystem::path& file, std::string_view flag = "--dataset");
 
   Dataset(Dataset&&) = default;

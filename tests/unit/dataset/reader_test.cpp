@@ -37,7 +37,7 @@ class DatasetReadTest : public testing::Test {
   }
 
   std::string failure() const {
-    return message_of<FailedError>([this] { return Dataset::read(path_); });
+    return message_of<UsageError>([this] { return Dataset::read(path_); });
   }
 
   const TempDir dir_;
