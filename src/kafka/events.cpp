@@ -86,7 +86,8 @@ void Events::log_line(const rd_kafka_t* client, int level, const char* facility,
     events.last_error_ = without_thread(text);
     ours = LogLevel::debug;
   }
-  if (std::string_view(facility) == "GETPID") {  // Normal at a broker's first idempotent producer; it asks again.
+  if (std::string_view(facility) ==
+      "GETPID") {  // Normal at a broker's first idempotent producer; it asks again.
     ours = LogLevel::debug;
   }
   events.write(ours, fmt::format("kafka: facility={} text=\"{}\"", facility, without_thread(text)));
