@@ -4,8 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <ostream>
-#include <poll.h>
-#include <unistd.h>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -61,7 +60,7 @@ LogLevel parse_log_level(const std::string& text) {
       return level;
     }
   }
-  throw UsageError(fmt::format("--log-level must be trace, debug, info, warn or error, got \"{}\"", text));
+  throw std::logic_error(fmt::format("--log-level {} was not refused", text));
 }
 
 std::unique_ptr<Progress> make_progress(const std::string& kind, Log& log, const Outside& outside) {
@@ -69,12 +68,9 @@ std::unique_ptr<Progress> make_progress(const std::string& kind, Log& log, const
     return std::make_unique<LogProgress>(log);
   }
   if (kind == "json") {
-    return std::make_unique<JsonProgress>(outside.err, outside.clock);
+    return std::make_unique<JsonProgress>(outside.err, log, outside.clock);
   }
-  if (kind == "none") {
-    return std::make_unique<NoProgress>();
-  }
-  throw UsageError(fmt::format("--progress must be log, json or none, got \"{}\"", kind));
+  return std::make_unique<NoProgress>();
 }
 
 std::string version_text() {
@@ -93,9 +89,11 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
   app.set_version_flag("--version", [] { return version_text(); });
   app.add_option("--config", globals.config,
                  "Settings file; kexp.yaml in the working directory when there is one");
-  app.add_option("--log-level", globals.log_level, "trace, debug, info, warn or error")
+  app.add_option("--log-level", globals.log_level, "Least level of what is logged on stderr")
+      ->type_name("trace|debug|info|warn|error")
       ->capture_default_str();
   app.add_option("--progress", globals.progress, "Events as log lines, json lines on stderr, or none")
+      ->type_name("log|json|none")
       ->capture_default_str();
 
   std::vector<std::pair<CLI::App*, CommandRun>> commands;
@@ -119,9 +117,12 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what());
   }
-  apply_settings(app, globals.config);
+  const std::vector<std::string> warnings = apply_settings(app, globals.config);
 
   const auto log = make_stderr_log(parse_log_level(globals.log_level));
+  for (const std::string& warning : warnings) {
+    log->warn("consume: {}", warning);
+  }
   const auto progress = make_progress(globals.progress, *log, outside);
   const auto kafka = kafka::make_client_factory(*log);
   Context context{outside.out,  *log,   *progress,    outside.clock,
@@ -134,33 +135,31 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
   throw std::logic_error("no command ran");
 }
 
-/// Whether the standard output is a pipe that nobody reads any more, or a terminal that hung up: who started
-/// a job may go, which does not make it fail.
-bool is_reader_gone() {
-  pollfd out{STDOUT_FILENO, POLLOUT, 0};
-  return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+ExitCode guarded_dispatch(int argc, const char* const* argv, const Outside& outside) {
+  try {
+    return dispatch(argc, argv, outside);
+  } catch (const Error& e) {
+    outside.err << fmt::format("kexp: {}\n", e.what());
+    return e.code();
+  } catch (const std::filesystem::filesystem_error& e) {
+    outside.err << fmt::format("kexp: {}: {}\n", e.path1().string(), e.code().message());
+    return ExitCode::failed;
+  } catch (const std::exception& e) {
+    outside.err << fmt::format("kexp: internal error: {}\n", e.what());
+    return ExitCode::failed;
+  }
 }
 
 }  // namespace
 
 int run(int argc, const char* const* argv, const Outside& outside) noexcept {
-  try {
-    ExitCode code = dispatch(argc, argv, outside);
-    if (!outside.out.flush() && !is_reader_gone()) {
-      outside.err << "kexp: cannot write to the standard output: is the disk full?\n";
-      code = code == ExitCode::ok ? ExitCode::failed : code;
-    }
-    return static_cast<int>(code);
-  } catch (const Error& e) {
-    outside.err << fmt::format("kexp: {}\n", e.what());
-    return static_cast<int>(e.code());
-  } catch (const std::filesystem::filesystem_error& e) {
-    outside.err << fmt::format("kexp: {}: {}\n", e.path1().string(), e.code().message());
-    return static_cast<int>(ExitCode::failed);
-  } catch (const std::exception& e) {
-    outside.err << fmt::format("kexp: internal error: {}\n", e.what());
-    return static_cast<int>(ExitCode::failed);
+  ExitCode code = guarded_dispatch(argc, argv, outside);
+  outside.out.flush();
+  if (const int error = outside.out.error(); error != 0) {
+    outside.err << fmt::format("kexp: cannot write stdout: {}\n", std::generic_category().message(error));
+    code = code == ExitCode::ok ? ExitCode::failed : code;  // A result cut short must not look like one.
   }
+  return static_cast<int>(code);
 }
 
 }  // namespace kexp::cli

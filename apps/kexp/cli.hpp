@@ -2,13 +2,15 @@
 
 #include <iosfwd>
 
+#include "kexp/core/output_stream.hpp"
+
 #include "context.hpp"
 
 namespace kexp::cli {
 
 /// What main builds and every command shares; the log and the progress are made from the command line.
 struct Outside {
-  std::ostream& out;
+  OutputStream& out;
   std::ostream& err;
   Clock& clock;
   std::stop_token stop;

@@ -35,10 +35,13 @@ struct MetricsEndpointFlags {
 /// Flags that several commands share; they are bound here so that name, help and default are the same
 /// everywhere. Environment and kexp.yaml are resolved by settings.cpp, by the flag's name.
 CLI::Option* add_servers(CLI::App& command, std::string& servers);                           // --servers
-CLI::Option* add_kafka_properties(CLI::App& command, std::vector<std::string>& properties);  // -X
+CLI::Option* add_kafka_properties(CLI::App& command, std::vector<std::string>& properties);  // -X, --property
 CLI::Option* add_run(CLI::App& command, std::string& run);                                   // --run
 void add_metrics_endpoint(CLI::App& command,
                           MetricsEndpointFlags& flags);  // --metrics-address, --metrics-port
 CLI::Option* add_json(CLI::App& command, bool& json);    // --json
+
+/// Reads TRUE, FALSE, 1 or 0, in upper or lower case. Errors: UsageError naming `flag`.
+[[nodiscard]] bool parse_truth(const std::string& text, const std::string& flag);
 
 }  // namespace kexp::cli

@@ -68,6 +68,12 @@ bool is_whole(const std::string& text) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+/// `value` is one of "a|b|c".
+bool is_choice(const std::string& choices, const std::string& value) {
+  return value.find('|') == std::string::npos &&
+         fmt::format("|{}|", choices).find(fmt::format("|{}|", value)) != std::string::npos;
+}
+
 /// Walks the arguments as the parser will, descending into commands.
 class Walk {
  public:
@@ -201,6 +207,9 @@ void check_value(const CLI::Option& option, const std::string& value, const std:
   }
   if (type == "FLOAT" && !is_number(value)) {
     throw UsageError(fmt::format("{} must be a number, got \"{}\"", origin, value));
+  }
+  if (type.find('|') != std::string::npos && !is_choice(type, value)) {
+    throw UsageError(fmt::format("{} must be one of {}, got \"{}\"", origin, type, value));
   }
 }
 

@@ -17,7 +17,7 @@ namespace kexp::cli {
 /// Errors: UsageError naming the flag or command, with the nearest name that exists.
 void check_arguments(const CLI::App& app, const std::vector<std::string>& arguments);
 
-/// Checks that `value` is what `option` takes (a whole number, a finite number, a truth value).
+/// Checks that `value` is what `option` takes by its type name: INT, UINT, FLOAT (finite) or a choice a|b|c.
 /// Errors: UsageError; `origin` names the flag, variable or `file:line`.
 void check_value(const CLI::Option& option, const std::string& value, const std::string& origin);
 

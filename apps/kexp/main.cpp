@@ -1,5 +1,7 @@
 #include <iostream>
+#include <unistd.h>
 
+#include "kexp/core/output_stream.hpp"
 #include "kexp/core/stop_signal.hpp"
 
 #include "cli.hpp"
@@ -9,5 +11,6 @@ int main(int argc, char** argv) {
   kexp::SystemClock clock;
   const auto http = kexp::net::make_http_client();
   kexp::SystemProcessRunner processes;
-  return kexp::cli::run(argc, argv, {std::cout, std::cerr, clock, signal.token(), *http, processes});
+  kexp::OutputStream out(STDOUT_FILENO);
+  return kexp::cli::run(argc, argv, {out, std::cerr, clock, signal.token(), *http, processes});
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -17,77 +15,19 @@
 #include "kexp/core/file.hpp"
 #include "kexp/core/nearest.hpp"
 
+#include "environment.hpp"
 #include "flag_check.hpp"
 
 namespace kexp::cli {
 namespace {
 
 /// Settings that may stand at the top of the file, shared by every command that has the flag.
-constexpr std::array kShared = {"servers",         "dataset",      "prometheus", "run",
+constexpr std::array kShared = {"servers",         "dataset",      "prometheus", "run",     "property",
                                 "metrics-address", "metrics-port", "log-level",  "progress"};
-
-struct Variable {
-  const char* command;  ///< Empty: every command that has the flag.
-  const char* flag;
-  const char* name;
-};
-constexpr std::array kVariables = {
-    Variable{"", "servers", "KAFKA_SERVERS"},
-    Variable{"", "dataset", "KEXP_DATASET"},
-    Variable{"", "prometheus", "PROMETHEUS_URL"},
-    Variable{"consume", "input-topic", "KAFKA_INPUT_TOPIC"},
-    Variable{"consume", "output-topic", "KAFKA_OUTPUT_TOPIC"},
-    Variable{"topics", "input-topic", "KAFKA_INPUT_TOPIC"},
-    Variable{"topics", "output-topic", "KAFKA_OUTPUT_TOPIC"},
-    Variable{"consume", "model", "YOLO_MODEL"},
-    Variable{"consume", "input", "RESOLUTION"},
-    Variable{"consume", "validate-results", "VALIDATE_RESULTS"},
-    Variable{"track", "topic", "KAFKA_OUTPUT_TOPIC"},
-    Variable{"track", "input-topic", "KAFKA_INPUT_TOPIC"},
-    Variable{"track", "validate-results", "VALIDATE_RESULTS"},
-};
-
-struct Origin {
-  std::string name;  ///< "KAFKA_SERVERS" or "kexp.yaml:3".
-  std::vector<std::string> values;
-};
 
 std::string dashed(std::string key) {
   std::replace(key.begin(), key.end(), '_', '-');
   return key;
-}
-
-std::string flag_variable(const std::string& flag) {
-  std::string name = "KEXP_";
-  for (const char c : flag) {
-    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return name;
-}
-
-/// A variable that is set but empty counts as not set: manifests leave optional values empty.
-std::optional<Origin> from_environment(const std::string& command, const std::string& flag) {
-  std::optional<Origin> found;
-  const auto consider = [&](const std::string& variable) {
-    const char* value = std::getenv(variable.c_str());
-    if (value == nullptr || *value == '\0') {
-      return;
-    }
-    if (found && found->values.front() != value) {
-      throw UsageError(fmt::format("{}={} and {}={} disagree: set one of them", found->name,
-                                   found->values.front(), variable, value));
-    }
-    found = Origin{variable, {value}};
-  };
-  for (const Variable& variable : kVariables) {
-    if (flag == variable.flag && (*variable.command == '\0' || command == variable.command)) {
-      consider(variable.name);
-    }
-  }
-  if (command == "consume") {  // A pod is configured by its environment alone.
-    consider(flag_variable(flag));
-  }
-  return found;
 }
 
 bool is_setting(const CLI::Option& option) {
@@ -202,6 +142,10 @@ void give(CLI::Option& option, const Origin& origin) {
   const std::string flag = "--" + option.get_lnames().front();
   for (const std::string& value : origin.values) {
     check_value(option, value, fmt::format("{} ({})", origin.name, flag));
+    if (flag == "--property" &&
+        value.find('=') == std::string::npos) {  // May be half of a password: not shown.
+      throw UsageError(fmt::format("{}: each {} must be name=value", origin.name, flag));
+    }
   }
   if (origin.values.size() > 1 && option.get_expected_max() <= 1) {
     throw UsageError(fmt::format("{}: {} takes one value", origin.name, flag));
@@ -217,32 +161,41 @@ void give(CLI::Option& option, const Origin& origin) {
   }
 }
 
-void apply_to(CLI::App& app, const std::string& command, const SettingsFile* file) {
-  const std::string top = command.substr(0, command.find('.'));
+/// Resolves the flags of `app`, which stand below `path` in the file ("topics.describe"; the root: ""), and
+/// then of the command inside it. `command`: the one that runs ("topics"), also for flags of the root.
+void apply_to(CLI::App& app, const std::string& path, const std::string& command, const SettingsFile* file) {
   for (CLI::Option* option :
        app.get_options([](const CLI::Option* o) { return o->count() == 0 && is_setting(*o); })) {
-    const std::string& flag = option->get_lnames().front();
-    if (const auto variable = from_environment(top, flag)) {
+    if (const auto variable = from_environment(command, *option)) {
       give(*option, *variable);
-    } else if (const Origin* origin = file == nullptr ? nullptr : file->find(command, flag)) {
+    } else if (const Origin* origin =
+                   file == nullptr ? nullptr : file->find(path, option->get_lnames().front())) {
       give(*option, *origin);
     }
   }
   for (CLI::App* used : app.get_subcommands()) {
-    apply_to(*used, command.empty() ? used->get_name() : command + "." + used->get_name(), file);
+    apply_to(*used, path.empty() ? used->get_name() : path + "." + used->get_name(), command, file);
   }
 }
 
 }  // namespace
 
-void apply_settings(CLI::App& app, const std::string& file) {
+std::vector<std::string> apply_settings(CLI::App& app, const std::string& file) {
   std::optional<SettingsFile> settings;
   if (!file.empty()) {
     settings.emplace(app, file);
   } else if (std::filesystem::exists("kexp.yaml")) {
     settings.emplace(app, "kexp.yaml");
   }
-  apply_to(app, "", settings ? &*settings : nullptr);
+  const CLI::App& command = *app.get_subcommands().front();
+  apply_to(app, "", command.get_name(), settings ? &*settings : nullptr);
+  if (command.get_name() != "consume") {
+    return {};
+  }
+  std::vector<std::string> flags = setting_names(app);
+  const std::vector<std::string> own = setting_names(command);
+  flags.insert(flags.end(), own.begin(), own.end());
+  return unknown_variables(flags);
 }
 
 }  // namespace kexp::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -13,7 +14,8 @@ namespace kexp::cli {
 ///
 /// `file`: that of --config; empty: kexp.yaml in the working directory when there is one. Keys at top level
 /// are settings that several commands share; a mapping named like a command holds that command's. Every
-/// mapping is checked whichever command runs. Errors: UsageError naming `file:line` or the variable.
-void apply_settings(CLI::App& app, const std::string& file);
+/// mapping is checked whichever command runs. Returns warnings: variables of consume that set nothing.
+/// Requires: a parsed command. Errors: UsageError naming `file:line` or the variable.
+[[nodiscard]] std::vector<std::string> apply_settings(CLI::App& app, const std::string& file);
 
 }  // namespace kexp::cli

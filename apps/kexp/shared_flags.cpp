@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 #include <CLI/CLI.hpp>
@@ -13,7 +15,7 @@ CLI::Option* add_servers(CLI::App& command, std::string& servers) {
 }
 
 CLI::Option* add_kafka_properties(CLI::App& command, std::vector<std::string>& properties) {
-  return command.add_option("-X", properties, "librdkafka property name=value; may be repeated")
+  return command.add_option("-X,--property", properties, "librdkafka property; may be repeated")
       ->allow_extra_args(false)
       ->type_name("NAME=VALUE");
 }
@@ -40,6 +42,19 @@ telemetry::EndpointOptions endpoint_options(const MetricsEndpointFlags& flags, c
     options.sd_dir = sd_dir;
   }
   return options;
+}
+
+bool parse_truth(const std::string& text, const std::string& flag) {
+  std::string upper = text;
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  if (upper == "TRUE" || upper == "1") {
+    return true;
+  }
+  if (upper == "FALSE" || upper == "0") {
+    return false;
+  }
+  throw UsageError(fmt::format("{} must be TRUE or FALSE, got \"{}\"", flag, text));
 }
 
 CLI::Option* add_json(CLI::App& command, bool& json) {

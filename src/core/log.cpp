@@ -38,13 +38,16 @@ std::unique_ptr<spdlog::formatter> make_formatter() {
 class StderrLog final : public Log {
  public:
   explicit StderrLog(LogLevel least)
-      : sinks_(std::make_shared<spdlog::sinks::dist_sink_mt>()), logger_("kexp", sinks_) {
-    sinks_->add_sink(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger_.set_formatter(make_formatter());
-    logger_.set_level(to_spdlog(least));
-    logger_.flush_on(spdlog::level::trace);
-    // A terminal that is gone (EIO) or a full disk must not end a job, nor print about itself.
-    logger_.set_error_handler([](const std::string&) {});
+      : files_(std::make_shared<spdlog::sinks::dist_sink_mt>()),
+        logger_("kexp", {std::make_shared<spdlog::sinks::stderr_sink_mt>(), files_}),
+        copies_("kexp", files_) {
+    for (spdlog::logger* logger : {&logger_, &copies_}) {
+      logger->set_formatter(make_formatter());
+      logger->set_level(to_spdlog(least));
+      logger->flush_on(spdlog::level::trace);
+      // A terminal that is gone (EIO) or a full disk must not end a job, nor print about itself.
+      logger->set_error_handler([](const std::string&) {});
+    }
   }
 
   void write(LogLevel level, std::string_view line) override {
@@ -55,15 +58,19 @@ class StderrLog final : public Log {
     try {
       auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
       sink->set_formatter(make_formatter());
-      sinks_->add_sink(std::move(sink));
+      files_->add_sink(std::move(sink));
     } catch (const spdlog::spdlog_ex& e) {
       throw FailedError(fmt::format("cannot write {}: {}", file.string(), e.what()));
     }
   }
+  void write_to_copies(LogLevel level, std::string_view line) override {
+    copies_.log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+  }
 
  private:
-  std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks_;
-  spdlog::logger logger_;
+  std::shared_ptr<spdlog::sinks::dist_sink_mt> files_;
+  spdlog::logger logger_;  // stderr and the files.
+  spdlog::logger copies_;  // The files alone.
 };
 
 }  // namespace

@@ -38,20 +38,27 @@ std::string value_text(const ProgressEvent::Value& value) {
   return plain ? text : Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-}  // namespace
+LogLevel level_of(const ProgressEvent& event) {
+  return event.event == "error"     ? LogLevel::error
+         : event.event == "warning" ? LogLevel::warn
+                                    : LogLevel::info;
+}
 
-void LogProgress::report(const ProgressEvent& event) {
-  const LogLevel level = event.event == "error"     ? LogLevel::error
-                         : event.event == "warning" ? LogLevel::warn
-                                                    : LogLevel::info;
-  if (!log_.enabled(level)) {
-    return;
-  }
+std::string line_of(const ProgressEvent& event) {
   std::string line = fmt::format("{}: {}", event.part, event.event);
   for (const auto& [key, value] : event.fields) {
     line += fmt::format(" {}={}", key, value_text(value));
   }
-  log_.write(level, line);
+  return line;
+}
+
+}  // namespace
+
+void LogProgress::report(const ProgressEvent& event) {
+  const LogLevel level = level_of(event);
+  if (log_.enabled(level)) {
+    log_.write(level, line_of(event));
+  }
 }
 
 void JsonProgress::report(const ProgressEvent& event) {
@@ -66,6 +73,8 @@ void JsonProgress::report(const ProgressEvent& event) {
   timed["time"] = format_utc(clock_.wall_now());  // Under the lock, so that lines are in order of time.
   timed.update(line);
   out_ << timed.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
+  out_.clear();  // One failed write must not silence the events and the error message that follow.
+  log_.write_to_copies(level_of(event), line_of(event));
 }
 
 }  // namespace kexp

@@ -96,15 +96,24 @@ class FeedTest(unittest.TestCase):
         for row in rows(self.folder / topic / "sends.csv")[:-1]:
             self.assertEqual(row["status"], "acknowledged")
 
-    def test_a_terminal_that_is_gone_does_not_end_it(self):
-        topic = self.topic(2)
-        feed = OnTerminal(self.arguments(topic, "--max-ips", "20", "--profile", "constant", "--duration", "8"))
+    def hang_up(self, topic, *more):
+        """Feeds for 8 s, takes its terminal away after some images; the log then."""
+        feed = OnTerminal(self.arguments(topic, "--max-ips", "20", "--profile", "constant", "--duration", "8", *more))
         self.addCleanup(feed.close)
         kexp_test.wait_until(lambda: self.sent(topic) > 5, 30, "five images")
         feed.hang_up()
         self.assertIn(feed.wait(30), (0, 5))
         self.assertEqual(len(rows(self.folder / topic / "sends.csv")), 160)
-        self.assertIn("finished", (self.folder / topic / "log").read_text())
+        return (self.folder / topic / "log").read_text()
+
+    def test_a_terminal_that_is_gone_does_not_end_it(self):
+        self.assertIn("finished", self.hang_up(self.topic(2)))
+
+    # The log stayed empty with json events.
+    def test_json_events_go_on_as_text_in_the_log(self):
+        log = self.hang_up(self.topic(2), "--progress", "json")
+        self.assertRegex(log, r"Z info feed: started ")
+        self.assertRegex(log, r"Z info feed: finished ")
 
     def test_other_partitions_than_asked_are_refused(self):
         topic = self.topic(2)

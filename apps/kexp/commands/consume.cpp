@@ -1,14 +1,10 @@
 #include "commands/consume.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <memory>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "kexp/consumer/consumer.hpp"
-#include "kexp/core/error.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
@@ -24,24 +20,12 @@ struct ConsumeFlags {
   MetricsEndpointFlags metrics;
 };
 
-consumer::ConsumerOptions::Answers parse_validate_results(const std::string& text) {
-  std::string upper = text;
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  if (upper == "TRUE" || upper == "1") {
-    return consumer::ConsumerOptions::Answers::send;
-  }
-  if (upper == "FALSE" || upper == "0") {
-    return consumer::ConsumerOptions::Answers::none;
-  }
-  throw UsageError(fmt::format("--validate-results must be TRUE or FALSE, got \"{}\"", text));
-}
-
 consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
   consumer::ConsumerOptions options = flags.options;
   options.models_dir = flags.models_dir;
   options.detector.input = inference::parse_input_size(flags.input, "--input");
-  options.answers = parse_validate_results(flags.validate_results);
+  using Answers = consumer::ConsumerOptions::Answers;
+  options.answers = parse_truth(flags.validate_results, "--validate-results") ? Answers::send : Answers::none;
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
   }

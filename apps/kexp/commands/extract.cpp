@@ -85,7 +85,8 @@ CommandRun add_extract(CLI::App& command) {
   command.add_option("--out", flags->out,
                      "Folder of the dataset; RUN/metrics or metrics-START when not given");
   command
-      .add_option("--prometheus", options.servers, "URL of a Prometheus (PROMETHEUS_URL); may be repeated")
+      .add_option("--prometheus", options.servers,
+                  "URL of a Prometheus (PROMETHEUS_URL, several between commas); may be repeated")
       ->allow_extra_args(false)
       ->capture_default_str();
   command.add_option("--connections", options.connections, "Requests at a time")->capture_default_str();

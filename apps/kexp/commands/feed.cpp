@@ -186,7 +186,7 @@ CommandRun add_feed(CLI::App& command) {
   command.add_flag("--shuffle", options.shuffle, "Send the dataset in a seeded random order");
   command.add_option("--dataset", flags->dataset, "Images to send, HDF5 (KEXP_DATASET)")
       ->capture_default_str();
-  command.add_option("--topic", options.topic, "Topic to send to")->capture_default_str();
+  command.add_option("--topic", options.topic, "Topic to send to (KAFKA_INPUT_TOPIC)")->capture_default_str();
   flags->partitions_flag = command.add_option("--partitions", flags->partitions,
                                               "Partitions the topic must have; a dry run plans for so many");
   command

@@ -35,18 +35,11 @@ tracker::TrackerOptions::From parse_from(const std::string& text) {
   throw UsageError(fmt::format("--from must be earliest or latest, got \"{}\"", text));
 }
 
-bool parse_validate_results(const std::string& text) {
-  if (text == "TRUE" || text == "true" || text == "FALSE" || text == "false") {
-    return text == "TRUE" || text == "true";
-  }
-  throw UsageError(fmt::format("--validate-results must be TRUE or FALSE, got \"{}\"", text));
-}
-
 tracker::TrackerOptions options_of(const TrackFlags& flags) {
   tracker::TrackerOptions options = flags.options;
   options.run = flags.run;
   options.from = parse_from(flags.from);
-  options.validate_results = parse_validate_results(flags.validate_results);
+  options.validate_results = parse_truth(flags.validate_results, "--validate-results");
   options.timeout = std::chrono::seconds(flags.timeout_s);
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));

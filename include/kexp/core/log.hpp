@@ -24,6 +24,8 @@ class Log {
   /// From now on also appends every line to `file`, where it goes on when the terminal is gone.
   /// A log that keeps no lines ignores it. Errors: FailedError naming the file.
   virtual void copy_to(const std::filesystem::path& /*file*/) {}
+  /// Appends a line to the files of copy_to alone: for what stderr has in another form.
+  virtual void write_to_copies(LogLevel /*level*/, std::string_view /*line*/) {}
 
   template <typename... Args>
   void debug(fmt::format_string<Args...> format, Args&&... args) {

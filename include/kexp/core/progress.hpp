@@ -38,14 +38,17 @@ class LogProgress final : public Progress {
   Log& log_;
 };
 
-/// Events as one JSON object a line on `out`, with `time` in RFC 3339.
+/// Events as one JSON object a line on `out`, with `time` in RFC 3339; and as lines of text in the files that
+/// `log` is copied to. What `out` can no longer take (the terminal is gone, the disk is full) is dropped
+/// silently.
 class JsonProgress final : public Progress {
  public:
-  JsonProgress(std::ostream& out, const Clock& clock) : out_(out), clock_(clock) {}
+  JsonProgress(std::ostream& out, Log& log, const Clock& clock) : out_(out), log_(log), clock_(clock) {}
   void report(const ProgressEvent& event) override;
 
  private:
   std::ostream& out_;
+  Log& log_;
   const Clock& clock_;
   std::mutex mutex_;
 };

@@ -103,6 +103,22 @@ TEST(StderrLogTest, GoesOnInTheFileWhenTheTerminalIsGone) {
   EXPECT_THAT(text, ::testing::Not(HasSubstr("before")));
 }
 
+TEST(StderrLogTest, WhatIsForTheFileAloneStaysOffStderr) {
+  const TempDir dir;
+  {
+    const RedirectedStderr redirected(open_for_writing(dir / "err"));
+    const std::unique_ptr<Log> log = make_stderr_log(LogLevel::info);
+    log->write_to_copies(LogLevel::info, "nowhere yet");
+    log->copy_to(dir / "log");
+    log->write_to_copies(LogLevel::info, "for the file");
+    log->write_to_copies(LogLevel::debug, "below the level");
+  }
+
+  EXPECT_EQ(read_file(dir / "err"), "");
+  EXPECT_THAT(read_file(dir / "log"), ::testing::EndsWith("Z info for the file\n"));
+  EXPECT_THAT(read_file(dir / "log"), ::testing::Not(HasSubstr("below")));
+}
+
 TEST(StderrLogTest, FullDiskUnderTheFileIsNoEnd) {
   const TempDir dir;
   const RedirectedStderr redirected(open_for_writing(dir / "err"));

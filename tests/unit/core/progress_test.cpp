@@ -2,11 +2,15 @@
 
 #include <limits>
 #include <sstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 
+#include "kexp/core/file.hpp"
+
 #include "support/capturing_log.hpp"
 #include "support/fake_clock.hpp"
+#include "support/temp_dir.hpp"
 
 namespace kexp {
 namespace {
@@ -60,7 +64,8 @@ TEST(LogProgressTest, WarningsAndErrorsHaveTheirLevel) {
 TEST(JsonProgressTest, IsOneObjectALine) {
   std::ostringstream out;
   test::FakeClock clock;
-  JsonProgress progress(out, clock);
+  CapturingLog log;
+  JsonProgress progress(out, log, clock);
   progress.report({"feed", "started", {{"run", "r1"}}});
   clock.advance(1500ms);
   progress.report({"feed", "progress", {{"sent", std::int64_t{3}}, {"rate_mbps", 0.5}}});
@@ -74,9 +79,45 @@ TEST(JsonProgressTest, IsOneObjectALine) {
 TEST(JsonProgressTest, NotANumberIsNull) {
   std::ostringstream out;
   test::FakeClock clock;
-  JsonProgress(out, clock).report({"p", "e", {{"v", std::numeric_limits<double>::infinity()}}});
+  CapturingLog log;
+  JsonProgress(out, log, clock).report({"p", "e", {{"v", std::numeric_limits<double>::infinity()}}});
 
   EXPECT_NE(out.str().find("\"v\":null"), std::string::npos);
+}
+
+/// A terminal that is there again after one failed write.
+class FailsOnce final : public std::stringbuf {
+ protected:
+  int sync() override { return std::exchange(fails_, false) ? -1 : 0; }
+
+ private:
+  bool fails_ = true;
+};
+
+// A terminal that was gone for one event left std::cerr bad: no event, and no error, was seen any more.
+TEST(JsonProgressTest, GoesOnAfterAFailedWrite) {
+  FailsOnce terminal;
+  std::ostream out(&terminal);
+  test::FakeClock clock;
+  CapturingLog log;
+  JsonProgress progress(out, log, clock);
+  progress.report({"feed", "first", {}});
+  progress.report({"feed", "second", {}});
+
+  EXPECT_TRUE(out.good());
+  EXPECT_NE(terminal.str().find("second"), std::string::npos);
+}
+
+// --progress json left <run>/log empty.
+TEST(JsonProgressTest, IsTextInTheFileOfTheLog) {
+  const test::TempDir dir;
+  std::ostringstream out;
+  test::FakeClock clock;
+  const std::unique_ptr<Log> log = make_stderr_log(LogLevel::info);
+  log->copy_to(dir / "log");
+  JsonProgress(out, *log, clock).report({"feed", "warning", {{"sent", std::int64_t{3}}}});
+
+  EXPECT_TRUE(read_file(dir / "log").ends_with("Z warning feed: warning sent=3\n"));
 }
 
 TEST(NoProgressTest, DropsEvents) { NoProgress().report({"p", "e", {}}); }
