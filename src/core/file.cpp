@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/on_disk.hpp"
 
 #include "fd.hpp"
 
@@ -185,6 +186,13 @@ FileLock::~FileLock() {
   if (fd_ >= 0) {
     close(fd_);
   }
+}
+
+FailedError disk_error(std::string_view verb, const fs::filesystem_error& error) {
+  if (error.path1().empty()) {  // Walking through a folder does not say where it failed.
+    return FailedError(fmt::format("cannot {}: {}", verb, error.what()));
+  }
+  return FailedError(fmt::format("cannot {} {}: {}", verb, error.path1().string(), error.code().message()));
 }
 
 fs::path cache_dir() {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/file.hpp"
+#include "kexp/core/on_disk.hpp"
 #include "kexp/record/run_directory.hpp"
 #include "kexp/record/verdict.hpp"
 
@@ -161,9 +162,7 @@ Json plan_json(const fs::path& run) {
   return plan.is_discarded() ? Json() : plan;
 }
 
-}  // namespace
-
-Json derive(const fs::path& run) {
+Json derive_from_files(const fs::path& run) {
   const RunDirectory directory = RunDirectory::open(run);
   const FileLock lock = FileLock::acquire(run / kLockFile);
   const Json before = read_json(run / kRunFile);
@@ -182,6 +181,12 @@ Json derive(const fs::path& run) {
   write_json(run / kLedgerFile, ledger_json(directory.id(), counted));
   write_json(run / kRunFile, json);
   return json;
+}
+
+}  // namespace
+
+Json derive(const fs::path& run) {
+  return on_disk("read", [&] { return derive_from_files(run); });
 }
 
 }  // namespace kexp::record

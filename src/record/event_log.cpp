@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/file.hpp"
+#include "kexp/core/on_disk.hpp"
 #include "kexp/record/run_directory.hpp"
 
 namespace kexp::record {
@@ -75,7 +76,7 @@ std::vector<RoleLog> read_roles(const fs::path& run) {
 }
 
 Json last_event(const fs::path& run, std::string_view role, std::string_view event) {
-  const RoleLog log = read_role(run, role);
+  const RoleLog log = on_disk("read", [&] { return read_role(run, role); });
   const Json* found = log.last(event);
   return found == nullptr ? Json() : *found;
 }

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/on_disk.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "event_log.hpp"
@@ -8,7 +9,8 @@
 namespace kexp::record {
 
 Ledger count_ledger(const std::filesystem::path& run) {
-  return reconcile(run, read_role(run, "feed"), read_role(run, "track")).ledger;
+  return on_disk("read",
+                 [&] { return reconcile(run, read_role(run, "feed"), read_role(run, "track")).ledger; });
 }
 
 }  // namespace kexp::record

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -101,13 +102,17 @@ class Counting {
     if (!fs::is_directory(folder)) {
       return;
     }
+    std::set<fs::path> files;  // Their names are times: the first answer is read first.
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       if (entry.path().extension() == ".csv") {
-        ledger_.unreadable_rows += read_columns(entry.path(), {"id", "errors"}, [this](const auto& fields) {
-          add_answer(fields[0], fields[1]);
-          return true;
-        });
+        files.insert(entry.path());
       }
+    }
+    for (const fs::path& file : files) {
+      ledger_.unreadable_rows += read_columns(file, {"id", "errors"}, [this](const auto& fields) {
+        add_answer(fields[0], fields[1]);
+        return true;
+      });
     }
   }
 
@@ -117,6 +122,7 @@ class Counting {
     if ((flags & kAnswered) != 0) {
       flags |= kDuplicate;
       ++ledger_.duplicates;
+      return;
     }
     flags |= kAnswered;
     if (errors != "0") {

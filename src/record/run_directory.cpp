@@ -11,6 +11,7 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/ids.hpp"
+#include "kexp/core/on_disk.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/version.hpp"
 
@@ -43,7 +44,7 @@ UsageError no_run(const fs::path& directory, std::string_view why) {
 }
 
 // Makes the folder unless it is there; refuses one that holds something else.
-void prepare(const fs::path& directory) try {
+void prepare(const fs::path& directory) {
   if (fs::exists(directory) && !fs::is_directory(directory)) {
     throw no_run(directory, "is a file; give a folder");
   }
@@ -51,8 +52,12 @@ void prepare(const fs::path& directory) try {
   if (!fs::exists(directory / kRunFile) && !is_unused(directory)) {
     throw no_run(directory, "is not empty and is no run; give a new folder, or that of a run");
   }
-} catch (const fs::filesystem_error& e) {
-  throw FailedError(fmt::format("cannot use --run {}: {}", directory.string(), e.code().message()));
+}
+
+// Does `action` with the folder of a run.
+template <typename Action>
+auto in_run(const Action& action) {
+  return on_disk("use --run", action);
 }
 
 // The id in run.json. Errors: UsageError when that is no file of ours.
@@ -103,7 +108,7 @@ RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role
 RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view role, const Json& settings,
                                           WallTime now) {
   std::string id = make_run_id(now);
-  while (fs::exists(root / id)) {
+  while (in_run([&] { return fs::exists(root / id); })) {
     id = make_run_id(now);
   }
   return join_as(root / id, id, role, settings, now);
@@ -112,20 +117,22 @@ RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view
 RunDirectory RunDirectory::join_as(const fs::path& directory, const std::string& new_id,
                                    std::string_view role, const Json& settings, WallTime now) {
   check_role(role);
-  prepare(directory);
-  const FileLock lock = FileLock::acquire(directory / kLockFile);
-  RunDirectory run(directory, join_or_make(directory, new_id, now), std::string(role));
-  const fs::path events = run.file(fmt::format("{}.json", role));
-  if (fs::exists(events)) {
-    throw no_run(directory, fmt::format("has a {} already ({} is there); give another --run", role,
-                                        events.filename().string()));
-  }
-  run.append("started", start_fields(role, run.id_, settings), now);
-  return run;
+  return in_run([&] {
+    prepare(directory);
+    const FileLock lock = FileLock::acquire(directory / kLockFile);
+    RunDirectory run(directory, join_or_make(directory, new_id, now), std::string(role));
+    const fs::path events = run.file(fmt::format("{}.json", role));
+    if (fs::exists(events)) {
+      throw no_run(directory, fmt::format("has a {} already ({} is there); give another --run", role,
+                                          events.filename().string()));
+    }
+    run.append("started", start_fields(role, run.id_, settings), now);
+    return run;
+  });
 }
 
 RunDirectory RunDirectory::open(const fs::path& directory) {
-  if (!fs::exists(directory / kRunFile)) {
+  if (!in_run([&] { return fs::exists(directory / kRunFile); })) {
     throw no_run(directory, "is no run: it has no run.json");
   }
   return RunDirectory(directory, read_id(directory), "");

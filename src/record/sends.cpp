@@ -1,12 +1,14 @@
 #include "kexp/record/sends.hpp"
 
+#include "kexp/core/on_disk.hpp"
+
 #include "columns.hpp"
 
 namespace kexp::record {
 
 std::int64_t read_sends(const std::filesystem::path& run, const std::function<void(const SendRow&)>& visit) {
   const std::filesystem::path file = run / "sends.csv";
-  if (!std::filesystem::exists(file)) {
+  if (!on_disk("read", [&] { return std::filesystem::exists(file); })) {
     return 0;
   }
   return read_columns(file, {"id", "partition", "offset", "status"}, [&](const auto& fields) {

@@ -80,7 +80,9 @@ class Judge {
     add_when(over_1ms > thresholds_.late_over_1ms_perturbed, VerdictState::perturbed,
              "{:.3g} % of the sends were later than 1 ms; {:.3g} % is the limit", over_1ms * 100,
              thresholds_.late_over_1ms_perturbed * 100);
-    add_when(facts_.segments_out_of_bound > 0, VerdictState::invalid,
+    // The segments after a cut carry less than planned, which the cut explains.
+    add_when(facts_.segments_out_of_bound > 0,
+             facts_.feed_cut_short ? VerdictState::partial : VerdictState::invalid,
              "{} segments carried another load than planned", facts_.segments_out_of_bound);
   }
 

@@ -63,7 +63,7 @@ struct Ledger {
   std::int64_t duplicates = 0;       ///< Answers beyond the first of an id.
   std::int64_t unexpected = 0;       ///< First answers to ids that were not acknowledged.
   std::int64_t foreign = 0;          ///< Answers of another run, as the tracker counted them.
-  std::int64_t errors = 0;           ///< Processed images whose answer says that they could not be processed.
+  std::int64_t errors = 0;           ///< Processed images whose first answer says that they could not be.
   std::int64_t unreadable_rows = 0;  ///< Lines of sends.csv and results/*.csv that are no rows of them.
   bool feed_finished = false, track_finished = false;
   bool identities_checked = true;  ///< False where no answers were sent and offsets were counted instead.

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/on_disk.hpp"
 
 #include "support/errors.hpp"
 #include "support/scoped_env.hpp"
@@ -224,6 +225,25 @@ TEST(CacheDirTest, FollowsTheXdgSpecification) {
   }
   const ScopedEnv unset("XDG_CACHE_HOME", std::nullopt);
   EXPECT_EQ(cache_dir(), "/home/ann/.cache/kexp");
+}
+
+TEST(OnDiskTest, MakesFailuresOfTheFileSystemOurs) {
+  const TempDir dir;
+  const auto missing = dir / "missing";
+  EXPECT_THAT(message_of<FailedError>(
+                  [&] { return on_disk("measure", [&] { return std::filesystem::file_size(missing); }); }),
+              AllOf(HasSubstr("cannot measure " + missing.string()), HasSubstr("No such file")));
+}
+
+TEST(OnDiskTest, SaysWhatItCanOfAFailureWithoutAName) {
+  const std::filesystem::filesystem_error error("walking", std::make_error_code(std::errc::io_error));
+  EXPECT_THAT(disk_error("read", error).what(), AllOf(HasSubstr("cannot read: "), HasSubstr("walking")));
+}
+
+TEST(OnDiskTest, PassesResultsAndOtherErrorsOn) {
+  EXPECT_EQ(on_disk("count", [] { return 7; }), 7);
+  EXPECT_EQ(message_of<UsageError>([] { return on_disk("use", []() -> int { throw UsageError("--run"); }); }),
+            "--run");
 }
 
 }  // namespace

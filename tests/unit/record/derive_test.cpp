@@ -133,6 +133,12 @@ TEST_F(DeriveTest, AJsonFileOfSomebodyElseIsNoRole) {
   EXPECT_FALSE(run_json()["roles"].contains("hpa"));
 }
 
+TEST_F(DeriveTest, AFileThatCannotBeReadIsNamed) {
+  feed({"acknowledged"});
+  std::filesystem::create_symlink("plan.json", files_.path() / "plan.json");  // Leads to itself.
+  EXPECT_THAT(message_of<FailedError>([this] { return run_json(); }), HasSubstr("plan.json: "));
+}
+
 TEST_F(DeriveTest, NeedsARun) {
   EXPECT_THAT(message_of<UsageError>([&] { return derive(temp_.path()); }), HasSubstr("--run"));
 }

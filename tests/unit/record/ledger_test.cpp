@@ -1,12 +1,15 @@
 #include <random>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/error.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "run_files.hpp"
+#include "support/errors.hpp"
 #include "support/temp_dir.hpp"
 
 namespace kexp::test {
@@ -14,6 +17,7 @@ namespace {
 
 using record::count_ledger;
 using record::Ledger;
+using testing::HasSubstr;
 
 class LedgerTest : public testing::Test {
  protected:
@@ -58,6 +62,24 @@ TEST_F(LedgerTest, CountsEveryFateOfAnImage) {
   EXPECT_TRUE(l.feed_finished);
   EXPECT_FALSE(l.track_finished);
   expect_identities(l);
+}
+
+// track.json counts the error of an id by its first answer, so both counts must go by it.
+TEST_F(LedgerTest, TheFirstAnswerDecidesWhetherAnImageFailed) {
+  finish_feed(2);
+  files_.sends({"acknowledged", "acknowledged"});
+  files_.answers("20261121T180000Z", {"0"}, 1);
+  files_.answers("20261121T190000Z", {"0", "1"});
+  files_.answers("20261121T200000Z", {"0", "1"}, 1);
+  const Ledger l = count();
+  EXPECT_EQ(l.duplicates, 3);
+  EXPECT_EQ(l.errors, 1);
+}
+
+TEST_F(LedgerTest, AFolderThatCannotBeReadIsNamed) {
+  finish_feed(0);
+  std::filesystem::create_directory_symlink("results", files_.path() / "results");  // Leads to itself.
+  EXPECT_THAT(message_of<FailedError>([this] { return count(); }), HasSubstr("run/results: "));
 }
 
 TEST_F(LedgerTest, AnEmptyRunCountsNothing) {

@@ -114,6 +114,17 @@ TEST_F(RunDirectoryTest, AFolderWithOtherThingsIsRefusedAndLeftAlone) {
   EXPECT_EQ(std::distance(fs::directory_iterator(run_), fs::directory_iterator()), 1);
 }
 
+TEST_F(RunDirectoryTest, ANameThatNoFileCanHaveIsAFailure) {
+  const fs::path endless = temp_.path() / std::string(300, 'x');
+  const auto about_run = AllOf(HasSubstr("--run"), HasSubstr("too long"));
+  EXPECT_THAT(message_of<FailedError>([&] { return RunDirectory::join(endless, "feed", {}, kNow); }),
+              about_run);
+  EXPECT_THAT(message_of<FailedError>([&] { return RunDirectory::open(endless); }), about_run);
+  EXPECT_THAT(
+      message_of<FailedError>([&] { return RunDirectory::create_default(endless, "feed", {}, kNow); }),
+      about_run);
+}
+
 TEST_F(RunDirectoryTest, AFileInItsPlaceIsRefused) {
   write(run_, "x");
   EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "feed", {}, kNow); }),

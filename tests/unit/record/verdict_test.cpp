@@ -72,7 +72,13 @@ const VerdictCase kCases[] = {
     {"SegmentsOutOfBound", [](RunFacts& f) { f.segments_out_of_bound = 2; }, VerdictState::invalid,
      "2 segments"},
     {"Unknown", [](RunFacts& f) { f.ledger.unknown = 3; }, VerdictState::partial, "3 images have no report"},
-    {"CutShort", [](RunFacts& f) { f.feed_cut_short = true, f.ledger.dropped = 400, f.ledger.sent = 600; },
+    {"CutShort",
+     [](RunFacts& f) {
+       f.feed_cut_short = true;
+       f.ledger.dropped = 400;
+       f.ledger.sent = 600;
+       f.segments_out_of_bound = 2;  // The one in which it was cut, and the rest.
+     },
      VerdictState::partial, "cut short after 600 of 1000"},
     {"RoleUnfinished", [](RunFacts& f) { f.unfinished_roles = {"extract"}; }, VerdictState::partial,
      "extract has not finished"},
