@@ -1,7 +1,7 @@
 #include "kexp/consumer/consumer.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <exception>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,6 +29,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPollTime(100);
 constexpr milliseconds kBrokerPause(500);
 constexpr milliseconds kCloseTime(10'000);
+constexpr milliseconds kShortestCloseTime(1'000);
+/// All of a stop, so that a pod is done within its grace period (30 s).
+constexpr milliseconds kStopTime(25'000);
 constexpr std::chrono::seconds kMetricsInterval(1);
 constexpr std::chrono::seconds kProgressInterval(10);
 
@@ -79,17 +82,6 @@ kafka::ClientOptions client_of(const ConsumerOptions& options) {
   kafka::ClientOptions client = options.client;
   client.client_id = options.identity.pod;
   return client;
-}
-
-/// That of -X, so that heartbeats keep to it: with their own 3 s a session of 3 s would end all the time.
-milliseconds session_timeout(const kafka::Properties& properties) {
-  std::int64_t timeout_ms = 0;
-  for (const auto& [name, value] : properties) {
-    if (name == "session.timeout.ms") {
-      std::from_chars(value.data(), value.data() + value.size(), timeout_ms);  // The client refuses the rest.
-    }
-  }
-  return milliseconds(std::clamp<std::int64_t>(timeout_ms, 0, 3'600'000));
 }
 
 inference::DetectorOptions detector_options(const ConsumerOptions& options, const CpuLimits& limits) {
@@ -152,12 +144,12 @@ bool wait_for_topics(kafka::Admin& admin, const ConsumerOptions& options, const 
 class Membership {
  public:
   Membership(const ConsumerOptions& options, const ConsumerPorts& ports, Exchange& exchange, Health& health,
-             ImageProcessor& processor, std::unique_ptr<kafka::Admin> admin, bool quota)
+             ImageProcessor& processor, std::unique_ptr<kafka::Admin> admin, const ThrottleMeter& throttling)
       : options_(options),
         ports_(ports),
         exchange_(exchange),
         health_(health),
-        meters_(ports.metrics, ports.system_root, quota),
+        meters_(ports.metrics, throttling),
         producer_(make_producer()),
         worker_({exchange, processor, ports.clock, ports.metrics, producer_.get(), options.output_topic}),
         listener_(exchange, ports, options.revoke_wait),
@@ -204,7 +196,6 @@ class Membership {
     kafka::ConsumerOptions consumer;
     consumer.client = client_of(options_);
     consumer.group = group_of(options_);
-    consumer.session_timeout = session_timeout(options_.client.properties);
     return ports_.kafka.make_consumer(consumer);
   }
 
@@ -213,13 +204,27 @@ class Membership {
       health_.alive();
       exchange_.rethrow_failure();
       if (exchange_.wait_for_room(kPollTime, stop)) {
-        if (auto message = consumer_->poll(kPollTime)) {
-          ports_.metrics.add("records_received_total", 1, {options_.input_topic});
-          exchange_.give(std::move(message));
-        }
+        consumer_->resume();
+        poll(kPollTime);
+      } else if (is_blocked()) {
+        consumer_->pause();  // What was fetched is fetched again, so not for every slow image.
+        poll(milliseconds(0));
       }
       store_offsets();
       show_figures();
+    }
+  }
+
+  /// A member that does not poll holds up its group, and is thrown out in the end.
+  [[nodiscard]] bool is_blocked() const {
+    const std::optional<SteadyTime> since = exchange_.state().full_since;
+    return since && ports_.clock.now() - *since >= options_.pause_after;
+  }
+
+  void poll(milliseconds timeout) {
+    if (auto message = consumer_->poll(timeout)) {
+      ports_.metrics.add("records_received_total", 1, {options_.input_topic});
+      exchange_.give(std::move(message));
     }
   }
 
@@ -230,6 +235,7 @@ class Membership {
   }
 
   void drain() {
+    leave_by_ = ports_.clock.now() + kStopTime;
     if (!exchange_.drain(options_.drain_wait)) {
       ports_.log.warn("consume: unacknowledged={} their images will be processed again",
                       exchange_.state().unacknowledged);
@@ -237,14 +243,23 @@ class Membership {
   }
 
   void leave() {
-    store_offsets();
     listener_.stop_waiting();
-    try {
-      consumer_->close(kCloseTime);
-    } catch (const Error& e) {  // Cleaning up never renames the cause.
-      ports_.log.warn("consume: left the group without a goodbye: {}", e.what());
-    }
+    try_to("store the last offsets", [this] { store_offsets(); });
+    try_to("say goodbye to the group", [this] {
+      const auto left = std::chrono::duration_cast<milliseconds>(leave_by_ - ports_.clock.now());
+      consumer_->close(std::clamp(left, kShortestCloseTime, kCloseTime));
+    });
     worker_.finish();
+  }
+
+  /// Cleaning up never renames the cause, and no step keeps the next from being done.
+  template <typename Step>
+  void try_to(const char* what, const Step& step) {
+    try {
+      step();
+    } catch (const std::exception& e) {
+      ports_.log.warn("consume: could not {}: {}", what, e.what());
+    }
   }
 
   void show_figures() {
@@ -304,6 +319,7 @@ class Membership {
   LagWatch lag_;
   SteadyTime metrics_since_{};
   SteadyTime progress_since_{};
+  SteadyTime leave_by_ = SteadyTime::max();
   std::uint64_t reported_ = 0;
 };
 
@@ -326,8 +342,8 @@ ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
   if (!wait_for_topics(*admin, options, ports, stop)) {
     return {};
   }
-  ImageProcessor processor(*detector, ports.clock,
-                           {options.identity, chosen.threads, limits.quota_cpus > 0, ports.system_root});
+  const ThrottleMeter throttling(ports.system_root);
+  ImageProcessor processor(*detector, ports.clock, throttling, {options.identity, chosen.threads});
   ports.progress.report({"consume",
                          "started",
                          {{"model", detector->model_name()},
@@ -335,7 +351,7 @@ ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
                           {"topic", options.input_topic},
                           {"group", group_of(options)},
                           {"pod", options.identity.pod}}});
-  Membership membership(options, ports, exchange, health, processor, std::move(admin), limits.quota_cpus > 0);
+  Membership membership(options, ports, exchange, health, processor, std::move(admin), throttling);
   const ConsumerResult result = membership.run(stop);
   ports.progress.report({"consume",
                          "finished",

@@ -67,6 +67,9 @@ void Exchange::give(std::unique_ptr<kafka::Message> message) {
   const std::lock_guard lock(mutex_);
   if (const auto ticket = ledger_.take(message->partition(), message->offset())) {
     queue_.push_back({*ticket, std::move(message)});
+    if (!full_since_ && queue_.size() >= options_.queued_messages) {
+      full_since_ = clock_.now();
+    }
     changed_.notify_all();
   }
 }
@@ -109,7 +112,7 @@ std::optional<std::variant<Task, std::shared_ptr<Answer>>> Exchange::next() {
       queue_.pop_front();
       in_work_ = task.ticket;
       in_work_since_ = clock_.now();
-      changed_.notify_all();
+      messages_gone();
       return task;
     }
     if (const auto resend = next_resend()) {
@@ -182,14 +185,23 @@ Exchange::State Exchange::state() const {
   state.unacknowledged = unacknowledged_.size();
   state.in_work = in_work_;
   state.in_work_since = in_work_since_;
+  state.full_since = full_since_;
   state.acknowledged = acknowledged_;
   state.resent = resent_;
   return state;
 }
 
+void Exchange::messages_gone() {
+  full_since_.reset();
+  if (queue_.size() >= options_.queued_messages) {
+    full_since_ = clock_.now();
+  }
+  changed_.notify_all();
+}
+
 void Exchange::drop_queued(const std::vector<std::int32_t>* partitions) {
   std::erase_if(queue_, [&](const Task& task) { return contains(partitions, task.ticket.partition); });
-  changed_.notify_all();
+  messages_gone();
 }
 
 void Exchange::forget(const std::vector<std::int32_t>& partitions) {
@@ -207,8 +219,11 @@ bool Exchange::wait_until_answered(std::unique_lock<std::mutex>& lock, std::chro
       return contains(partitions, entry.second.answer->ticket.partition);
     });
   };
-  changed_.wait_for(lock, std::max<Nanoseconds>(bound, 2 * longest_work_),
-                    [&] { return failure_ || answered(); });
+  if (bound.count() > 0) {
+    const Nanoseconds for_slow_images = std::min<Nanoseconds>(2 * longest_work_, options_.longest_wait);
+    changed_.wait_for(lock, std::max<Nanoseconds>(bound, for_slow_images),
+                      [&] { return failure_ || answered(); });
+  }
   return answered();
 }
 

@@ -47,6 +47,8 @@ struct ExchangeOptions {
   std::size_t unacknowledged_answers = 256;
   std::chrono::milliseconds first_retry{100};   ///< Doubles with each failure of an answer …
   std::chrono::milliseconds last_retry{5'000};  ///< … up to this.
+  /// Up to here `revoke` and `drain` wait longer than told where images take long.
+  std::chrono::milliseconds longest_wait{20'000};
 };
 
 /// Threads: the poll thread, one worker and the producer's delivery thread; `state` from any.
@@ -60,13 +62,15 @@ class Exchange {
   /// Drops queued messages of these partitions, waits until the one in work is answered and all their answers
   /// are acknowledged, and forgets them; what to store before they go.
   ///
-  /// Waits at most `bound`, or twice the longest time that an image took.
+  /// Waits at most `bound`, or twice the longest time that an image took (`longest_wait` at most); with a
+  /// bound of 0 not at all.
   [[nodiscard]] std::vector<kafka::PartitionOffset> revoke(const std::vector<std::int32_t>& partitions,
                                                            std::chrono::milliseconds bound);
   /// Forgets partitions that others have already.
   void lose(const std::vector<std::int32_t>& partitions);
   /// True when `give` has room; false after `timeout`, on stop, or when the worker failed.
   [[nodiscard]] bool wait_for_room(std::chrono::milliseconds timeout, std::stop_token stop);
+  /// Takes a message also when there is no room.
   void give(std::unique_ptr<kafka::Message> message);
   [[nodiscard]] std::vector<kafka::PartitionOffset> take_storable();
   /// Drops queued messages, waits for the one in work and for all acknowledgements, as `revoke`; false when
@@ -102,6 +106,7 @@ class Exchange {
     std::size_t unacknowledged = 0;
     std::optional<Ticket> in_work;
     SteadyTime in_work_since{};
+    std::optional<SteadyTime> full_since;  ///< There is no room, and the worker has taken nothing since.
     std::uint64_t acknowledged = 0;
     std::uint64_t resent = 0;
   };
@@ -116,6 +121,7 @@ class Exchange {
   };
 
   // With mutex_ held.
+  void messages_gone();
   void drop_queued(const std::vector<std::int32_t>* partitions);
   void forget(const std::vector<std::int32_t>& partitions);
   [[nodiscard]] bool wait_until_answered(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds bound,
@@ -133,6 +139,7 @@ class Exchange {
   // All below is guarded by mutex_.
   OffsetLedger ledger_;
   std::deque<Task> queue_;
+  std::optional<SteadyTime> full_since_;
   std::map<std::uint64_t, Unacknowledged> unacknowledged_;  // By ticket number.
   std::optional<Ticket> in_work_;
   SteadyTime in_work_since_{};

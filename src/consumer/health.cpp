@@ -37,6 +37,10 @@ telemetry::Endpoint::Check Health::healthy() const {
             fmt::format("partition {} offset {} has been in work for {:.0f} s", state.in_work->partition,
                         state.in_work->offset, seconds(now - state.in_work_since))};
   }
+  if (state.full_since && now - *state.full_since > stuck_after_) {
+    return {false, fmt::format("no message could be taken for {:.0f} s: {} answers are not acknowledged",
+                               seconds(now - *state.full_since), state.unacknowledged)};
+  }
   if (now - alive_.load() > stuck_after_) {
     return {false, fmt::format("the poll loop has stood still for {:.0f} s", seconds(now - alive_.load()))};
   }

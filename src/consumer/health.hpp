@@ -25,8 +25,8 @@ class Health {
 
   /// Ready means: it has partitions, so images that are sent will be processed.
   [[nodiscard]] telemetry::Endpoint::Check ready() const;
-  /// Not healthy: an image, or the poll loop, without progress for `stuck_after`. Waiting for the broker at
-  /// the start has its own bound.
+  /// Not healthy: an image, the poll loop, or messages that wait for acknowledgements, without progress for
+  /// `stuck_after`. Waiting for the broker at the start has its own bound.
   [[nodiscard]] telemetry::Endpoint::Check healthy() const;
 
  private:

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "kexp/core/cpu_quota.hpp"
 #include "kexp/core/error.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/record/message.hpp"
@@ -35,7 +34,7 @@ void describe_message(const kafka::Message& message, record::Result& result) {
 }  // namespace
 
 record::Result ImageProcessor::process(std::unique_ptr<kafka::Message> message, Nanoseconds idle) {
-  const std::int64_t throttled_before = throttled_ns();
+  const std::int64_t throttled_before_ns = throttling_.read().value_or(0);
   record::Result result;
   result.idle_ms = milliseconds(idle);
   result.end_time_ms = unix_ms(clock_.wall_now());
@@ -57,7 +56,7 @@ record::Result ImageProcessor::process(std::unique_ptr<kafka::Message> message, 
     result.detections.clear();
   }
   result.done_time_ms = unix_ms(clock_.wall_now());
-  result.throttled_ms = milliseconds(Nanoseconds(throttled_ns() - throttled_before));
+  result.throttled_ms = milliseconds(Nanoseconds(throttling_.read().value_or(0) - throttled_before_ns));
   return result;
 }
 
@@ -85,10 +84,6 @@ void ImageProcessor::detect(record::Result& result) {
                                  detection.confidence,
                                  {detection.x, detection.y, detection.width, detection.height}});
   }
-}
-
-std::int64_t ImageProcessor::throttled_ns() const {
-  return processing_.quota ? read_throttled_ns(processing_.system_root).value_or(0) : 0;
 }
 
 }  // namespace kexp::consumer

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 
 #include "kexp/consumer/identity.hpp"
 #include "kexp/core/clock.hpp"
+#include "kexp/core/cpu_quota.hpp"
 #include "kexp/image/image.hpp"
 #include "kexp/inference/detector.hpp"
 #include "kexp/kafka/client.hpp"
@@ -16,15 +16,14 @@ namespace kexp::consumer {
 struct Processing {
   Identity identity;
   int threads = 1;
-  bool quota = false;                       ///< Only a quota throttles.
-  std::filesystem::path system_root = "/";  ///< Of the files that count throttling.
 };
 
-/// From one message to its answer. Threads: one at a time; `detector` and `clock` outlive it.
+/// From one message to its answer. Threads: one at a time; `detector`, `clock` and `throttling` outlive it.
 class ImageProcessor {
  public:
-  ImageProcessor(inference::Detector& detector, const Clock& clock, Processing processing)
-      : detector_(detector), clock_(clock), processing_(std::move(processing)) {}
+  ImageProcessor(inference::Detector& detector, const Clock& clock, const ThrottleMeter& throttling,
+                 Processing processing)
+      : detector_(detector), clock_(clock), throttling_(throttling), processing_(std::move(processing)) {}
 
   /// Decodes, detects and describes. Whatever is wrong with the image becomes an answer with `errors` 1: the
   /// message is accounted for.
@@ -35,10 +34,10 @@ class ImageProcessor {
  private:
   void decode(const kafka::Message& message, record::Result& result);
   void detect(record::Result& result);
-  [[nodiscard]] std::int64_t throttled_ns() const;
 
   inference::Detector& detector_;
   const Clock& clock_;
+  const ThrottleMeter& throttling_;
   const Processing processing_;
   image::Image image_;  // Its memory is used again.
 };

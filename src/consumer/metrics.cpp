@@ -34,10 +34,7 @@ void Meters::show(const Exchange::State& state, bool ready) {
   metrics_.add("answers_resent_total", static_cast<double>(state.resent - resent_));
   acknowledged_ = state.acknowledged;
   resent_ = state.resent;
-  if (!quota_) {
-    return;
-  }
-  if (const auto throttled_ns = read_throttled_ns(system_root_)) {
+  if (const auto throttled_ns = throttling_.read()) {
     metrics_.add("throttled_seconds_total", static_cast<double>(*throttled_ns - throttled_ns_) / 1e9);
     throttled_ns_ = *throttled_ns;
   }

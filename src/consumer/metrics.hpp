@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string_view>
 
 #include "kexp/core/cpu_quota.hpp"
@@ -23,16 +22,15 @@ void count_image(telemetry::Metrics& metrics, const record::Result& result);
 /// The figures that are read now and then instead of being counted.
 class Meters {
  public:
-  /// `quota`: whether there is one that throttles.
-  Meters(telemetry::Metrics& metrics, std::filesystem::path system_root, bool quota)
-      : metrics_(metrics), system_root_(std::move(system_root)), quota_(quota) {}
+  /// Both outlive it.
+  Meters(telemetry::Metrics& metrics, const ThrottleMeter& throttling)
+      : metrics_(metrics), throttling_(throttling) {}
 
   void show(const Exchange::State& state, bool ready);
 
  private:
   telemetry::Metrics& metrics_;
-  const std::filesystem::path system_root_;
-  const bool quota_;
+  const ThrottleMeter& throttling_;
   std::int64_t throttled_ns_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t resent_ = 0;

@@ -235,17 +235,23 @@ CpuLimits read_cpu_limits(const fs::path& root) {
   return limits;
 }
 
-std::optional<std::int64_t> read_throttled_ns(const fs::path& root) {
-  const std::optional<Quota> quota = find_quota(root);
-  if (!quota) {
+ThrottleMeter::ThrottleMeter(const fs::path& root) {
+  if (const std::optional<Quota> quota = find_quota(root)) {
+    file_ = under(root, quota->group) / "cpu.stat";
+    key_ = quota->version == Version::v2 ? "throttled_usec " : "throttled_time ";
+    unit_ns_ = quota->version == Version::v2 ? 1000 : 1;
+  }
+}
+
+std::optional<std::int64_t> ThrottleMeter::read() const {
+  if (file_.empty()) {
     return std::nullopt;
   }
-  const std::string stat = read_text(under(root, quota->group) / "cpu.stat").value_or("");
-  const std::string_view key = quota->version == Version::v2 ? "throttled_usec " : "throttled_time ";
+  const std::string stat = read_text(file_).value_or("");
   for (const std::string_view line : split(stat, '\n')) {
-    if (line.starts_with(key)) {
-      const std::optional<std::int64_t> value = to_number(line.substr(key.size()));
-      return value && quota->version == Version::v2 ? std::optional(*value * 1000) : value;
+    if (line.starts_with(key_)) {
+      const std::optional<std::int64_t> value = to_number(line.substr(key_.size()));
+      return value ? std::optional(*value * unit_ns_) : std::nullopt;
     }
   }
   return std::nullopt;

@@ -6,6 +6,7 @@
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
+#include "group_timeouts.hpp"
 #include "message.hpp"
 
 namespace kexp::kafka {
@@ -20,8 +21,6 @@ constexpr milliseconds kRevokeCommitTimeout{5'000};
 constexpr milliseconds kCommitTimeout{10'000};
 /// How long a consumer that nobody closed may take to leave its group.
 constexpr milliseconds kAbandonTimeout{2'000};
-/// librdkafka's default, below which max.poll.interval.ms must not be.
-constexpr milliseconds kDefaultSessionTimeout{45'000};
 constexpr std::int64_t kDefaultFetchBytes = 52'428'800;
 /// librdkafka's default of queued.min.messages.
 constexpr int kDefaultPrefetchRecords = 100'000;
@@ -54,13 +53,10 @@ void set_group(Configuration& conf, const ConsumerOptions& options) {
   conf.set("enable.auto.offset.store", "false");
   conf.set("auto.offset.reset", options.reset == ConsumerOptions::Reset::earliest ? "earliest" : "latest");
   conf.set("partition.assignment.strategy", "cooperative-sticky");
-  milliseconds session = kDefaultSessionTimeout;
-  if (options.session_timeout.count() > 0) {
-    session = options.session_timeout;
-    conf.set("session.timeout.ms", session.count());
-    conf.set("heartbeat.interval.ms", session.count() / 3);
-  }
-  conf.set("max.poll.interval.ms", std::max(options.max_poll_interval, session).count());
+  const GroupTimeouts timeouts = group_timeouts(options);
+  conf.set("session.timeout.ms", timeouts.session.count());
+  conf.set("heartbeat.interval.ms", timeouts.heartbeat.count());
+  conf.set("max.poll.interval.ms", timeouts.max_poll.count());
 }
 
 ClientHandle make_client(const ConsumerOptions& options, Events& events, Log& log) {
@@ -144,6 +140,18 @@ class RdConsumer final : public Consumer {
     return std::make_unique<RdMessage>(std::move(message));
   }
 
+  void pause() override {
+    if (!std::exchange(paused_, true)) {
+      pause(*assignment());
+    }
+  }
+
+  void resume() override {
+    if (std::exchange(paused_, false)) {
+      resume(*assignment());
+    }
+  }
+
   void store_offset(std::int32_t partition, std::int64_t next_offset) override {
     if (!grouped_) {
       return;
@@ -217,6 +225,26 @@ class RdConsumer final : public Consumer {
     }
   }
 
+  // --- Pause --------------------------------------------------------------------------------------------
+
+  [[nodiscard]] PartitionList assignment() const {
+    rd_kafka_topic_partition_list_t* assigned = nullptr;
+    check(rd_kafka_assignment(client_.get(), &assigned), "cannot list the assigned partitions");
+    return PartitionList(assigned);
+  }
+
+  static PartitionList copy_of(const rd_kafka_topic_partition_list_t& partitions) {
+    return PartitionList(rd_kafka_topic_partition_list_copy(&partitions));
+  }
+
+  void pause(rd_kafka_topic_partition_list_t& partitions) {
+    check(rd_kafka_pause_partitions(client_.get(), &partitions), fmt::format("cannot pause {}", topic_));
+  }
+
+  void resume(rd_kafka_topic_partition_list_t& partitions) {
+    check(rd_kafka_resume_partitions(client_.get(), &partitions), fmt::format("cannot resume {}", topic_));
+  }
+
   // --- Rebalance ----------------------------------------------------------------------------------------
 
   void rebalance(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t& partitions) {
@@ -241,6 +269,9 @@ class RdConsumer final : public Consumer {
     } else {
       check(rd_kafka_assign(client_.get(), &partitions), "cannot take partitions");
     }
+    if (paused_) {
+      pause(*copy_of(partitions));
+    }
     if (listener_ != nullptr && partitions.cnt > 0) {
       listener_->on_assigned(numbers_of(partitions));
     }
@@ -258,6 +289,9 @@ class RdConsumer final : public Consumer {
       check(rd_kafka_incremental_unassign(client_.get(), &partitions), "cannot give up partitions");
     } else {
       check(rd_kafka_assign(client_.get(), nullptr), "cannot give up partitions");
+    }
+    if (paused_) {  // Else they would still be paused when they come back.
+      resume(*copy_of(partitions));
     }
     if (thrown) {
       std::rethrow_exception(thrown);
@@ -385,6 +419,7 @@ class RdConsumer final : public Consumer {
   RebalanceListener* listener_ = nullptr;
   std::exception_ptr thrown_;
   std::optional<std::chrono::steady_clock::time_point> missing_since_;
+  bool paused_ = false;
   bool closed_ = false;
   milliseconds revoke_commit_timeout_ = kRevokeCommitTimeout;
   std::unique_ptr<Events> events_;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -328,6 +329,55 @@ TEST_F(KafkaClientTest, SecondMemberTakesOverOnlyWhatMovesAndWhatWasStoredAtRevo
   first->commit();
   EXPECT_EQ(lags().at(static_cast<std::size_t>(gone)).committed, 7);
   second->close(10s);
+  first->close(10s);
+}
+
+TEST_F(KafkaClientTest, PausedItServesItsGroupAndReadsOnWhereItWas) {
+  create(2);
+  fill(40, 2);
+  Listener first_listener;
+  std::vector<std::pair<std::int32_t, std::int64_t>> read;
+  const auto take = [&](const Message& message) { read.emplace_back(message.partition(), message.offset()); };
+  const auto first = consumer("a");
+  first->subscribe(topic_, first_listener);
+  ASSERT_TRUE(poll_until(*first, take, [&] { return read.size() == 3; }));
+  first->pause();
+  first->pause();
+
+  // What goes and comes back meanwhile is paused, too.
+  Listener second_listener;
+  auto second = consumer("b");
+  second->subscribe(topic_, second_listener);
+  ASSERT_TRUE(poll_until(*first, take, [&] {
+    static_cast<void>(second->poll(0ms));
+    return second_listener.owned.size() == 1 && first_listener.owned.size() == 1;
+  }));
+  second->close(10s);
+  ASSERT_TRUE(poll_until(*first, take, [&] { return first_listener.owned.size() == 2; }));
+  EXPECT_EQ(read.size(), 3U) << "paused";
+
+  // What goes while it is paused and comes back later is not.
+  second = consumer("b");
+  Listener third_listener;
+  second->subscribe(topic_, third_listener);
+  ASSERT_TRUE(poll_until(*first, take, [&] {
+    static_cast<void>(second->poll(0ms));
+    return third_listener.owned.size() == 1 && first_listener.owned.size() == 1;
+  }));
+  first->resume();
+  const auto read_of = [&](std::int32_t partition) {
+    std::set<std::int64_t> offsets;
+    for (const auto& [number, offset] : read) {
+      if (number == partition) {
+        offsets.insert(offset);
+      }
+    }
+    return offsets.size();
+  };
+  const std::int32_t kept = first_listener.owned.front();
+  EXPECT_TRUE(poll_until(*first, take, [&] { return read_of(kept) == 20; }));
+  second->close(10s);
+  EXPECT_TRUE(poll_until(*first, take, [&] { return read_of(1 - kept) == 20; }));
   first->close(10s);
 }
 

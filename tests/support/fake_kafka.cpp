@@ -175,7 +175,13 @@ class FakeKafka::FakeConsumer final : public kafka::Consumer {
     return next();  // What the idle hook added.
   }
 
+  void pause() override { set_paused(true); }
+  void resume() override { set_paused(false); }
+
   void store_offset(std::int32_t partition, std::int64_t next_offset) override {
+    if (kafka_.on_store_offset) {
+      kafka_.on_store_offset(partition, next_offset);
+    }
     const std::scoped_lock lock(kafka_.mutex_);
     Member& member = kafka_.members_.at(member_);
     if (member.positions.contains(partition)) {
@@ -212,6 +218,13 @@ class FakeKafka::FakeConsumer final : public kafka::Consumer {
     member.from_end = options_.reset == kafka::ConsumerOptions::Reset::latest;
     kafka_.changed();
     return member;
+  }
+
+  void set_paused(bool paused) {
+    const std::scoped_lock lock(kafka_.mutex_);
+    if (std::exchange(kafka_.members_.at(member_).paused, paused) != paused) {
+      kafka_.changed();
+    }
   }
 
   void leave() {
@@ -300,6 +313,9 @@ class FakeKafka::FakeConsumer final : public kafka::Consumer {
   std::unique_ptr<kafka::Message> next() {
     const std::scoped_lock lock(kafka_.mutex_);
     Member& member = kafka_.members_.at(member_);
+    if (member.paused) {
+      return nullptr;
+    }
     const Topic& topic = kafka_.topic_at(member.topic);
     auto turn = member.positions.upper_bound(member.last_partition);
     for (std::size_t tried = 0; tried < member.positions.size(); ++tried, ++turn) {
@@ -597,6 +613,12 @@ std::optional<std::int64_t> FakeKafka::stored(const std::string& member, std::in
     return std::nullopt;
   }
   return found->second.stored.at(partition);
+}
+
+bool FakeKafka::paused(const std::string& member) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = members_.find(member);
+  return found != members_.end() && found->second.paused;
 }
 
 void FakeKafka::auto_commit() {

@@ -95,10 +95,14 @@ class FakeKafka final : public kafka::ClientFactory {
   [[nodiscard]] std::vector<std::int32_t> assignment(const std::string& member) const;
   /// What the member stored and nobody committed yet.
   [[nodiscard]] std::optional<std::int64_t> stored(const std::string& member, std::int32_t partition) const;
+  /// Whether the member wants no records for now.
+  [[nodiscard]] bool paused(const std::string& member) const;
   /// Commits what every member stored, as the real client does once a second.
   void auto_commit();
   /// The next poll of any consumer throws this.
   void fail_next_poll(const kafka::KafkaError& error);
+  /// Runs at the start of each `store_offset`, and may throw.
+  std::function<void(std::int32_t partition, std::int64_t next_offset)> on_store_offset;
   /// Runs when a poll finds nothing, instead of waiting: advance a FakeClock or request a stop here.
   std::function<void()> on_idle_poll;
 
@@ -133,6 +137,7 @@ class FakeKafka final : public kafka::ClientFactory {
     std::map<std::int32_t, std::int64_t> stored;
     std::deque<Rebalance> rebalances;
     std::int32_t last_partition = -1;
+    bool paused = false;
   };
   /// What a producer's reports go to.
   struct Reporter {

@@ -38,7 +38,9 @@ struct ConsumerOptions {
   std::chrono::milliseconds broker_wait{30'000};  ///< How long the start waits for the broker.
   std::chrono::milliseconds revoke_wait{5'000};   ///< For the image in work when its partition goes …
   std::chrono::milliseconds drain_wait{10'000};  ///< … or the process ends; twice the slowest image if more.
-  std::chrono::seconds stuck_after{300};         ///< Without progress for so long it is not healthy.
+  /// With no room for messages for so long, fetching pauses and the group is served.
+  std::chrono::milliseconds pause_after{5'000};
+  std::chrono::seconds stuck_after{300};  ///< Without progress for so long it is not healthy.
 };
 
 /// Pure checks. Errors: UsageError naming the flag.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace kexp {
 
@@ -25,8 +26,18 @@ struct CpuLimits {
 /// proc/self/mountinfo and sys/fs/cgroup. Errors: none; what cannot be read limits nothing.
 [[nodiscard]] CpuLimits read_cpu_limits(const std::filesystem::path& root = "/");
 
-/// Time that the quota has kept this process waiting since its cgroup was made; nullopt without a
-/// quota.
-[[nodiscard]] std::optional<std::int64_t> read_throttled_ns(const std::filesystem::path& root = "/");
+/// Reads how long the quota has held this process back. Threads: any.
+class ThrottleMeter {
+ public:
+  /// Finds the file that counts it; `root` as for `read_cpu_limits`. Without a quota there is none.
+  explicit ThrottleMeter(const std::filesystem::path& root = "/");
+  /// Nanoseconds since the cgroup was made; nullopt without a quota.
+  [[nodiscard]] std::optional<std::int64_t> read() const;
+
+ private:
+  std::filesystem::path file_;  ///< Empty: no quota.
+  std::string_view key_;
+  std::int64_t unit_ns_ = 1;
+};
 
 }  // namespace kexp

@@ -111,6 +111,10 @@ class Consumer {
   /// The next record; null when none came within `timeout`.
   /// Errors: KafkaError when going on is hopeless (unknown topic, refused group); passing faults are logged.
   [[nodiscard]] virtual std::unique_ptr<Message> poll(std::chrono::milliseconds timeout) = 0;
+  /// No records from now on, also of partitions that come meanwhile: `poll` only serves the group. What was
+  /// fetched ahead is dropped, and fetched again after `resume`. Nothing happens when it is paused already.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
   /// The next offset to read of `partition` once this group is asked again. Ignored when it is no longer
   /// ours.
   virtual void store_offset(std::int32_t partition, std::int64_t next_offset) = 0;

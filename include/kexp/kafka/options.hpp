@@ -43,7 +43,7 @@ struct ConsumerOptions {
   std::string group;
   /// Where a partition without a committed offset starts.
   enum class Reset { earliest, latest } reset = Reset::earliest;
-  /// 0 leaves the client's default (45 s).
+  /// 0 leaves the client's default (45 s); -X session.timeout.ms wins. Heartbeats keep to either.
   std::chrono::milliseconds session_timeout{0};
   /// Bytes and records fetched ahead per consumer: seconds of work, not minutes. librdkafka before 2.2
   /// fetches again only a second after its queue was full, so there the bytes must hold a second of work, or

@@ -348,6 +348,23 @@ TEST_F(SlowConsumerTest, AnswersNothingOfALostPartition) {
   EXPECT_EQ(committed(0), std::nullopt);
 }
 
+// With a full queue nothing was polled: the group waited for us, up to max.poll.interval.ms.
+TEST_F(SlowConsumerTest, ServesItsGroupWhileThereIsNoRoom) {
+  options_.pause_after = 1ms;
+  for (const char* key : {"1", "2", "3", "4"}) {
+    send(0, key);
+  }
+  send(1, "5");
+  start();
+  begun_.wait();
+  ASSERT_TRUE(eventually([&] { return kafka_.paused(kPod); }));
+  kafka_.lose(kPod, {0});
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod) == std::vector<std::int32_t>{1}; }));
+  open();
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.stored(kPod, 1) == 1; }));
+  EXPECT_FALSE(kafka_.paused(kPod));
+}
+
 TEST_F(ConsumerTest, JoinsTheGroupOnlyWithALoadedModel) {
   std::size_t members_while_loading = 99;
   telemetry::Endpoint::Check while_loading;
@@ -381,14 +398,6 @@ TEST_F(ConsumerTest, IsReadyOnlyWithPartitions) {
   kafka_.assign(kPod, {1});
   ASSERT_TRUE(eventually([&] { return progress_.count("assigned") == 2; }));
   EXPECT_TRUE(ready_().ok);
-}
-
-// With -X session.timeout.ms=3000 alone, heartbeats of 3 s lost the session again and again.
-TEST_F(ConsumerTest, TellsTheClientTheSessionTimeoutOfItsProperties) {
-  options_.client.properties = {{"session.timeout.ms", "3000"}};
-  start();
-  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod).size() == 2; }));
-  EXPECT_EQ(kafka_.consumer_options().session_timeout, 3s);
 }
 
 TEST_F(ConsumerTest, ComputesWithTheThreadsThatTheQuotaAllowsAndSaysSo) {
@@ -452,6 +461,27 @@ TEST_F(ConsumerTest, LeavesTheGroupWhenPollingIsHopeless) {
   kafka_.fail_next_poll({ExitCode::failed, "GROUP_AUTHORIZATION_FAILED", false, "refused"});
   EXPECT_EQ(message_of<kafka::KafkaError>([this] { job_.get(); }), "refused");
   EXPECT_EQ(committed(0), 1);
+  EXPECT_TRUE(kafka_.make_admin({})->group(kGroup).members.empty());
+}
+
+// An offset that could not be stored at the end hid why the consumer ended, and kept it in its group.
+TEST_F(ConsumerTest, LeavesTheGroupAndKeepsItsErrorWhenTheLastOffsetsCannotBeStored) {
+  std::vector<std::uint64_t> tags;
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) { tags.push_back(record.tag); };
+  kafka_.on_store_offset = [&](std::int32_t partition, std::int64_t) {
+    if (partition == 0) {
+      EXPECT_TRUE(kafka_.release_report(tags.at(1)));  // There will be something to store at the end.
+    }
+    throw kafka::KafkaError(ExitCode::failed, "_FAIL", false, fmt::format("store {} failed", partition));
+  };
+  kafka_.hold_reports();
+  send(0, "1");
+  send(1, "2");
+  start();
+  ASSERT_TRUE(wait_for_answers(2));
+  ASSERT_TRUE(kafka_.release_report(tags.at(0)));
+  EXPECT_EQ(message_of<kafka::KafkaError>([this] { job_.get(); }), "store 0 failed");
+  EXPECT_EQ(log_.count(LogLevel::warn, "store 1 failed"), 1U);
   EXPECT_TRUE(kafka_.make_admin({})->group(kGroup).members.empty());
 }
 

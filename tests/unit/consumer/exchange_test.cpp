@@ -240,6 +240,51 @@ TEST_F(ExchangeTest, SaysWhenNotAllWasAcknowledgedInTime) {
   EXPECT_FALSE(exchange_.drain(1ms));
 }
 
+/// The slowest image so far has taken an hour.
+class SlowExchangeTest : public ExchangeTest {
+ protected:
+  explicit SlowExchangeTest(ExchangeOptions options = {}) : ExchangeTest(options) {
+    give(0, 4);
+    const Ticket four = take();
+    clock_.advance(1h);
+    exchange_.complete(four);
+    give(0, 5);
+    take();
+  }
+};
+
+// At the end, waiting twice as long as the slowest image came after the same wait of the drain.
+TEST_F(SlowExchangeTest, WaitsForNothingWithoutABound) {
+  auto revoked = std::async(std::launch::async, [this] { return pairs(exchange_.revoke({0}, 0ms)); });
+  EXPECT_EQ(revoked.wait_for(5s), std::future_status::ready);
+  EXPECT_EQ(revoked.get(), (Offsets{{0, 5}}));
+}
+
+class BoundedExchangeTest : public SlowExchangeTest {
+ protected:
+  BoundedExchangeTest() : SlowExchangeTest({.longest_wait = 1ms}) {}
+};
+
+TEST_F(BoundedExchangeTest, WaitsForSlowImagesUpToALimit) { EXPECT_FALSE(exchange_.drain(1ms)); }
+
+TEST_F(ExchangeTest, SaysSinceWhenItIsFull) {
+  give(0, 4);
+  EXPECT_EQ(exchange_.state().full_since, std::nullopt);
+  clock_.advance(1s);
+  give(0, 5);
+  EXPECT_EQ(exchange_.state().full_since, SteadyTime(1s));
+  clock_.advance(1s);
+  give(0, 6);  // What was fetched when there was room.
+  EXPECT_EQ(exchange_.state().full_since, SteadyTime(1s));
+  take();
+  EXPECT_EQ(exchange_.state().full_since, SteadyTime(2s)) << "something was taken";
+  take();
+  EXPECT_EQ(exchange_.state().full_since, std::nullopt);
+  give(0, 7);
+  exchange_.lose({0});
+  EXPECT_EQ(exchange_.state().full_since, std::nullopt);
+}
+
 TEST_F(ExchangeTest, EndsTheWorkWhenClosed) {
   give(0, 4);
   exchange_.close();

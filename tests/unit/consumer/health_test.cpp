@@ -57,6 +57,25 @@ TEST_F(HealthTest, IsUnhealthyWhenOneImageTakesForEver) {
   EXPECT_THAT(health_.healthy().why, HasSubstr("partition 0 offset 7"));
 }
 
+// With refused answers up to the limit nothing was in work and the poll loop went round: healthy for ever.
+TEST_F(HealthTest, IsUnhealthyWhenRefusedAnswersLetNothingThrough) {
+  Exchange exchange(clock_, {.queued_messages = 1, .unacknowledged_answers = 1});
+  Health health(clock_, exchange, 300s);
+  exchange.assign({0});
+  exchange.give(std::make_unique<test::TestMessage>(0, 7));
+  const auto answer = std::make_shared<Answer>();
+  answer->ticket = std::get<Task>(exchange.next().value()).ticket;
+  EXPECT_TRUE(exchange.post(answer));
+  exchange.give(std::make_unique<test::TestMessage>(0, 8));
+  clock_.advance(300s);
+  health.alive();
+  EXPECT_TRUE(health.healthy().ok);
+  clock_.advance(1s);
+  health.alive();
+  EXPECT_FALSE(health.healthy().ok);
+  EXPECT_THAT(health.healthy().why, HasSubstr("301 s: 1 answers are not acknowledged"));
+}
+
 TEST_F(HealthTest, IsUnhealthyWhenThePollLoopStandsStill) {
   clock_.advance(301s);
   EXPECT_FALSE(health_.healthy().ok);

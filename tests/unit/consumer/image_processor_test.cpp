@@ -35,7 +35,8 @@ class ImageProcessorTest : public testing::Test {
   }
 
   record::Result process() {
-    ImageProcessor processor(detector_, clock_, processing_);
+    const ThrottleMeter throttling(system_root_);
+    ImageProcessor processor(detector_, clock_, throttling, processing_);
     return processor.process(std::move(message_), 3100us);
   }
   record::Result process(std::vector<std::uint8_t> bytes) {
@@ -46,6 +47,7 @@ class ImageProcessorTest : public testing::Test {
   FakeClock clock_;
   FakeDetector detector_;
   Processing processing_;
+  std::filesystem::path system_root_ = test::data_file("cgroup/unlimited");
   std::unique_ptr<TestMessage> message_;
 };
 
@@ -165,8 +167,7 @@ TEST_F(ImageProcessorTest, SaysHowLongTheImageWasThrottled) {
   const test::TempDir root;
   std::filesystem::copy(test::data_file("cgroup/v2-container"), root.path(),
                         std::filesystem::copy_options::recursive);
-  processing_.quota = true;
-  processing_.system_root = root.path();
+  system_root_ = root.path();
   detector_.on_detect = [&](const image::Image& image) {
     root.write("sys/fs/cgroup/cpu.stat",
                "usage_usec 1\nnr_periods 11\nnr_throttled 2\nthrottled_usec 1542\n");

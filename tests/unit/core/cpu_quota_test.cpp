@@ -20,7 +20,7 @@ TEST(CpuQuotaTest, NestedV2TakesTheSmallestOnTheWayUp) {
 }
 
 TEST(CpuQuotaTest, NestedV2ThrottlingIsThatOfTheSmallestQuota) {
-  EXPECT_EQ(read_throttled_ns(tree("v2-nested")), 2'500'000);
+  EXPECT_EQ(ThrottleMeter(tree("v2-nested")).read(), 2'500'000);
 }
 
 TEST(CpuQuotaTest, ContainerSeesItsGroupAsTheRoot) {
@@ -28,7 +28,7 @@ TEST(CpuQuotaTest, ContainerSeesItsGroupAsTheRoot) {
 
   EXPECT_DOUBLE_EQ(limits.quota_cpus, 2.5);
   EXPECT_EQ(limits.source, "cgroup v2 /sys/fs/cgroup/cpu.max");
-  EXPECT_EQ(read_throttled_ns(tree("v2-container")), 42'000);
+  EXPECT_EQ(ThrottleMeter(tree("v2-container")).read(), 42'000);
 }
 
 TEST(CpuQuotaTest, V1ContainerWhoseMountShowsItsOwnGroup) {
@@ -36,7 +36,7 @@ TEST(CpuQuotaTest, V1ContainerWhoseMountShowsItsOwnGroup) {
 
   EXPECT_DOUBLE_EQ(limits.quota_cpus, 0.5);
   EXPECT_EQ(limits.source, "cgroup v1 /sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us");
-  EXPECT_EQ(read_throttled_ns(tree("v1")), 123'456'789);
+  EXPECT_EQ(ThrottleMeter(tree("v1")).read(), 123'456'789);
 }
 
 TEST(CpuQuotaTest, HybridFindsTheQuotaInV1) {
@@ -44,7 +44,7 @@ TEST(CpuQuotaTest, HybridFindsTheQuotaInV1) {
 
   EXPECT_DOUBLE_EQ(limits.quota_cpus, 3);
   EXPECT_EQ(limits.source, "cgroup v1 /sys/fs/cgroup/cpu,cpuacct/system.slice/kexp.service/cpu.cfs_quota_us");
-  EXPECT_EQ(read_throttled_ns(tree("hybrid")), 0);
+  EXPECT_EQ(ThrottleMeter(tree("hybrid")).read(), 0);
 }
 
 TEST(CpuQuotaTest, MaxIsNoQuota) {
@@ -52,7 +52,7 @@ TEST(CpuQuotaTest, MaxIsNoQuota) {
 
   EXPECT_EQ(limits.quota_cpus, 0);
   EXPECT_EQ(limits.source, "none");
-  EXPECT_EQ(read_throttled_ns(tree("unlimited")), std::nullopt);
+  EXPECT_EQ(ThrottleMeter(tree("unlimited")).read(), std::nullopt);
 }
 
 TEST(CpuQuotaTest, WithoutProcNothingIsLimited) {
@@ -60,7 +60,23 @@ TEST(CpuQuotaTest, WithoutProcNothingIsLimited) {
 
   EXPECT_EQ(read_cpu_limits(empty.path()).source, "none");
   EXPECT_GE(read_cpu_limits(empty.path()).affinity_cpus, 1);
-  EXPECT_EQ(read_throttled_ns(empty.path()), std::nullopt);
+  EXPECT_EQ(ThrottleMeter(empty.path()).read(), std::nullopt);
+}
+
+// Finding the file again for each reading took 0.1 ms, twice an image.
+TEST(CpuQuotaTest, ThrottlingIsReadFromAFileThatIsLookedForOnce) {
+  const test::TempDir root;
+  root.write("proc/self/cgroup", "0::/\n");
+  root.write("proc/self/mountinfo", "1 2 0:3 / /c rw - cgroup2 cgroup2 rw\n");
+  root.write("c/cpu.max", "100000 100000\n");
+  const ThrottleMeter meter(root.path());
+  std::filesystem::remove_all(root.path() / "proc");
+  root.write("c/cpu.stat", "usage_usec 9\nthrottled_usec 7\n");
+  EXPECT_EQ(meter.read(), 7'000);
+  root.write("c/cpu.stat", "usage_usec 9\nthrottled_usec 8\n");
+  EXPECT_EQ(meter.read(), 8'000);
+  root.write("c/cpu.stat", "usage_usec 9\n");
+  EXPECT_EQ(meter.read(), std::nullopt);
 }
 
 TEST(CpuQuotaTest, GroupOutsideOfTheNamespaceFallsBackToTheMountPoint) {

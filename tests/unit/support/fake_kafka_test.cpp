@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "support/errors.hpp"
 #include "support/fake_clock.hpp"
 
 namespace kexp::test {
@@ -192,6 +193,29 @@ TEST_F(FakeKafkaTest, ClosingRevokesAndCommits) {
   EXPECT_EQ(kafka_.committed("g", "in", 1), 4);
   EXPECT_THAT(listener_.events, ElementsAre("assigned 0,1", "revoked 0,1"));
   EXPECT_THAT(kafka_.assignment("pod-a"), IsEmpty());
+}
+
+TEST_F(FakeKafkaTest, PausedItServesItsGroupAndReadsOnWhereItWas) {
+  kafka_.add_record("in", 0, "a", "0-0");
+  kafka_.add_record("in", 0, "b", "0-1");
+  const auto consumer = member("pod-a");
+  EXPECT_EQ(text_of(*consumer->poll(0ms)), "0-0");
+  consumer->pause();
+  EXPECT_TRUE(kafka_.paused("pod-a"));
+  kafka_.revoke("pod-a", {1});
+  EXPECT_EQ(consumer->poll(0ms), nullptr);
+  EXPECT_THAT(listener_.events, ElementsAre("assigned 0,1", "revoked 1"));
+  consumer->resume();
+  EXPECT_EQ(text_of(*consumer->poll(0ms)), "0-1");
+}
+
+TEST_F(FakeKafkaTest, TellsOfStoredOffsets) {
+  kafka_.on_store_offset = [](std::int32_t partition, std::int64_t next_offset) {
+    throw FailedError(fmt::format("{} {}", partition, next_offset));
+  };
+  const auto consumer = member("pod-a");
+  EXPECT_EQ(consumer->poll(0ms), nullptr);
+  EXPECT_EQ(message_of<FailedError>([&] { consumer->store_offset(1, 4); }), "1 4");
 }
 
 TEST_F(FakeKafkaTest, AssignReadsFromGivenOffsetsWithoutAGroup) {
