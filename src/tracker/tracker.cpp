@@ -97,15 +97,15 @@ Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& option
   return clients;
 }
 
-/// One tracker from its first file to the last.
+/// One tracker from its first file to the last, in a run that it has joined.
 class Tracking {
  public:
-  /// Joins the run. The broker has answered before, so that nothing is left behind without one.
-  Tracking(const TrackerOptions& options, const TrackerPorts& ports, Clients clients)
+  Tracking(const TrackerOptions& options, const TrackerPorts& ports, Clients clients,
+           record::RunDirectory& run)
       : options_(options),
         ports_(ports),
         clients_(std::move(clients)),
-        run_(join(options, ports.clock.wall_now())),
+        run_(run),
         answers_(run_.path(), start_stamp(ports.clock.wall_now()), ports.metrics),
         awaited_(run_.path(), options.validate_results ? Awaited::By::answers : Awaited::By::offsets) {
     ports_.log.copy_to(run_.file("log"));
@@ -117,14 +117,9 @@ class Tracking {
 
   TrackerResult run(std::stop_token stop) {
     announce();
-    try {
-      track(stop);
-      drain();
-      answers_.flush();
-    } catch (const Error& e) {
-      save_after(e);
-      throw;
-    }
+    track(stop);
+    drain();
+    answers_.flush();
     clients_.consumer->close(kCloseTimeout);
     return finish(stop.stop_requested());
   }
@@ -289,16 +284,6 @@ class Tracking {
     }
   }
 
-  // What came before the failure is kept; a second failure must not hide the first.
-  void save_after(const Error& cause) {
-    try {
-      answers_.flush();
-      run_.append("failed", {{"error", cause.what()}}, ports_.clock.wall_now());
-    } catch (const Error& e) {
-      ports_.log.warn("track: text=\"after the failure: {}\"", e.what());
-    }
-  }
-
   TrackerResult finish(bool stopped) {
     look();
     TrackerResult result;
@@ -338,7 +323,7 @@ class Tracking {
   const TrackerOptions& options_;
   const TrackerPorts& ports_;
   Clients clients_;
-  record::RunDirectory run_;
+  record::RunDirectory& run_;
   Answers answers_;
   Awaited awaited_;
   std::map<std::int32_t, std::int64_t> next_;  // Offset to read next, by partition.
@@ -347,6 +332,16 @@ class Tracking {
   SteadyTime last_change_{};  // The feed finished, or a new answer came.
   std::int64_t reported_ = 0;
 };
+
+/// Leaves the reason of a failure in the run; a second failure must not hide the first.
+void note_failure(record::RunDirectory& run, const std::string& why, const TrackerPorts& ports) {
+  try {
+    run.append("failed", {{"error", why}}, ports.clock.wall_now());
+    static_cast<void>(record::derive(run.path()));
+  } catch (const std::exception& e) {
+    ports.log.warn("track: text=\"after the failure: {}\"", e.what());
+  }
+}
 
 }  // namespace
 
@@ -367,7 +362,14 @@ void validate(const TrackerOptions& options) {
 }
 
 TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& ports, std::stop_token stop) {
-  return Tracking(options, ports, make_clients(ports.kafka, options)).run(std::move(stop));
+  Clients clients = make_clients(ports.kafka, options);  // Without a broker no run is left behind.
+  record::RunDirectory run = join(options, ports.clock.wall_now());
+  try {
+    return Tracking(options, ports, std::move(clients), run).run(std::move(stop));
+  } catch (const std::exception& e) {  // The answers that came before are in their files by now.
+    note_failure(run, e.what(), ports);
+    throw;
+  }
 }
 
 }  // namespace kexp::tracker
