@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/on_disk.hpp"
 
 namespace kexp::extractor {
 
@@ -25,22 +26,12 @@ fs::path normal(const fs::path& place) {
   return absolute.has_filename() ? absolute : absolute.parent_path();  // Without a slash at the end.
 }
 
-/// Runs `action`, with the errors of std::filesystem made ours.
-template <typename Action>
-auto on_disk(const Action& action) {
-  try {
-    return action();
-  } catch (const fs::filesystem_error& e) {
-    throw FailedError(fmt::format("cannot write {}: {}", e.path1().string(), e.code().message()));
-  }
-}
-
 bool is_dataset(const fs::path& place) { return fs::exists(place / "metadata.json"); }
 
 }  // namespace
 
 void DatasetFolder::check_place(const fs::path& place, bool replace) {
-  on_disk([&] {
+  on_disk("write", [&] {
     if (!fs::exists(place) || (fs::is_directory(place) && fs::is_empty(place))) {
       return;
     }
@@ -56,7 +47,7 @@ void DatasetFolder::check_place(const fs::path& place, bool replace) {
 }
 
 DatasetFolder::DatasetFolder(fs::path place) : place_(normal(place)), partial_(beside(place_, "partial")) {
-  on_disk([&] {
+  on_disk("write", [&] {
     fs::create_directories(partial_);
     if (std::optional<FileLock> lock = FileLock::try_acquire(partial_ / kLockFile)) {
       lock_.emplace(std::move(*lock));
@@ -80,7 +71,7 @@ DatasetFolder::~DatasetFolder() {
 }
 
 void DatasetFolder::put_in_place() {
-  on_disk([&] {
+  on_disk("write", [&] {
     const fs::path old = beside(place_, "old");
     fs::remove_all(old);
     fs::remove(partial_ / kLockFile);

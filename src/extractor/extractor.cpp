@@ -9,6 +9,7 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/json.hpp"
+#include "kexp/core/on_disk.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/record/run_directory.hpp"
 
@@ -105,7 +106,7 @@ class Extraction {
     DatasetFolder::check_place(place_, options_.replace);
     if (!options_.run.empty()) {
       static_cast<void>(record::RunDirectory::open(options_.run));
-      if (fs::exists(role_file()) && !options_.replace) {
+      if (!options_.replace && on_disk("read", [&] { return fs::exists(role_file()); })) {
         throw UsageError(
             fmt::format("--run {} was extracted already: --force does it again", options_.run.string()));
       }
@@ -189,7 +190,8 @@ class Extraction {
     return FailedError(text);
   }
 
-  // The run is joined by a dataset that is complete: an extraction that failed may be tried again.
+  // The run is joined by a dataset that is complete and in its place: an extraction that failed may be tried
+  // again, and what the last one left is kept until then.
   void finish(DatasetFolder& folder, const ExtractorResult& result) {
     const Json fields = {{"start", format_utc(window_.start)},
                          {"end", format_utc(window_.end)},
@@ -198,15 +200,13 @@ class Extraction {
                          {"series", result.series},
                          {"samples", result.samples},
                          {"bytes", result.bytes}};
-    if (options_.run.empty()) {
-      folder.put_in_place();
-    } else {
+    folder.put_in_place();
+    if (!options_.run.empty()) {
       if (options_.replace) {
-        fs::remove(role_file());
+        on_disk("remove", [&] { return fs::remove(role_file()); });
       }
       auto run = record::RunDirectory::join(options_.run, "extract", settings_json(options_, servers_),
                                             ports_.clock.wall_now());
-      folder.put_in_place();
       run.append("finished", fields, ports_.clock.wall_now());
       static_cast<void>(record::derive(options_.run));
     }

@@ -356,6 +356,33 @@ TEST_F(ExtractorTest, DoesNotJoinARunThatItCouldNotExtract) {
   EXPECT_EQ(run().samples, 5U);
 }
 
+// With --force, extract.json went before the new dataset was in its place, and the run had neither.
+TEST_F(ExtractorTest, KeepsTheRunsExtractionUntilTheNewDatasetIsInItsPlace) {
+  const std::filesystem::path run_dir = dir_ / "run";
+  static_cast<void>(record::RunDirectory::join(run_dir, "feed", Json::object(), *options_.start));
+  options_.run = run_dir;
+  options_.out.clear();
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  static_cast<void>(run());
+  const std::string before = read_file(run_dir / "extract.json");
+
+  options_.replace = true;
+  http_.on("/api/v1/query_range", [&](const net::HttpRequest&) {
+    std::filesystem::remove(run_dir / "metrics/metadata.json");  // What is left there is no dataset.
+    return net::HttpResponse{
+        200,
+        {},
+        R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[1795280000,"1"]]}]}})"};
+  });
+  EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("metrics"));
+  EXPECT_EQ(read_file(run_dir / "extract.json"), before);
+}
+
+TEST_F(ExtractorTest, ARunWhoseNameNoFileCanHaveIsAFailure) {
+  options_.run = dir_ / std::string(300, 'x');
+  EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("xxx"));
+}
+
 TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   const auto refused = [&](auto change, const std::string& flag) {
     ExtractorOptions options = options_;
