@@ -87,6 +87,10 @@ class FeedTest(unittest.TestCase):
         self.assertTrue(last["interrupted"])
         self.assertEqual(last["sent"], last["acknowledged"] + last["failed"] + last["unknown"])
         self.assertEqual(last["planned"], last["sent"] + last["dropped"])
+        verdict = json.loads((self.folder / topic / "run.json").read_text())["verdict"]
+        self.assertTrue(any("was cut short" in reason for reason in verdict["reasons"]), verdict)
+        if not any("later than 100 ms" in reason for reason in verdict["reasons"]):  # This machine was too busy.
+            self.assertEqual(verdict["state"], "PARTIAL", verdict)
 
     def test_kill_leaves_readable_files(self):
         topic = self.topic(2)
