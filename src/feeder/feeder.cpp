@@ -115,7 +115,7 @@ class Failure {
   void keep(Step&& step) {
     try {
       step();
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {  // Also the standard library's: a run always says why it ended.
       if (!error_) {
         error_ = std::current_exception();
         text_ = e.what();

@@ -206,6 +206,15 @@ TEST_F(FeederTest, ARefusedSendEndsTheFeedWithALedgerThatAddsUp) {
   EXPECT_EQ(counts.at("unknown"), 0);
 }
 
+TEST_F(FeederTest, WhateverEndsAFeedIsNotedInItsRun) {
+  kafka_.on_send = [](const kafka::OutgoingRecord&) { throw std::runtime_error("out of everything"); };
+
+  EXPECT_THAT(test::message_of<std::runtime_error>([&] { return run(); }), HasSubstr("out of everything"));
+
+  EXPECT_THAT(read_file(dir_ / "run" / "feed.json"), HasSubstr("out of everything"));
+  EXPECT_EQ(read_json(dir_ / "run" / "run.json").at("counts").at("dropped"), 20);
+}
+
 TEST_F(FeederTest, ShowsEveryMetricOfItsRole) {
   (void)run();
 
