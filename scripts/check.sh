@@ -2,11 +2,12 @@
 # What people and CI run before a change lands: installs what the tests need, checks format and ranks, builds with warnings as
 # errors and runs the tests; ends with ctest's summary.
 #
-#   check.sh [--quick] [--faults] [--jobs N]
+#   check.sh [--quick] [--faults | --fault-of-the-day] [--jobs N]
 #
-#   --quick   without the sanitizer build
-#   --faults  also every test of label fault (minutes each); without it one of them, another each day
-#   --jobs N  tests at a time  [2]
+#   --quick             without the sanitizer build
+#   --faults            also the tests of label fault (minutes each)
+#   --fault-of-the-day  also one of them, another each day: what CI does
+#   --jobs N            tests at a time  [4]: most of them wait
 #
 # KEXP_TEST_DATA names the folder of golden data; without it the tests that need it are skipped, unless
 # KEXP_REQUIRE_TEST_DATA=1. Exit: 0 all passed; 1 something failed; 2 usage or not installable.
@@ -18,11 +19,12 @@ cd -- "$here/.."
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
 
-quick='' faults='' jobs=2
+quick='' faults='' jobs=4
 while (($#)); do
   case $1 in
     --quick) quick=1 ;;
-    --faults) faults=1 ;;
+    --faults) faults=all ;;
+    --fault-of-the-day) faults=today ;;
     --jobs) jobs=${2:?"--jobs needs a number"}; shift ;;
     -h | --help) usage; exit 0 ;;
     *) die 2 "unknown option '$1' (--help)" ;;
@@ -49,11 +51,16 @@ build_asan() {
   cmake --build --preset asan
 }
 
-# The fault tests take minutes: without --faults one of them, by the day.
-fault_of_the_day() {
+# fault_tests all|today: as a pattern for ctest, each name whole.
+fault_tests() {
   local names
   mapfile -t names < <(ctest --test-dir build/release -N -L '^fault$' | sed -n 's/^ *Test *#[0-9]*: //p')
-  if ((${#names[@]})); then echo "${names[$(($(date +%s) / 86400 % ${#names[@]}))]}"; fi
+  ((${#names[@]})) || die 1 "no test has the label fault"
+  if [ "$1" = today ]; then names=("${names[$(($(date +%s) / 86400 % ${#names[@]}))]}"); fi
+  say "fault tests: ${names[*]}"
+  local all
+  all=$(IFS='|'; echo "${names[*]//./\\.}")
+  ctest --test-dir build/release -R "^($all)\$" --output-on-failure
 }
 
 log=build/check
@@ -67,12 +74,6 @@ if [ -z "$quick" ]; then
   step "sanitizer tests" ctest --preset asan -j "$jobs" --quiet --output-log "$log/asan-tests.log" --output-on-failure
 fi
 
-filter=(-LE '^(fault|bench|cluster)$')
-if [ -n "$faults" ]; then
-  filter=(-LE '^(bench|cluster)$')
-elif fault=$(fault_of_the_day) && [ -n "$fault" ]; then
-  say "fault test of the day: $fault"
-  step "$fault" ctest --test-dir build/release -R "^${fault//./\\.}\$" --output-on-failure
-fi
+if [ -n "$faults" ]; then step "faults" fault_tests "$faults"; fi
 say "tests"
-ctest --test-dir build/release -j "$jobs" --output-on-failure "${filter[@]}"
+ctest --test-dir build/release -j "$jobs" --output-on-failure -LE '^(fault|bench|cluster)$'
