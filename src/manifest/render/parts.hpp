@@ -1,0 +1,44 @@
+#pragma once
+
+/// The parts of a rendering, each a pure function; render.cpp joins and sorts them.
+
+#include <string>
+#include <vector>
+
+#include "kexp/manifest/render.hpp"
+
+namespace kexp::manifest {
+
+using Files = std::vector<RenderedFile>;
+
+/// A file of one or more YAML documents that begins with `head` as comment.
+[[nodiscard]] RenderedFile yaml_file(std::string path, std::string head,
+                                     const std::vector<YamlDocument>& documents);
+
+/// An upstream bundle or container image, pinned.
+struct Upstream {
+  std::string name;
+  std::string version;
+  std::string url;      ///< Empty for an image.
+  std::string sha256;   ///< Empty: not read yet; written as `unresolved`.
+  std::string used_by;  ///< Folder of the rendering that needs it.
+};
+
+[[nodiscard]] Files render_readme(const ClusterFile& cluster);          // README.md, .gitignore
+[[nodiscard]] Files render_upstream(const ClusterFile& cluster);        // upstream.lock, 00-upstream/
+[[nodiscard]] Files render_nodes(const ClusterFile& cluster);           // 10-nodes/
+[[nodiscard]] Files render_kubeadm(const ClusterFile& cluster);         // 20-kubeadm/
+[[nodiscard]] Files render_network(const ClusterFile& cluster);         // 30-network/
+[[nodiscard]] Files render_monitoring(const ClusterFile& cluster);      // 40-monitoring/
+[[nodiscard]] Files render_metrics_server(const ClusterFile& cluster);  // 50-metrics-server/
+[[nodiscard]] Files render_kepler(const ClusterFile& cluster);          // 60-kepler/
+[[nodiscard]] Files render_kafka(const ClusterFile& cluster);           // 70-kafka/
+[[nodiscard]] Files render_consumers(const ClusterFile& cluster);       // 80-consumers/
+[[nodiscard]] Files render_scaling(const ClusterFile& cluster);         // 90-scaling/
+
+/// Role and RoleBinding that let Prometheus find targets in a namespace; without them targets are silently
+/// absent.
+[[nodiscard]] std::vector<YamlDocument> prometheus_role(const ClusterFile& cluster,
+                                                        const std::string& namespace_name);
+
+}  // namespace kexp::manifest
