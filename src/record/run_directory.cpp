@@ -49,7 +49,9 @@ void prepare(const fs::path& directory) {
     throw no_run(directory, "is a file; give a folder");
   }
   fs::create_directories(directory);
-  if (!fs::exists(directory / kRunFile) && !is_unused(directory)) {
+  // In this order: whoever joins meanwhile writes run.json before anything else, so what was seen of it is
+  // explained.
+  if (!is_unused(directory) && !fs::exists(directory / kRunFile)) {
     throw no_run(directory, "is not empty and is no run; give a new folder, or that of a run");
   }
 }
