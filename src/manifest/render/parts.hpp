@@ -3,6 +3,7 @@
 /// The parts of a rendering, each a pure function; render.cpp joins and sorts them.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kexp/manifest/render.hpp"
@@ -14,6 +15,29 @@ using Files = std::vector<RenderedFile>;
 /// A file of one or more YAML documents that begins with `head` as comment.
 [[nodiscard]] RenderedFile yaml_file(std::string path, std::string head,
                                      const std::vector<YamlDocument>& documents);
+
+/// The script src/manifest/scripts/<name>, which anybody may run, as `folder`/<name>.
+[[nodiscard]] RenderedFile script_file(const std::string& folder, const std::string& name);
+
+/// One variable of a file of settings; the comment stands above it.
+struct Setting {
+  std::string name;
+  std::string value;
+  std::string comment = {};
+};
+/// Settings that a script reads by `.`: one NAME=value a line, values quoted, `head` as comment.
+[[nodiscard]] RenderedFile env_file(std::string path, const std::string& head,
+                                    const std::vector<Setting>& settings);
+
+/// `text` as one word of a POSIX shell: as it is where that is safe, otherwise between single quotes.
+[[nodiscard]] std::string shell_quote(std::string_view text);
+
+/// Lines of `text` as comment lines, each begun with `# `; empty for no text.
+[[nodiscard]] std::string comment_lines(std::string_view text);
+
+/// How long a scrape may take: below its interval, or Prometheus refuses the configuration. 1 s gives
+/// "900ms", 5 s gives "4s".
+[[nodiscard]] std::string scrape_timeout(Seconds interval);
 
 /// An upstream bundle or container image, pinned.
 struct Upstream {
