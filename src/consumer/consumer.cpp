@@ -119,6 +119,8 @@ bool wait_for_topics(kafka::Admin& admin, const ConsumerOptions& options, const 
     try {
       check_topics(admin, options);
       return true;
+    } catch (const InterruptedError&) {
+      return false;
     } catch (const Error& e) {
       if (e.code() != ExitCode::unavailable) {
         throw;
@@ -338,7 +340,7 @@ ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
       ports.serve ? ports.serve([&] { return health.healthy(); }, [&] { return health.ready(); }) : nullptr;
   const auto detector = ports.load_detector(options.model, options.models_dir, chosen);
   health.enter(Phase::waiting_for_broker);
-  auto admin = ports.kafka.make_admin(client_of(options));
+  auto admin = ports.kafka.make_admin(client_of(options), stop);
   if (!wait_for_topics(*admin, options, ports, stop)) {
     return {};
   }

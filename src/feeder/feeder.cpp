@@ -138,7 +138,7 @@ class Feed {
 
   FeederResult run(std::stop_token stop) {
     const auto dataset = dataset::Dataset::read(options_.dataset);
-    const auto admin = ports_.kafka.make_admin(options_.client);
+    const auto admin = ports_.kafka.make_admin(options_.client, stop);
     const PreparedPlan prepared = prepare(options_, dataset, check_topic(*admin, options_));
 
     kafka::require_message_size(*admin, options_.topic,

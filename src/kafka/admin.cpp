@@ -11,6 +11,8 @@ namespace kexp::kafka {
 namespace {
 
 constexpr int kPauseMs = 100;  ///< Before a broker is asked again.
+/// How long the first answer is waited for at a time: the call cannot be stopped from outside.
+constexpr std::chrono::milliseconds kAskAgain{2000};
 
 using std::chrono::milliseconds;
 
@@ -39,7 +41,8 @@ PartitionInfo info_of(const rd_kafka_metadata_partition& partition) {
 
 class RdAdmin final : public Admin {
  public:
-  RdAdmin(const ClientOptions& options, Log& log) : options_(options), events_(log) {
+  RdAdmin(const ClientOptions& options, Log& log, std::stop_token stop)
+      : options_(options), stop_(std::move(stop)), events_(log) {
     client_ = Configuration(options_, events_).make_client(RD_KAFKA_PRODUCER);
   }
 
@@ -166,13 +169,23 @@ class RdAdmin final : public Admin {
 
   /// Metadata of every topic: asking for one would create it where the broker allows that.
   Metadata all_topics(const Deadline& deadline) {
-    const rd_kafka_metadata_t* answered = nullptr;
-    const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(client_.get(), /*all_topics=*/1, nullptr, &answered, deadline.left_ms());
-    Metadata metadata(answered);
-    check_answered(code, "cannot read metadata");
-    connected_ = true;
-    return metadata;
+    while (true) {
+      const rd_kafka_metadata_t* answered = nullptr;
+      const rd_kafka_resp_err_t code =
+          rd_kafka_metadata(client_.get(), /*all_topics=*/1, nullptr, &answered,
+                            connected_ ? deadline.left_ms() : deadline.left_ms(kAskAgain));
+      Metadata metadata(answered);
+      const bool silent = code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
+      if (silent && !connected_ && !deadline.over()) {
+        if (stop_.stop_requested()) {
+          throw InterruptedError(fmt::format("stopped while waiting for a broker at {}", options_.servers));
+        }
+        continue;
+      }
+      check_answered(code, "cannot read metadata");
+      connected_ = true;
+      return metadata;
+    }
   }
 
   TopicInfo describe(const std::string& topic, const Deadline& deadline) {
@@ -285,6 +298,7 @@ class RdAdmin final : public Admin {
   }
 
   const ClientOptions options_;
+  const std::stop_token stop_;
   Events events_;
   ClientHandle client_;
   QueueHandle answers_;
@@ -295,8 +309,8 @@ class RdAdmin final : public Admin {
 
 }  // namespace
 
-std::unique_ptr<Admin> make_rd_admin(const ClientOptions& options, Log& log) {
-  return std::make_unique<RdAdmin>(options, log);
+std::unique_ptr<Admin> make_rd_admin(const ClientOptions& options, Log& log, std::stop_token stop) {
+  return std::make_unique<RdAdmin>(options, log, std::move(stop));
 }
 
 }  // namespace kexp::kafka

@@ -16,8 +16,9 @@ class RdClientFactory final : public ClientFactory {
   [[nodiscard]] std::unique_ptr<Consumer> make_consumer(const ConsumerOptions& options) override {
     return make_rd_consumer(options, log_);
   }
-  [[nodiscard]] std::unique_ptr<Admin> make_admin(const ClientOptions& options) override {
-    return make_rd_admin(options, log_);
+  [[nodiscard]] std::unique_ptr<Admin> make_admin(const ClientOptions& options,
+                                                  std::stop_token stop) override {
+    return make_rd_admin(options, log_, std::move(stop));
   }
 
  private:

@@ -84,11 +84,11 @@ struct Clients {
   std::vector<kafka::PartitionOffset> begin;
 };
 
-Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& options) {
+Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& options, std::stop_token stop) {
   kafka::ConsumerOptions consumer;
   consumer.client = options.client;
   consumer.prefetch_records = 10'000;  // Answers are small.
-  Clients clients{factory.make_admin(options.client), factory.make_consumer(consumer), {}};
+  Clients clients{factory.make_admin(options.client, std::move(stop)), factory.make_consumer(consumer), {}};
   static_cast<void>(kafka::partitions_of(*clients.admin, options.topic, "--topic"));
   for (const kafka::PartitionLag& lag : clients.admin->lag(options.topic, "")) {
     const bool earliest = options.from == TrackerOptions::From::earliest;
@@ -362,7 +362,7 @@ void validate(const TrackerOptions& options) {
 }
 
 TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& ports, std::stop_token stop) {
-  Clients clients = make_clients(ports.kafka, options);  // Without a broker no run is left behind.
+  Clients clients = make_clients(ports.kafka, options, stop);  // Without a broker no run is left behind.
   record::RunDirectory run = join(options, ports.clock.wall_now());
   try {
     return Tracking(options, ports, std::move(clients), run).run(std::move(stop));

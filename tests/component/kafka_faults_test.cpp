@@ -2,10 +2,13 @@
 
 #include <array>
 #include <mutex>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <netinet/in.h>
 
 #include "kexp/core/error.hpp"
 #include "kexp/kafka/librdkafka.hpp"
@@ -324,7 +327,7 @@ TEST(KafkaUnavailableTest, AdminNamesTheServersAndTheFlagsWithinItsTimeout) {
   ClientOptions options;
   options.servers = "127.0.0.1:1";
   options.admin_timeout = 500ms;
-  const auto admin = make_client_factory(log)->make_admin(options);
+  const auto admin = make_client_factory(log)->make_admin(options, {});
   const auto expected =
       AllOf(HasSubstr("no broker answered at 127.0.0.1:1 within 0.5 s"), HasSubstr("--servers"),
             HasSubstr("KAFKA_SERVERS"), HasSubstr("Connection refused"), Not(HasSubstr("thrd:")));
@@ -342,6 +345,46 @@ TEST(KafkaUnavailableTest, AdminNamesTheServersAndTheFlagsWithinItsTimeout) {
   EXPECT_LT(time, 5s);
 }
 
+/// Takes connections and never says a word.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    const bool up = ::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
+                    ::listen(socket_, 8) == 0 &&
+                    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    EXPECT_TRUE(up);
+    servers_ = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+  }
+  ~SilentServer() { ::close(socket_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  [[nodiscard]] const std::string& servers() const { return servers_; }
+
+ private:
+  int socket_;
+  std::string servers_;
+};
+
+TEST(KafkaUnavailableTest, AStopEndsTheWaitForASilentBroker) {
+  const SilentServer broker;
+  CapturingLog log;
+  ClientOptions options;
+  options.servers = broker.servers();
+  options.admin_timeout = kDeadline;
+  std::stop_source stop;
+  stop.request_stop();
+  const auto admin = make_client_factory(log)->make_admin(options, stop.get_token());
+  const auto time = time_of([&] {
+    EXPECT_THAT(message_of<InterruptedError>([&] { return admin->describe("in"); }),
+                HasSubstr(broker.servers()));
+  });
+  EXPECT_LT(time, 10s);
+}
+
 class KafkaPropertiesTest : public testing::Test {
  protected:
   std::string refused(const std::string& name, const std::string& value) {
@@ -353,7 +396,7 @@ class KafkaPropertiesTest : public testing::Test {
   std::string refused_servers(const std::string& servers) {
     ClientOptions options;
     options.servers = servers;
-    return message_of<UsageError>([&] { return factory_->make_admin(options); });
+    return message_of<UsageError>([&] { return factory_->make_admin(options, {}); });
   }
 
   CapturingLog log_;
@@ -398,7 +441,7 @@ TEST_F(KafkaPropertiesTest, ServersAreChecked) {
   ClientOptions options;
   for (const char* servers : {"a", "a:1,b:2", "PLAINTEXT://a:1", "[::1]:9092", "[::1]"}) {
     options.servers = servers;
-    EXPECT_NO_THROW(static_cast<void>(factory_->make_admin(options))) << servers;
+    EXPECT_NO_THROW(static_cast<void>(factory_->make_admin(options, {}))) << servers;
   }
 }
 

@@ -72,7 +72,7 @@ class KafkaClientTest : public testing::Test {
     }
     options_.servers = servers;
     factory_ = make_client_factory(log_);
-    admin_ = factory_->make_admin(options_);
+    admin_ = factory_->make_admin(options_, {});
     topic_ = fmt::format("{}-{}", testing::UnitTest::GetInstance()->current_test_info()->name(),
                          std::chrono::system_clock::now().time_since_epoch().count());
   }

@@ -467,7 +467,8 @@ std::unique_ptr<kafka::Consumer> FakeKafka::make_consumer(const kafka::ConsumerO
   return std::make_unique<FakeConsumer>(*this, options);
 }
 
-std::unique_ptr<kafka::Admin> FakeKafka::make_admin(const kafka::ClientOptions& /*options*/) {
+std::unique_ptr<kafka::Admin> FakeKafka::make_admin(const kafka::ClientOptions& /*options*/,
+                                                    std::stop_token /*stop*/) {
   return std::make_unique<FakeAdmin>(*this);
 }
 

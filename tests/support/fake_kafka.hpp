@@ -47,7 +47,8 @@ class FakeKafka final : public kafka::ClientFactory {
                                                                kafka::DeliveryHandler handler) override;
   [[nodiscard]] std::unique_ptr<kafka::Consumer> make_consumer(
       const kafka::ConsumerOptions& options) override;
-  [[nodiscard]] std::unique_ptr<kafka::Admin> make_admin(const kafka::ClientOptions& options) override;
+  [[nodiscard]] std::unique_ptr<kafka::Admin> make_admin(const kafka::ClientOptions& options,
+                                                         std::stop_token stop) override;
 
   /// What the last client of its kind was made with.
   [[nodiscard]] kafka::ProducerOptions producer_options() const;

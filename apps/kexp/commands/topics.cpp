@@ -49,7 +49,7 @@ std::unique_ptr<kafka::Admin> make_admin(const TopicsFlags& flags, Context& cont
   for (const std::string& property : flags.properties) {
     client.properties.push_back(kafka::parse_property(property));
   }
-  return context.kafka.make_admin(client);
+  return context.kafka.make_admin(client, context.stop);
 }
 
 void require_seconds(long seconds) {

@@ -185,7 +185,9 @@ class ClientFactory {
   [[nodiscard]] virtual std::unique_ptr<Producer> make_producer(const ProducerOptions& options,
                                                                 DeliveryHandler handler) = 0;
   [[nodiscard]] virtual std::unique_ptr<Consumer> make_consumer(const ConsumerOptions& options) = 0;
-  [[nodiscard]] virtual std::unique_ptr<Admin> make_admin(const ClientOptions& options) = 0;
+  /// A stop ends the wait for the first answer of a broker, within 2 s: InterruptedError.
+  [[nodiscard]] virtual std::unique_ptr<Admin> make_admin(const ClientOptions& options,
+                                                          std::stop_token stop) = 0;
 };
 
 }  // namespace kexp::kafka

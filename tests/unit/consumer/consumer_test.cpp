@@ -302,7 +302,7 @@ TEST_F(SlowConsumerTest, FinishesTheImageInWorkWhenStopped) {
   EXPECT_EQ(result.processed, answers());
   EXPECT_EQ(result.acknowledged, answers());
   EXPECT_EQ(committed(0), static_cast<std::int64_t>(answers()));
-  EXPECT_TRUE(kafka_.make_admin({})->group(kGroup).members.empty());
+  EXPECT_TRUE(kafka_.make_admin({}, {})->group(kGroup).members.empty());
   EXPECT_FALSE(ready_().ok);
 }
 
@@ -369,7 +369,7 @@ TEST_F(ConsumerTest, JoinsTheGroupOnlyWithALoadedModel) {
   std::size_t members_while_loading = 99;
   telemetry::Endpoint::Check while_loading;
   on_load_ = [&] {
-    members_while_loading = kafka_.make_admin({})->group(kGroup).members.size();
+    members_while_loading = kafka_.make_admin({}, {})->group(kGroup).members.size();
     while_loading = ready_();
   };
   start();
@@ -461,7 +461,7 @@ TEST_F(ConsumerTest, LeavesTheGroupWhenPollingIsHopeless) {
   kafka_.fail_next_poll({ExitCode::failed, "GROUP_AUTHORIZATION_FAILED", false, "refused"});
   EXPECT_EQ(message_of<kafka::KafkaError>([this] { job_.get(); }), "refused");
   EXPECT_EQ(committed(0), 1);
-  EXPECT_TRUE(kafka_.make_admin({})->group(kGroup).members.empty());
+  EXPECT_TRUE(kafka_.make_admin({}, {})->group(kGroup).members.empty());
 }
 
 // An offset that could not be stored at the end hid why the consumer ended, and kept it in its group.
@@ -482,7 +482,7 @@ TEST_F(ConsumerTest, LeavesTheGroupAndKeepsItsErrorWhenTheLastOffsetsCannotBeSto
   ASSERT_TRUE(kafka_.release_report(tags.at(0)));
   EXPECT_EQ(message_of<kafka::KafkaError>([this] { job_.get(); }), "store 0 failed");
   EXPECT_EQ(log_.count(LogLevel::warn, "store 1 failed"), 1U);
-  EXPECT_TRUE(kafka_.make_admin({})->group(kGroup).members.empty());
+  EXPECT_TRUE(kafka_.make_admin({}, {})->group(kGroup).members.empty());
 }
 
 }  // namespace

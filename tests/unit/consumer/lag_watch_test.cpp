@@ -29,7 +29,7 @@ class LagWatchTest : public testing::Test {
   test::CapturingLog log_;
   telemetry::Metrics metrics_;
   Exchange exchange_{clock_};
-  LagWatch lag_{{kafka_.make_admin({}), "images", "group", exchange_, metrics_, log_}};
+  LagWatch lag_{{kafka_.make_admin({}, {}), "images", "group", exchange_, metrics_, log_}};
 };
 
 TEST_F(LagWatchTest, KnowsNothingBeforeItAsked) { EXPECT_EQ(lag_.total(), std::nullopt); }

@@ -50,7 +50,7 @@ class TopicTasksTest : public testing::Test {
   NoListener listener_;
   test::FakeClock clock_;
   test::FakeKafka kafka_{clock_};
-  std::unique_ptr<Admin> admin_ = kafka_.make_admin({});
+  std::unique_ptr<Admin> admin_ = kafka_.make_admin({}, {});
   CreateTopicsOptions options_;
 };
 

@@ -26,7 +26,7 @@ class TopicsTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeKafka kafka_{clock_};
   std::stop_source stop_;
-  std::unique_ptr<Admin> admin_ = kafka_.make_admin({});
+  std::unique_ptr<Admin> admin_ = kafka_.make_admin({}, {});
 };
 
 TEST_F(TopicsTest, CreatesATopicAndReturnsOnceItIsSeen) {

@@ -257,7 +257,7 @@ TEST_F(FakeKafkaTest, WaitUntilSeesChangesOfOtherThreads) {
 }
 
 TEST_F(FakeKafkaTest, AdminSeesTopicsLagAndGroups) {
-  const auto admin = kafka_.make_admin({});
+  const auto admin = kafka_.make_admin({}, {});
   admin->create_topic("out", 3, 1);
   EXPECT_EQ(admin->describe("out").partitions.size(), 3U);
   EXPECT_THROW(admin->create_topic("out", 3, 1), kafka::KafkaError);
