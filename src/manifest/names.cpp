@@ -20,13 +20,17 @@ Yaml metadata(const std::string& name, const std::string& namespace_name) {
 }  // namespace
 
 Yaml object(const std::string& api_version, const std::string& kind, const std::string& name,
-            const std::string& namespace_name, const std::string& component) {
+            const std::string& namespace_name, const std::string& component, const Yaml::Map& more_labels) {
+  Yaml labels = Yaml::map({{kNameLabel, name},
+                           {kComponentLabel, component},
+                           {kPartOfLabel, "kexp"},
+                           {kManagedByLabel, kManagedBy},
+                           {kRunLabel, "none"}});
+  for (const YamlEntry& label : more_labels) {
+    labels.set(label.key, label.value, label.comment);
+  }
   Yaml meta = metadata(name, namespace_name);
-  meta.set("labels", Yaml::map({{kNameLabel, name},
-                                {kComponentLabel, component},
-                                {kPartOfLabel, "kexp"},
-                                {kManagedByLabel, kManagedBy},
-                                {kRunLabel, "none"}}));
+  meta.set("labels", std::move(labels));
   return head(api_version, kind, std::move(meta));
 }
 
@@ -44,6 +48,10 @@ std::string master_address(const ClusterFile& cluster) { return cluster.nodes.ma
 
 std::string consumer_group(const ClusterFile& cluster) {
   return cluster.consumers.group.empty() ? cluster.kafka.input.name + ".consumers" : cluster.consumers.group;
+}
+
+std::string jmx_agent(const ClusterFile& cluster) {
+  return fmt::format("jmx_prometheus_javaagent-{}.jar", cluster.versions.jmx_exporter);
 }
 
 }  // namespace kexp::manifest::names

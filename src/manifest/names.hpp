@@ -32,9 +32,10 @@ inline constexpr const char* kStorageClass = "kexp-local";
 inline constexpr const char* kFieldManager = "kexp";
 
 /// apiVersion, kind and metadata of an object of ours with the labels that all carry; `namespace_name` empty
-/// for a cluster-wide one.
+/// for a cluster-wide one; `more_labels` follow those.
 [[nodiscard]] Yaml object(const std::string& api_version, const std::string& kind, const std::string& name,
-                          const std::string& namespace_name, const std::string& component);
+                          const std::string& namespace_name, const std::string& component,
+                          const Yaml::Map& more_labels = {});
 
 /// The same for a patch: an object of an upstream bundle of which only our fields are written, without
 /// labels.
@@ -46,5 +47,7 @@ inline constexpr const char* kFieldManager = "kexp";
 /// Where containers on the master publish ports.
 [[nodiscard]] std::string master_address(const ClusterFile& cluster);
 [[nodiscard]] std::string consumer_group(const ClusterFile& cluster);
+/// File name of the JMX agent, in upstream/ once it is fetched.
+[[nodiscard]] std::string jmx_agent(const ClusterFile& cluster);
 
 }  // namespace kexp::manifest::names
