@@ -89,16 +89,19 @@ std::string read_file(const fs::path& file) {
   }
 }
 
-void write_file_atomically(const fs::path& file, std::string_view content) {
+void write_file_atomically(const fs::path& file, std::string_view content, std::optional<fs::perms> mode) {
   static std::atomic<unsigned> counter{0};
   const fs::path temp =
       file.parent_path() / fmt::format(".{}.{}.{}.tmp", file.filename().string(), getpid(), ++counter);
-  Fd fd(open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  const auto bits = static_cast<mode_t>(mode.value_or(static_cast<fs::perms>(0666)));
+  Fd fd(open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, bits));
   if (!fd) {
     throw cannot("write", file, errno);
   }
-  int error = 0;
-  write_some(fd.get(), content, error);
+  int error = mode && fchmod(fd.get(), bits) != 0 ? errno : 0;
+  if (error == 0) {
+    write_some(fd.get(), content, error);
+  }
   if (error == 0 && fsync(fd.get()) != 0) {
     error = errno;
   }

@@ -12,9 +12,10 @@ namespace kexp {
 [[nodiscard]] std::string read_file(const std::filesystem::path& file);
 
 /// Replaces `file` by `content` in one step: a reader sees the old or the new text, never half of
-/// one. Errors: FailedError naming the file and the reason (a full disk among them); the old file
-/// stays then.
-void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+/// one. `mode` holds from its first moment, whatever the umask; without one it is that of any new file.
+/// Errors: FailedError naming the file and the reason (a full disk among them); the old file stays then.
+void write_file_atomically(const std::filesystem::path& file, std::string_view content,
+                           std::optional<std::filesystem::perms> mode = std::nullopt);
 
 /// Appends to a file that nobody rewrites; buffered, `flush` hands everything to the kernel.
 ///

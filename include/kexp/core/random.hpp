@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace kexp {
 
@@ -18,5 +20,8 @@ class SplitMix64 {
  private:
   std::uint64_t state_;
 };
+
+/// `length` letters and digits that nobody can guess, each equally likely (getrandom).
+[[nodiscard]] std::string secret_text(std::size_t length);
 
 }  // namespace kexp

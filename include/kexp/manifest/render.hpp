@@ -35,12 +35,18 @@ struct WrittenFolder {
   std::vector<std::string> removed;  ///< Of an earlier rendering, no longer part of it.
 };
 
+/// What becomes of files under our names that are not as we left them: edited, or never ours.
+enum class Strange { refuse, replace };
+
 /// Brings `folder` to the rendering of `cluster`: files are replaced one by one and atomically, files of an
 /// earlier rendering that are no longer part of it are removed, secrets that are there are kept, anything
 /// else is left alone.
 ///
-/// Errors: UsageError where `folder` is no folder, holds files of somebody else under our names, or cannot be
-/// made; FailedError naming the file that cannot be written.
-WrittenFolder write_folder(const ClusterFile& cluster, const std::filesystem::path& folder);
+/// What is ours stands in `folder`/.kexp-rendered (secrets: in secrets/.kexp-rendered), with each file's
+/// SHA-256.
+/// Errors: UsageError where `folder` is no folder, cannot be made, or holds strange files, which are all
+/// named; nothing was written then. FailedError naming the file that cannot be written.
+WrittenFolder write_folder(const ClusterFile& cluster, const std::filesystem::path& folder,
+                           Strange strange = Strange::refuse);
 
 }  // namespace kexp::manifest

@@ -87,6 +87,17 @@ TEST(FileTest, NewFileHasTheUsualMode) {
   EXPECT_EQ(info.st_mode & 0777U, 0644U);
 }
 
+TEST(FileTest, NewFileHasTheModeThatWasAskedForWhateverTheUmask) {
+  const TempDir dir;
+  const mode_t mask = umask(0077);
+  write_file_atomically(dir / "script", "x", static_cast<std::filesystem::perms>(0755));
+  write_file_atomically(dir / "secret", "x", static_cast<std::filesystem::perms>(0600));
+  umask(mask);
+
+  EXPECT_EQ(std::filesystem::status(dir / "script").permissions(), static_cast<std::filesystem::perms>(0755));
+  EXPECT_EQ(std::filesystem::status(dir / "secret").permissions(), static_cast<std::filesystem::perms>(0600));
+}
+
 TEST(FileTest, FailedWriteLeavesTheOldFileAndNothingElse) {
   const TempDir dir;
   write_file_atomically(dir / "f", "old");

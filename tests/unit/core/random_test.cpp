@@ -1,6 +1,9 @@
 #include "kexp/core/random.hpp"
 
 #include <array>
+#include <cctype>
+#include <map>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -52,6 +55,21 @@ TEST(SplitMix64Test, BelowIsEven) {
   for (const int count : counts) {
     EXPECT_NEAR(count, 10'000, 400);  // four standard deviations of 95
   }
+}
+
+TEST(SecretTextTest, IsLettersAndDigitsAndNeverTheSame) {
+  const std::string text = secret_text(10'000);
+  EXPECT_EQ(text.size(), 10'000U);
+  std::map<char, int> counts;
+  for (const char c : text) {
+    ++counts[c];
+  }
+  EXPECT_EQ(counts.size(), 62U);
+  for (const auto& [letter, count] : counts) {
+    EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(letter))) << letter;
+    EXPECT_NEAR(count, 161, 90) << letter;  // Seven standard deviations.
+  }
+  EXPECT_NE(secret_text(24), secret_text(24));
 }
 
 }  // namespace
