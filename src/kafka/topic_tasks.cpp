@@ -32,6 +32,12 @@ void validate_name(const std::string& name, const char* flag) {
   }
 }
 
+void validate_partitions(int partitions, const char* flag) {
+  if (partitions < 1 || partitions > kMostPartitions) {
+    throw UsageError(fmt::format("{} must be from 1 to {}, got {}", flag, kMostPartitions, partitions));
+  }
+}
+
 std::int64_t records_of(const std::vector<PartitionLag>& partitions) {
   return std::accumulate(partitions.begin(), partitions.end(), std::int64_t{0},
                          [](std::int64_t sum, const PartitionLag& lag) { return sum + lag.end - lag.begin; });
@@ -129,10 +135,8 @@ void validate(const TopicPair& topics) {
 
 void validate(const CreateTopicsOptions& options) {
   validate(options.topics);
-  if (options.partitions < 1 || options.partitions > kMostPartitions) {
-    throw UsageError(
-        fmt::format("--partitions must be from 1 to {}, got {}", kMostPartitions, options.partitions));
-  }
+  validate_partitions(options.partitions, "--partitions");
+  validate_partitions(options.output_partitions, "--output-partitions");
   if (options.replication < 1) {
     throw UsageError(fmt::format("--replication must be at least 1, got {}", options.replication));
   }

@@ -175,8 +175,11 @@ CommandRun add_topics(CLI::App& command) {
   add_shared(*create_command, *create_flags);
   create_command
       ->add_option("--partitions", create_flags->options.partitions,
-                   "Of the input topic: the most consumers that will run; the output topic has 1")
+                   "Of the input topic: the most consumers that will run")
       ->required();
+  create_command
+      ->add_option("--output-partitions", create_flags->options.output_partitions, "Of the output topic")
+      ->capture_default_str();
   create_command->add_option("--replication", create_flags->options.replication, "Copies of each partition")
       ->capture_default_str();
   create_command->add_flag("--reset", create_flags->reset, "Delete topics of these names first");

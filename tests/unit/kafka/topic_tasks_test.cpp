@@ -67,6 +67,7 @@ TEST_F(TopicTasksTest, ValidateNamesTheFlag) {
   };
   EXPECT_THAT(refused([](auto& o) { o.partitions = 0; }), HasSubstr("--partitions must be from 1"));
   EXPECT_THAT(refused([](auto& o) { o.partitions = 10'001; }), HasSubstr("got 10001"));
+  EXPECT_THAT(refused([](auto& o) { o.output_partitions = 0; }), HasSubstr("--output-partitions must be"));
   EXPECT_THAT(refused([](auto& o) { o.replication = 0; }), HasSubstr("--replication"));
   EXPECT_THAT(refused([](auto& o) { o.timeout = 0s; }), HasSubstr("--timeout"));
   EXPECT_THAT(refused([](auto& o) { o.topics.input = "a b"; }), HasSubstr("--input-topic"));
