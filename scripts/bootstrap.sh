@@ -23,7 +23,7 @@ jre=default-jre-headless
 if grep -qs '^VERSION_ID="22.04"' /etc/os-release; then jre=openjdk-17-jre-headless; fi  # its default is 11, Kafka needs 17
 local_services=("$jre" maven)  # local-kafka.sh
 sdks=(python3 python3-pip)                   # unpack the wheels
-tests=(python3 libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 python3-h5py kcat shellcheck)
+tests=(python3 python3-pip libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 python3-h5py kcat shellcheck)
 dev=(clang-14 clang-tidy-14 ccache)
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
@@ -134,6 +134,8 @@ fi
 if [ -n "$with_tests" ]; then
   fetch_or_say "the local Kafka" fetch_kafka
   fetch_or_say "the local Prometheus" fetch_prometheus
+  fetch_or_say "promtool, for the tests of rules" fetch_promtool
+  fetch_or_say "the check of manifests against Kubernetes' schemas" fetch_kubernetes_validate
   fetch_or_say "the local node exporter" fetch_node_exporter
   fetch_or_say "the test video" fetch_vtest
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what the local services and the tests use into ${XDG_CACHE_HOME:-~/.cache}/kexp, once, and prints where it is.
 #
-#   fetch.sh kafka | prometheus | node-exporter | vtest | wheel NAME | kafka-hashes
+#   fetch.sh kafka | prometheus | promtool | node-exporter | vtest | wheel NAME | kubernetes-validate | kafka-hashes
 #
 # kafka-hashes prints the jars' SHA-256, for scripts/lib/kafka/jars.sha256 after a change of the pom
 #
@@ -76,6 +76,7 @@ fetch_program() {
   echo "$KEXP_CACHE/debian/$1/$1"
 }
 fetch_prometheus() { fetch_program prometheus prometheus ./usr/bin/prometheus; }
+fetch_promtool() { fetch_program promtool prometheus ./usr/bin/promtool; }
 fetch_node_exporter() { fetch_program prometheus-node-exporter prometheus-node-exporter ./usr/bin/prometheus-node-exporter; }
 
 # A street with walking people, 768x576, 795 frames: our video for tests and the quick start.
@@ -114,6 +115,32 @@ fetch_wheel() {  # NAME
   echo "$dir"
 }
 
+# ---- the library that checks manifests against Kubernetes' schemas, with what it needs: Python modules of pinned wheels
+
+kubernetes_validate_into() {  # DIR
+  python3 -m pip --version >/dev/null 2>&1 || die 3 "python3-pip is missing"
+  say "fetching kubernetes-validate (24 MB, once)"
+  python3 -m pip download --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary=:all: --require-hashes \
+    -r "$lib_dir/kubernetes-validate.txt" -d "$1" >&2 || die 3 "pip could not fetch kubernetes-validate for this Python"
+  # Of its 17,000 schemas only the strict ones of our Kubernetes version: the rest takes seconds and 100 MB.
+  python3 - "$1" <<'PYTHON' || die 1 "kubernetes-validate cannot be unpacked into $1"
+import pathlib, sys, zipfile
+folder = pathlib.Path(sys.argv[1])
+for wheel in folder.glob("*.whl"):
+    with zipfile.ZipFile(wheel) as files:
+        files.extractall(folder, [name for name in files.namelist() if "-json-schema/" not in name or "/v1.36.0-local-strict/" in name])
+    wheel.unlink()
+PYTHON
+}
+
+# One for each Python: some of the modules are compiled.
+fetch_kubernetes_validate() {
+  local python
+  python=$(python3 -c 'import sys; print(sys.implementation.cache_tag)')
+  fetch_once "$KEXP_CACHE/python/kubernetes-validate-1.37.0-$python" 100 kubernetes_validate_into
+  echo "$KEXP_CACHE/python/kubernetes-validate-1.37.0-$python"
+}
+
 kafka_hashes() {
   local temporary
   temporary=$(mktemp -d)
@@ -127,9 +154,11 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     kafka) fetch_kafka ;;
     kafka-hashes) kafka_hashes ;;
     prometheus) fetch_prometheus ;;
+    promtool) fetch_promtool ;;
     node-exporter) fetch_node_exporter ;;
     vtest) fetch_vtest ;;
     wheel) fetch_wheel "${2:-}" ;;
-    *) die 2 "kafka, kafka-hashes, prometheus, node-exporter, vtest or wheel NAME, not '${1:-}'" ;;
+    kubernetes-validate) fetch_kubernetes_validate ;;
+    *) die 2 "unknown: '${1:-}' (see the head of this file)" ;;
   esac
 fi

@@ -30,14 +30,6 @@ def api(url, path, **parameters):
         return json.load(answer)["data"]["result"]
 
 
-def promtool():
-    script = kexp_test.ROOT / "scripts/lib/fetch.sh"
-    done = kexp_test.run(["-c", f'. "{script}"; fetch_program promtool prometheus ./usr/bin/promtool'], program="bash", timeout=600)
-    kexp_test.require(done.returncode != 3, done.stderr)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 class Server:
     """An HTTP server on 127.0.0.1; `answer(path)` gives status and text."""
 
@@ -180,7 +172,7 @@ class HistoryTest(ExtractCase):
         source = Path(cls.prometheus.dir, "history.txt")
         with open(source, "w") as lines:
             cls.write(lines)
-        subprocess.run([promtool(), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
+        subprocess.run([kexp_test.fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
                        check=True, stdout=subprocess.DEVNULL, timeout=300)
         cls.prometheus.start()
 

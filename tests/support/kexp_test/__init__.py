@@ -20,12 +20,14 @@ Every wait has a deadline and fails with what it waited for. Every process start
 """
 
 from .data import require, require_test_data, test_data
+from .fetched import fetched, import_kubernetes_validate
+from .kube import KubeLocal
 from .processes import ROOT, Process, clean_environment, kexp_binary, run
 from .runner import main
 from .stack import LocalKafka, LocalPrometheus, create_topic
 from .wait import free_port, wait_until
 
 __all__ = [
-    "ROOT", "LocalKafka", "LocalPrometheus", "Process", "clean_environment", "create_topic", "free_port", "kexp_binary", "main", "require",
-    "require_test_data", "run", "test_data", "wait_until",
+    "ROOT", "KubeLocal", "LocalKafka", "LocalPrometheus", "Process", "clean_environment", "create_topic", "fetched", "free_port",
+    "import_kubernetes_validate", "kexp_binary", "main", "require", "require_test_data", "run", "test_data", "wait_until",
 ]

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "command.hpp"
+
+namespace kexp::cli {
+
+CommandRun add_deploy(CLI::App& command);
+
+}  // namespace kexp::cli
