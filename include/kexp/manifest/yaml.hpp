@@ -54,6 +54,7 @@ class Yaml {
   [[nodiscard]] std::int64_t number() const;
   [[nodiscard]] bool truth() const;
 
+  /// Same values, keys in the same order; comments and style do not count.
   bool operator==(const Yaml& other) const;
 
   using Value = std::variant<std::string, std::int64_t, bool, List, Map>;
@@ -61,6 +62,8 @@ class Yaml {
 
  private:
   Yaml() = default;
+  [[nodiscard]] const Yaml* child(std::string_view step) const;
+
   Value value_;
   bool flow_ = false;
 };
@@ -70,6 +73,8 @@ struct YamlEntry {
   std::string key;
   Yaml value;
   std::string comment = {};
+
+  bool operator==(const YamlEntry& other) const;
 };
 
 /// A document of a file; the comment stands at its head.
@@ -82,7 +87,10 @@ struct YamlDocument {
 ///
 /// A string stands plain only where every reader of YAML 1.1 and 1.2 takes it for that string; everything
 /// else (numbers, `on`, `no`, `0123`, `1e3`, `12:30`, `~`, dates, an empty string) is double-quoted. A string
-/// of several lines that a block can hold exactly is a literal block.
+/// of several lines that a block can hold exactly is a literal block. Comments are broken at column 110.
+///
+/// Errors: std::logic_error for a comment within `on_one_line`, and for text that YAML cannot hold (not
+/// UTF-8, a control character in a comment).
 [[nodiscard]] std::string write_yaml(const std::vector<YamlDocument>& documents);
 
 }  // namespace kexp::manifest
