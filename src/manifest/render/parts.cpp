@@ -27,7 +27,9 @@ RenderedFile script_file(const std::string& folder, const std::string& name) {
 RenderedFile env_file(std::string path, const std::string& head, const std::vector<Setting>& settings) {
   std::string text = comment_lines(head);
   for (const Setting& setting : settings) {
-    text += comment_lines(setting.comment);
+    if (!setting.comment.empty()) {
+      text += "\n" + comment_lines(setting.comment);
+    }
     text += fmt::format("{}={}\n", setting.name, shell_quote(setting.value));
   }
   return {std::move(path), std::move(text)};

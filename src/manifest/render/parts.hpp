@@ -19,7 +19,7 @@ using Files = std::vector<RenderedFile>;
 /// The script src/manifest/scripts/<name>, which anybody may run, as `folder`/<name>.
 [[nodiscard]] RenderedFile script_file(const std::string& folder, const std::string& name);
 
-/// One variable of a file of settings; the comment stands above it.
+/// One variable of a file of settings; the comment stands above it, after an empty line.
 struct Setting {
   std::string name;
   std::string value;

@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "render/parts.hpp"
+#include "render/reserved_cpus.hpp"
+
+namespace kexp::manifest {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+ClusterFile two_nodes() {
+  ClusterFile cluster;
+  cluster.nodes.master = {"master", "192.168.1.152", {}};
+  cluster.nodes.workers = {{"worker1", "192.168.1.161", {}}};
+  return cluster;
+}
+
+std::string content(const Files& files, const std::string& path) {
+  const auto file = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.path == path; });
+  return file == files.end() ? "no file " + path : file->content;
+}
+
+std::string settings(const ClusterFile& cluster) {
+  return content(render_nodes(cluster), "10-nodes/node.env");
+}
+
+TEST(NodesTest, ThereAreScriptsToRunAndFilesToRead) {
+  std::vector<std::string> scripts;
+  std::vector<std::string> plain;
+  for (const RenderedFile& file : render_nodes(two_nodes())) {
+    (file.mode == RenderedFile::Mode::script ? scripts : plain).push_back(file.path);
+  }
+
+  EXPECT_THAT(scripts, ElementsAre("10-nodes/prepare-node.sh", "10-nodes/preflight.sh",
+                                   "10-nodes/cpu-control.sh", "10-nodes/undo-node.sh"));
+  EXPECT_THAT(plain,
+              ElementsAre("10-nodes/node.env", "10-nodes/node-lib.sh", "10-nodes/containerd-config.toml"));
+}
+
+TEST(NodesTest, AClusterThatIsThereHasNone) {
+  ClusterFile cluster = two_nodes();
+  cluster.existing = "lab";
+
+  EXPECT_THAT(render_nodes(cluster), IsEmpty());
+}
+
+TEST(NodesTest, SettingsNameEveryNodeWithItsAddressAndRole) {
+  EXPECT_THAT(settings(two_nodes()),
+              HasSubstr("NODES='\nmaster 192.168.1.152 infra\nworker1 192.168.1.161 worker\n'\n"));
+}
+
+TEST(NodesTest, SettingsOfTheCpuAreTheClusterFiles) {
+  ClusterFile cluster = two_nodes();
+  cluster.nodes.cpu_control = {"keep", true, true};
+
+  EXPECT_THAT(settings(cluster), HasSubstr("CPU_GOVERNOR=keep\nCPU_TURBO=on\nCPU_SMT=on\n"));
+}
+
+TEST(NodesTest, KafkaAndPrometheusElsewhereNeedNothingOnTheMaster) {
+  ClusterFile cluster = two_nodes();
+  EXPECT_THAT(settings(cluster), HasSubstr("KAFKA_PORTS='10001 11001 9308'\n"));
+
+  cluster.kafka.servers = "kafka:9092";
+  cluster.monitoring.prometheus = "http://prometheus:9090";
+
+  EXPECT_THAT(settings(cluster), HasSubstr("KAFKA_PORTS=''\nSTORAGE_PATH=''\n"));
+}
+
+TEST(NodesTest, EveryVariableThatAScriptReadsIsSet) {
+  const std::string env = settings(two_nodes());
+  for (const char* name : {"CLUSTER", "NODES", "POD_NETWORK", "SERVICE_NETWORK", "KUBERNETES_VERSION",
+                           "CONTAINERD_VERSION", "CPU_GOVERNOR", "CPU_TURBO", "CPU_SMT", "WORKER_CPUS",
+                           "WORKER_MEMORY", "RESERVED_CPUS", "KAFKA_PORTS", "STORAGE_PATH"}) {
+    EXPECT_THAT(env, HasSubstr(std::string("\n") + name + "=")) << name;
+  }
+}
+
+Nodes with(int cpus, bool smt) {
+  Nodes nodes;
+  nodes.cpus.milli = cpus * 1000;
+  nodes.cpu_control.smt = smt;
+  return nodes;
+}
+
+TEST(ReservedCpusTest, TheFirstCoreIsTheSystems) {
+  EXPECT_EQ(reserved_cpus(with(4, false)), "0");
+  EXPECT_EQ(reserved_cpus(with(8, true)), "0,4");
+}
+
+TEST(ReservedCpusTest, AnOnlyCoreIsNotSetApart) {
+  EXPECT_EQ(reserved_cpus(with(1, false)), "");
+  EXPECT_EQ(reserved_cpus(with(2, true)), "");
+}
+
+}  // namespace
+}  // namespace kexp::manifest
