@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPollTimeout{100};
 /// What a flush still waits once a stop was asked for.
 constexpr milliseconds kGraceAfterStop{1000};
+/// What a flush waits for the reports of what it gave up.
+constexpr milliseconds kGraceAfterPurge{1000};
 
 ClientHandle make_client(const ProducerOptions& options, Events& events) {
   Configuration conf(options.client, events);
@@ -92,6 +94,11 @@ class RdProducer final : public Producer {
     if (!all_answered_.wait_until(lock, stop, deadline, answered) && stop.stop_requested()) {
       const auto grace = std::chrono::steady_clock::now() + kGraceAfterStop;
       all_answered_.wait_until(lock, std::min(deadline, grace), answered);
+    } else if (!answered()) {
+      // librdkafka 2.0 may hold what waits for a broker that is gone far beyond message.timeout.ms.
+      purging_ = true;
+      rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE);
+      all_answered_.wait_for(lock, kGraceAfterPurge, answered);
     }
     return in_flight_;
   }
@@ -146,6 +153,10 @@ class RdProducer final : public Producer {
   }
 
   void report(const rd_kafka_message_t& message) {
+    if (purging_ && message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+        rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED) {
+      return;  // It was on its way before and waited to be sent again: what became of it stays unknown.
+    }
     if (!closing_) {
       DeliveryReport report;
       report.tag = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(message._private));
@@ -172,6 +183,7 @@ class RdProducer final : public Producer {
   std::vector<rd_kafka_vu_t> arguments_;  // Of one send; kept for their memory.
   std::vector<std::string> header_names_;
   std::atomic<std::size_t> in_flight_ = 0;
+  std::atomic<bool> purging_ = false;
   std::atomic<bool> closing_ = false;
   std::mutex mutex_;
   std::condition_variable_any all_answered_;

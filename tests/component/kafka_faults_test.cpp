@@ -61,6 +61,9 @@ class MockBroker {
   }
   void set_down() { rd_kafka_mock_broker_set_down(cluster_, kBroker); }
   void set_up() { rd_kafka_mock_broker_set_up(cluster_, kBroker); }
+  void answer_after(std::chrono::milliseconds delay) {
+    rd_kafka_mock_broker_set_rtt(cluster_, kBroker, static_cast<int>(delay.count()));
+  }
   /// The next `count` requests of that kind fail.
   void fail(std::int16_t request, rd_kafka_resp_err_t error, std::size_t count = 1) {
     const std::vector<rd_kafka_resp_err_t> errors(count, error);
@@ -205,6 +208,27 @@ TEST_F(KafkaFaultsTest, ReportsWhatNobodyAnsweredInTimeAsTimedOut) {
   EXPECT_THAT(errors(), ElementsAre("_MSG_TIMED_OUT"));
 }
 
+TEST_F(KafkaFaultsTest, FlushGivesUpWhatNeverLeftWhenItsTimeIsOver) {
+  broker_.set_down();
+  const auto sender = producer();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  EXPECT_EQ(sender->flush(50ms, {}), 0U);
+  EXPECT_THAT(errors(), ElementsAre("_PURGE_QUEUE", "_PURGE_QUEUE"));
+}
+
+TEST_F(KafkaFaultsTest, FlushLeavesWhatMayHaveArrivedWithoutAReport) {
+  const auto sender = producer();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);  // Connected.
+  broker_.answer_after(30s);
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  EXPECT_EQ(sender->flush(300ms, {}), 1U) << "on its way";
+  broker_.set_down();
+  EXPECT_EQ(sender->flush(300ms, {}), 1U) << "waits to be sent again";
+  EXPECT_THAT(errors(), ElementsAre(""));
+}
+
 TEST_F(KafkaFaultsTest, SaysQueueFullAndLeavesNothingBehindAtTheEnd) {
   broker_.set_down();
   producer_options_.queue_bytes = 1;  // The largest record must still fit.
@@ -214,7 +238,6 @@ TEST_F(KafkaFaultsTest, SaysQueueFullAndLeavesNothingBehindAtTheEnd) {
   EXPECT_EQ(sender->send(record(image)), SendOutcome::queued);
   EXPECT_EQ(sender->send(record(image)), SendOutcome::queue_full);
   EXPECT_EQ(sender->in_flight(), 2U);
-  EXPECT_EQ(sender->flush(50ms, {}), 2U);
   EXPECT_LT(time_of([&] { sender.reset(); }), 3s);
   EXPECT_THAT(reports_, SizeIs(0)) << "nobody is told of what nobody knows";
 }

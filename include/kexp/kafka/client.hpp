@@ -60,8 +60,10 @@ class Producer {
   /// Never blocks. Errors: KafkaError for what this record can never be (too large, unknown partition),
   /// and after a fatal error of the client.
   [[nodiscard]] virtual SendOutcome send(const OutgoingRecord& record) = 0;
-  /// Waits until every report has arrived; the number of records without one at the deadline.
-  /// On stop the wait ends within 1 s.
+  /// Waits until every report has arrived; the number of records without one at the end.
+  ///
+  /// At the deadline what has not left the client is given up: reported as failed with _PURGE_QUEUE, within 1
+  /// s more. On stop the wait ends within 1 s and nothing is given up.
   [[nodiscard]] virtual std::size_t flush(std::chrono::milliseconds timeout, std::stop_token stop) = 0;
   /// Records sent without a report.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
