@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -6,35 +5,25 @@
 
 #include "render/parts.hpp"
 #include "render/reserved_cpus.hpp"
+#include "unit/manifest/files.hpp"
 
 namespace kexp::manifest {
 namespace {
 
+using test::cluster_of_two_nodes;
+using test::content_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
-
-ClusterFile two_nodes() {
-  ClusterFile cluster;
-  cluster.nodes.master = {"master", "192.168.1.152", {}};
-  cluster.nodes.workers = {{"worker1", "192.168.1.161", {}}};
-  return cluster;
-}
-
-std::string content(const Files& files, const std::string& path) {
-  const auto file = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.path == path; });
-  return file == files.end() ? "no file " + path : file->content;
-}
 
 std::string settings(const ClusterFile& cluster) {
-  return content(render_nodes(cluster), "10-nodes/node.env");
+  return content_of(render_nodes(cluster), "10-nodes/node.env");
 }
 
 TEST(NodesTest, ThereAreScriptsToRunAndFilesToRead) {
   std::vector<std::string> scripts;
   std::vector<std::string> plain;
-  for (const RenderedFile& file : render_nodes(two_nodes())) {
+  for (const RenderedFile& file : render_nodes(cluster_of_two_nodes())) {
     (file.mode == RenderedFile::Mode::script ? scripts : plain).push_back(file.path);
   }
 
@@ -45,26 +34,26 @@ TEST(NodesTest, ThereAreScriptsToRunAndFilesToRead) {
 }
 
 TEST(NodesTest, AClusterThatIsThereHasNone) {
-  ClusterFile cluster = two_nodes();
+  ClusterFile cluster = cluster_of_two_nodes();
   cluster.existing = "lab";
 
   EXPECT_THAT(render_nodes(cluster), IsEmpty());
 }
 
 TEST(NodesTest, SettingsNameEveryNodeWithItsAddressAndRole) {
-  EXPECT_THAT(settings(two_nodes()),
+  EXPECT_THAT(settings(cluster_of_two_nodes()),
               HasSubstr("NODES='\nmaster 192.168.1.152 infra\nworker1 192.168.1.161 worker\n'\n"));
 }
 
 TEST(NodesTest, SettingsOfTheCpuAreTheClusterFiles) {
-  ClusterFile cluster = two_nodes();
+  ClusterFile cluster = cluster_of_two_nodes();
   cluster.nodes.cpu_control = {"keep", true, true};
 
   EXPECT_THAT(settings(cluster), HasSubstr("CPU_GOVERNOR=keep\nCPU_TURBO=on\nCPU_SMT=on\n"));
 }
 
 TEST(NodesTest, KafkaAndPrometheusElsewhereNeedNothingOnTheMaster) {
-  ClusterFile cluster = two_nodes();
+  ClusterFile cluster = cluster_of_two_nodes();
   EXPECT_THAT(settings(cluster), HasSubstr("KAFKA_PORTS='10001 11001 9308'\n"));
 
   cluster.kafka.servers = "kafka:9092";
@@ -74,7 +63,7 @@ TEST(NodesTest, KafkaAndPrometheusElsewhereNeedNothingOnTheMaster) {
 }
 
 TEST(NodesTest, EveryVariableThatAScriptReadsIsSet) {
-  const std::string env = settings(two_nodes());
+  const std::string env = settings(cluster_of_two_nodes());
   for (const char* name : {"CLUSTER", "NODES", "POD_NETWORK", "SERVICE_NETWORK", "KUBERNETES_VERSION",
                            "CONTAINERD_VERSION", "CPU_GOVERNOR", "CPU_TURBO", "CPU_SMT", "WORKER_CPUS",
                            "WORKER_MEMORY", "RESERVED_CPUS", "KAFKA_PORTS", "STORAGE_PATH"}) {
