@@ -76,7 +76,11 @@ fetch_program() {
   echo "$KEXP_CACHE/debian/$1/$1"
 }
 fetch_prometheus() { fetch_program prometheus prometheus ./usr/bin/prometheus; }
-fetch_promtool() { fetch_program promtool prometheus ./usr/bin/promtool; }
+fetch_promtool() {
+  local package=prometheus
+  if apt-cache show promtool >/dev/null 2>&1; then package=promtool; fi  # since Debian 13 by itself
+  fetch_program promtool "$package" ./usr/bin/promtool
+}
 fetch_node_exporter() { fetch_program prometheus-node-exporter prometheus-node-exporter ./usr/bin/prometheus-node-exporter; }
 
 # A street with walking people, 768x576, 795 frames: our video for tests and the quick start.
