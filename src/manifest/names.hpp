@@ -25,6 +25,7 @@ inline constexpr const char* kKedaNamespace = "keda";
 inline constexpr const char* kPrometheusRole = "kexp-prometheus";
 inline constexpr const char* kMetricsPortName = "metrics";
 inline constexpr int kConsumerMetricsPort = 9464;
+inline constexpr const char* kKeplerPortName = "http";
 inline constexpr int kKeplerPort = 28282;
 inline constexpr const char* kGrafanaSecret = "kexp-grafana-admin";
 inline constexpr const char* kStorageClass = "kexp-local";

@@ -11,7 +11,6 @@ namespace {
 constexpr const char* kFolder = "60-kepler/";
 constexpr const char* kName = "kepler";
 constexpr const char* kComponent = "energy";
-constexpr const char* kPort = "http";
 constexpr const char* kRbac = "rbac.authorization.k8s.io/v1";
 constexpr const char* kRbacGroup = "rbac.authorization.k8s.io";
 constexpr const char* kConfigFile = "config.yaml";
@@ -135,7 +134,7 @@ Yaml security(const Kepler& kepler) {
 }
 
 Yaml probe(const char* path, int delay, int period) {
-  return Yaml::map({{"httpGet", Yaml::map({{"path", path}, {"port", kPort}}).on_one_line()},
+  return Yaml::map({{"httpGet", Yaml::map({{"path", path}, {"port", names::kKeplerPortName}}).on_one_line()},
                     {"initialDelaySeconds", delay},
                     {"periodSeconds", period}});
 }
@@ -153,7 +152,9 @@ Yaml container(const ClusterFile& cluster) {
                                                 "--kube.enable", "--kube.node-name=$(NODE_NAME)"})}});
   const Yaml node_name = Yaml::map({{"fieldRef", Yaml::map({{"fieldPath", "spec.nodeName"}})}});
   result.set("env", Yaml::list({Yaml::map({{"name", "NODE_NAME"}, {"valueFrom", node_name}})}));
-  result.set("ports", Yaml::list({Yaml::map({{"name", kPort}, {"containerPort", names::kKeplerPort}})}));
+  result.set(
+      "ports",
+      Yaml::list({Yaml::map({{"name", names::kKeplerPortName}, {"containerPort", names::kKeplerPort}})}));
   result.set("resources",
              Yaml::map({{"requests", Yaml::map({{"cpu", "100m"}, {"memory", "128Mi"}}).on_one_line()},
                         {"limits", Yaml::map({{"memory", "512Mi"}}).on_one_line()}}));
@@ -214,34 +215,36 @@ RenderedFile daemon_set_file(const ClusterFile& cluster) {
 
 Yaml service() {
   Yaml object = ours("v1", "Service");
-  object.set(
-      "spec",
-      Yaml::map({{"clusterIP", "None"},
-                 {"selector", selected()},
-                 {"ports", Yaml::list({Yaml::map(
-                               {{"name", kPort}, {"port", names::kKeplerPort}, {"targetPort", kPort}})})}}));
+  object.set("spec",
+             Yaml::map({{"clusterIP", "None"},
+                        {"selector", selected()},
+                        {"ports", Yaml::list({Yaml::map({{"name", names::kKeplerPortName},
+                                                         {"port", names::kKeplerPort},
+                                                         {"targetPort", names::kKeplerPortName}})})}}));
   return object;
 }
 
 Yaml service_monitor(const ClusterFile& cluster) {
   const Seconds interval = cluster.monitoring.scrape_interval;
-  const Yaml by_node =
-      Yaml::map({{"action", "replace"},
-                 {"sourceLabels", Yaml::list({"__meta_kubernetes_pod_node_name"}).on_one_line()},
-                 {"targetLabel", "instance"}});
+  Yaml endpoint = Yaml::map({{"port", names::kKeplerPortName},
+                             {"interval", to_text(interval)},
+                             {"scrapeTimeout", scrape_timeout(interval)}});
+  endpoint.set(
+      "relabelings",
+      Yaml::list({Yaml::map({{"action", "replace"},
+                             {"sourceLabels", Yaml::list({"__meta_kubernetes_pod_node_name"}).on_one_line()},
+                             {"targetLabel", "instance"}}),
+                  Yaml::map({{"action", "labeldrop"}, {"regex", "(pod|container)"}})}),
+      "`instance` is the node. Kepler's own pod is no label: after a restart the same series go on, and "
+      "increase() with them.");
   Yaml object = ours("monitoring.coreos.com/v1", "ServiceMonitor");
-  object.set("spec",
-             Yaml::map({{"selector", Yaml::map({{"matchLabels", selected()}})},
-                        {"endpoints", Yaml::list({Yaml::map({{"port", kPort},
-                                                             {"interval", to_text(interval)},
-                                                             {"scrapeTimeout", scrape_timeout(interval)},
-                                                             {"relabelings", Yaml::list({by_node})}})})}}));
+  object.set("spec", Yaml::map({{"selector", Yaml::map({{"matchLabels", selected()}})},
+                                {"endpoints", Yaml::list({std::move(endpoint)})}}));
   return object;
 }
 
 RenderedFile scrape_file(const ClusterFile& cluster) {
-  return yaml_file(std::string(kFolder) + "scrape.yaml",
-                   "How Prometheus finds every Kepler; `instance` is the node.",
+  return yaml_file(std::string(kFolder) + "scrape.yaml", "How Prometheus finds every Kepler.",
                    {{service()}, {service_monitor(cluster)}});
 }
 

@@ -3,6 +3,7 @@
 #include "render/monitoring_patches.hpp"
 #include "render/parts.hpp"
 #include "render/placement.hpp"
+#include "render/plain_prometheus.hpp"
 
 namespace kexp::manifest {
 namespace {
@@ -31,8 +32,12 @@ Files render_monitoring(const ClusterFile& cluster) {
     files.push_back(kafka_scrape_file(cluster));
   }
   if (cluster.kepler.enabled) {
-    for (RenderedFile& file : energy_rules_files(cluster)) {
-      files.push_back(std::move(file));
+    files.push_back(energy_rules_file(cluster));
+  }
+  if (!cluster.monitoring.prometheus.empty()) {
+    files.push_back(plain_scrape_file(cluster));
+    if (cluster.kepler.enabled) {
+      files.push_back(plain_rules_file(cluster));
     }
   }
   return files;

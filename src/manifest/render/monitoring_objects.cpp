@@ -138,19 +138,12 @@ std::optional<RenderedFile> network_policies_file(const ClusterFile& cluster) {
       documents);
 }
 
-Files energy_rules_files(const ClusterFile& cluster) {
+RenderedFile energy_rules_file(const ClusterFile& cluster) {
   Yaml object = operator_object("v1", "PrometheusRule", "kexp-energy", cluster);
   object.set("spec", Yaml::map({{"groups", energy_rule_groups(cluster)}}));
-  Files files{yaml_file(std::string(kFolder) + "energy-rules.yaml",
-                        "Kepler's joules, in series that increase() is right on. Kepler >= 0.12.",
-                        {{std::move(object)}})};
-  if (!cluster.monitoring.prometheus.empty()) {
-    files.push_back(yaml_file(
-        std::string(kFolder) + "without-operator/kexp-energy.rules.yml",
-        "energy-rules.yaml for a Prometheus that no operator configures: name it in its rule_files.",
-        {{Yaml::map({{"groups", energy_rule_groups(cluster)}})}}));
-  }
-  return files;
+  return yaml_file(std::string(kFolder) + "energy-rules.yaml",
+                   "Kepler's joules, in series that increase() is right on. Kepler >= 0.12.",
+                   {{std::move(object)}});
 }
 
 }  // namespace kexp::manifest

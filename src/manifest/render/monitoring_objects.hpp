@@ -16,6 +16,6 @@ namespace kexp::manifest {
 [[nodiscard]] RenderedFile kafka_scrape_file(const ClusterFile& cluster);
 /// nullopt where nobody is to be let in.
 [[nodiscard]] std::optional<RenderedFile> network_policies_file(const ClusterFile& cluster);
-[[nodiscard]] Files energy_rules_files(const ClusterFile& cluster);
+[[nodiscard]] RenderedFile energy_rules_file(const ClusterFile& cluster);
 
 }  // namespace kexp::manifest
