@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034  # some names are for the scripts that source this
-# What the scripts of a node share: settings, messages, and changes that can be undone.
+# What the scripts of 10-nodes and 20-kubeadm share: settings, messages, and changes that can be undone.
 #
 # A change is written to $state/changes before it is made: a verb, a tab, what it was done to. undo-node.sh goes through
 # them from the last to the first. Files that were there are kept below $state/originals.
@@ -9,7 +9,7 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd -- "$(dirname -- "$0")" && pwd)  # the script's folder
 root=${KEXP_ROOT:-}
 state=$root/var/lib/kexp/node-state
 dry_run=no
@@ -22,6 +22,17 @@ die() {  # CODE MESSAGE: 1 failed, 2 usage, 3 unavailable
   exit "$code"
 }
 need_root() { [ -n "$root" ] || [ "$(id -u)" = 0 ] || die 2 "must run as root: sudo $0"; }
+
+# confirm TEXT: says what will happen and goes on after a yes, or with yes=yes (--yes).
+yes=no
+confirm() {
+  say "$1"
+  if [ "$yes" = yes ]; then return; fi
+  [ -t 0 ] || die 2 "needs --yes where nobody can be asked"
+  local answer
+  read -r -p "Go on? [yes/no] " answer
+  [ "$answer" = yes ] || die 1 "nothing was done"
+}
 
 load_settings() {  # FILE
   [ -r "$here/$1" ] || die 2 "$here/$1 is missing; copy the whole folder"
