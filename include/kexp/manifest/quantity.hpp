@@ -21,13 +21,14 @@ struct MemoryQuantity {
   auto operator<=>(const MemoryQuantity&) const = default;
 };
 
-/// nullopt for what is no such quantity, is negative, or is no whole number of thousandths or bytes.
+/// nullopt for what is no such quantity, is signed, has an exponent, or is no whole number of thousandths or
+/// bytes.
 [[nodiscard]] std::optional<CpuQuantity> parse_cpu(std::string_view text);
 [[nodiscard]] std::optional<MemoryQuantity> parse_memory(std::string_view text);
 /// Whole seconds written as "15s", "5m", "2h". nullopt for anything else.
 [[nodiscard]] std::optional<std::chrono::seconds> parse_seconds(std::string_view text);
 
-/// The shortest exact form: "2", "500m"; "1Gi", "1500Mi", "1000001".
+/// As Kubernetes prints it, "2", "1500m"; the shortest exact form, "1Gi", "1500Mi", "1000001".
 [[nodiscard]] std::string to_text(CpuQuantity quantity);
 [[nodiscard]] std::string to_text(MemoryQuantity quantity);
 /// "15s"; "90s".
