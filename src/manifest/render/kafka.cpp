@@ -170,11 +170,13 @@ Yaml exporter(const ClusterFile& cluster) {
   service.set("depends_on",
               Yaml::map({{"kafka", Yaml::map({{"condition", "service_healthy"}}).on_one_line()}}),
               "It ends where it finds no broker.");
-  service.set("command",
-              Yaml::list({fmt::format("--kafka.server=kafka:{}", kInternalPort),
-                          "--topic.filter=" + exactly({cluster.kafka.input.name, cluster.kafka.output.name}),
-                          "--group.filter=" + exactly({names::consumer_group(cluster)})}),
-              "Offsets and lag of our topics and group alone; $$ is Compose's way to write one dollar.");
+  service.set(
+      "command",
+      Yaml::list({fmt::format("--kafka.server=kafka:{}", kInternalPort), "--kafka.version=3.8.0",
+                  "--topic.filter=" + exactly({cluster.kafka.input.name, cluster.kafka.output.name}),
+                  "--group.filter=" + exactly({names::consumer_group(cluster)})}),
+      "Offsets and lag of our topics and group alone; $$ is Compose's way to write one dollar. The version\n"
+      "is the protocol's: of the default's requests Kafka 4 refuses some.");
   service.set("ports", Yaml::list({published(cluster, cluster.kafka.exporter_port, kExporterPort)}));
   return service;
 }

@@ -6,6 +6,7 @@
 
 #include "names.hpp"
 #include "render/parts.hpp"
+#include "render/placement.hpp"
 
 namespace kexp::manifest {
 namespace {
@@ -151,13 +152,9 @@ constexpr std::array kKedaDeployments = {KedaDeployment{"keda-operator", "keda-o
 
 Yaml on_the_master(const KedaDeployment& deployment) {
   const Yaml app = Yaml::map({{"app", deployment.app}});
-  Yaml pod =
-      Yaml::map({{"nodeSelector", Yaml::map({{names::kRoleLabel, "infra"}})},
-                 {"tolerations", Yaml::list({Yaml::map({{"key", "node-role.kubernetes.io/control-plane"},
-                                                        {"operator", "Exists"},
-                                                        {"effect", "NoSchedule"}})
-                                                 .on_one_line()})},
-                 {"containers", Yaml::list({Yaml::map({{"name", deployment.app}})})}});
+  Yaml pod = Yaml::map();
+  place_on_master(pod);
+  pod.set("containers", Yaml::list({Yaml::map({{"name", deployment.app}})}));
   Yaml root = names::patch("apps/v1", "Deployment", deployment.name, names::kKedaNamespace);
   root.set("spec", Yaml::map({{"selector", Yaml::map({{"matchLabels", app}})},
                               {"template", Yaml::map({{"metadata", Yaml::map({{"labels", app}})},
@@ -189,7 +186,7 @@ Files render_scaling(const ClusterFile& cluster) {
       break;
   }
   Files files = {scaled_object_file(cluster)};
-  if (cluster.existing.empty()) {
+  if (knows_master(cluster)) {
     files.push_back(keda_patch());
   }
   return files;
