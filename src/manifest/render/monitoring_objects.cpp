@@ -141,9 +141,14 @@ std::optional<RenderedFile> network_policies_file(const ClusterFile& cluster) {
 RenderedFile energy_rules_file(const ClusterFile& cluster) {
   Yaml object = operator_object("v1", "PrometheusRule", "kexp-energy", cluster);
   object.set("spec", Yaml::map({{"groups", energy_rule_groups(cluster)}}));
-  return yaml_file(std::string(kFolder) + "energy-rules.yaml",
-                   "Kepler's joules, in series that increase() is right on. Kepler >= 0.12.",
-                   {{std::move(object)}});
+  std::string head = "Kepler's joules, in series that increase() is right on. Kepler >= 0.12.";
+  if (!cluster.monitoring.prometheus.empty()) {
+    head +=
+        "\nWhere your Prometheus selects rules and monitors by a label (ruleSelector, "
+        "serviceMonitorSelector,\n"
+        "podMonitorSelector; often `release`), give these, Kepler's and the consumers' that label.";
+  }
+  return yaml_file(std::string(kFolder) + "energy-rules.yaml", head, {{std::move(object)}});
 }
 
 }  // namespace kexp::manifest

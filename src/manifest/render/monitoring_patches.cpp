@@ -152,8 +152,9 @@ Yaml containers_endpoint(const ClusterFile& cluster) {
              Yaml::list({dropped({"__name__"},
                                  "container_(blkio_device_usage_total|cpu_load_.*|memory_failures_total|"
                                  "network_(tcp|udp)6?_usage_total|tasks_state|ulimits_soft)"),
-                         dropped({"pod", "id"}, ";/system\\.slice/.+")}),
-             "Many series that no figure needs: details by device and state, and the host's own services.");
+                         dropped({"__name__", "pod", "id"}, "container_[^c].*;;/system\\.slice/.+")}),
+             "Many series that no figure needs: details by device and state, and of the host's own services "
+             "everything but CPU time.");
   return result;
 }
 
