@@ -18,8 +18,8 @@ namespace {
 /// Whether one of the fields is the other or inside it.
 bool are_related(const std::string& one, const std::string& other) {
   const auto is_inside = [](const std::string& inner, const std::string& outer) {
-    return inner.starts_with(outer) &&
-           (inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[');
+    return inner.starts_with(outer) && (outer.empty() || inner.size() == outer.size() ||
+                                        inner[outer.size()] == '.' || inner[outer.size()] == '[');
   };
   return is_inside(one, other) || is_inside(other, one);
 }

@@ -11,6 +11,7 @@ namespace {
 
 /// What the DaemonSets of a worker request: Calico 250m, node-exporter 112m, Kepler.
 constexpr CpuQuantity kDaemonSetCpu{500};
+/// What the kubelet keeps for the system and against eviction, and the DaemonSets.
 constexpr MemoryQuantity kReservedMemory{std::int64_t{1} << 30};
 
 /// The HPA controller looks every 15 s (--horizontal-pod-autoscaler-sync-period).
@@ -38,7 +39,8 @@ Resources room_of(const Nodes& nodes) {
 std::int64_t fitting_pods(const ClusterFile& cluster) {
   const Resources room = room_of(cluster.nodes);
   const Resources& pod = cluster.consumers.requests;
-  const std::int64_t on_one = std::min(room.cpu.milli / pod.cpu.milli, room.memory.bytes / pod.memory.bytes);
+  const std::int64_t on_one = std::min(room.cpu.milli / std::max<std::int64_t>(pod.cpu.milli, 1),
+                                       room.memory.bytes / std::max<std::int64_t>(pod.memory.bytes, 1));
   return on_one * static_cast<std::int64_t>(cluster.nodes.workers.size());
 }
 
@@ -105,8 +107,8 @@ void check_against_partitions(const std::string& field, int pods, const Topic& i
 void check_against_room(const std::string& field, int pods, const ClusterFile& cluster, Findings& findings) {
   const std::int64_t fit = fitting_pods(cluster);
   if (!cluster.existing.empty() || pods <= fit || fit == 0) {
-    return;  // On a cluster that is there kexp knows no nodes; a pod that fits nowhere has an error of its
-             // own.
+    // On a cluster that is there kexp knows no nodes; a pod that fits nowhere has an error of its own.
+    return;
   }
   const Resources room = room_of(cluster.nodes);
   findings.warning(
@@ -133,7 +135,8 @@ void check_limits_of_scaling(const ClusterFile& cluster, Findings& findings) {
 
 void check_target(const ClusterFile& cluster, Findings& findings) {
   const Consumers& consumers = cluster.consumers;
-  const std::int64_t most = limits_of(consumers).cpu.milli * 100 / consumers.requests.cpu.milli;
+  const std::int64_t most =
+      limits_of(consumers).cpu.milli * 100 / std::max<std::int64_t>(consumers.requests.cpu.milli, 1);
   const double wanted = cluster.scaler.cpu_percent * (1 + kTolerance);
   if (static_cast<double>(most) <= wanted && cluster.scaler.min_pods < cluster.scaler.max_pods) {
     findings.warning(

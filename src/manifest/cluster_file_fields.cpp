@@ -264,7 +264,6 @@ void describe_consumers(FieldVisitor& v, Consumers& consumers) {
 }
 
 void describe_policy(FieldVisitor& v, ScalingPolicy& policy) {
-  policy = {};
   v.one_of({{{"pods"}}, {{"percent"}}},
            "a policy counts in one of them; write a second policy for the other");
   v.scalar({"pods", "At most as many pods more or fewer in `every`.", Presence::optional, "none"},

@@ -112,8 +112,7 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 std::string initial_cluster_file(const std::string& existing_context) {
-  return existing_context.empty() ? kReference
-                                  : fmt::format(fmt::runtime(kExisting), quoted(existing_context));
+  return existing_context.empty() ? kReference : fmt::format(kExisting, quoted(existing_context));
 }
 
 }  // namespace kexp::manifest

@@ -6,8 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "kexp/core/file.hpp"
+
 #include "folder.hpp"
 #include "render/parts.hpp"
+#include "render/upstream.hpp"
 
 namespace kexp::manifest {
 namespace {
@@ -15,6 +18,19 @@ namespace {
 constexpr std::array kParts = {render_readme,  render_upstream,   render_nodes,          render_kubeadm,
                                render_network, render_monitoring, render_metrics_server, render_kepler,
                                render_kafka,   render_consumers,  render_scaling};
+
+/// Hashes that fetch.sh has written into the lock of `folder` outlive a rendering that does not know them.
+void keep_resolved_hashes(Files& files, const std::filesystem::path& folder) {
+  const std::filesystem::path present = folder / kUpstreamLock;
+  if (!std::filesystem::is_regular_file(present)) {
+    return;
+  }
+  for (RenderedFile& file : files) {
+    if (file.path == kUpstreamLock) {
+      file.content = keep_resolved(file.content, read_file(present));
+    }
+  }
+}
 
 void append(Files& files, Files more) {
   files.insert(files.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
@@ -38,6 +54,7 @@ std::vector<RenderedFile> render(const ClusterFile& cluster) {
 
 WrittenFolder write_folder(const ClusterFile& cluster, const std::filesystem::path& folder, Strange strange) {
   Files files = render(cluster);
+  keep_resolved_hashes(files, folder);
   const Secrets secrets = kept_or_new_secrets(folder);
   Files kept;
   if (Files rendered = render_secrets(cluster, secrets); !rendered.empty()) {

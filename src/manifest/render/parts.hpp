@@ -39,15 +39,6 @@ struct Setting {
 /// "900ms", 5 s gives "4s".
 [[nodiscard]] std::string scrape_timeout(Seconds interval);
 
-/// An upstream bundle or container image, pinned.
-struct Upstream {
-  std::string name;
-  std::string version;
-  std::string url;      ///< Empty for an image.
-  std::string sha256;   ///< Empty: not read yet; written as `unresolved`.
-  std::string used_by;  ///< Folder of the rendering that needs it.
-};
-
 [[nodiscard]] Files render_readme(const ClusterFile& cluster);          // README.md, .gitignore
 [[nodiscard]] Files render_upstream(const ClusterFile& cluster);        // upstream.lock, 00-upstream/
 [[nodiscard]] Files render_nodes(const ClusterFile& cluster);           // 10-nodes/
