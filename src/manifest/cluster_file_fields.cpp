@@ -1,7 +1,10 @@
 #include "cluster_file_fields.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <concepts>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 

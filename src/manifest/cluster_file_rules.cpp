@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "kexp/core/ids.hpp"
 #include "kexp/manifest/quantity.hpp"
@@ -76,8 +79,8 @@ bool is_host_and_port(std::string_view text) {
 }
 
 bool is_any_text(const std::string& text) {
-  return !text.empty() && all_of(text, [](char c) { return c != '\n' && c != '\t'; }) &&
-         text.front() != ' ' && text.back() != ' ';
+  return !text.empty() && text.front() != ' ' && text.back() != ' ' &&
+         all_of(text, [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7F'; });
 }
 
 bool is_user(const std::string& text) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -316,6 +317,7 @@ INSTANTIATE_TEST_SUITE_P(
         WrongValue{"monitoring: {storage_path: data}\n", "monitoring.storage_path", "an absolute path"},
         WrongValue{"monitoring: {storage_path: /a/../b}\n", "monitoring.storage_path", "an absolute path"},
         WrongValue{"kafka: {input: {name: yolo input}}\n", "kafka.input.name", "a name as Kafka has them"},
+        WrongValue{"consumers: {model: \"a\\nb\"}\n", "consumers.model", "a text in one line"},
         WrongValue{"kafka: {servers: broker}\n", "kafka.servers", "each with its port"},
         WrongValue{"consumers: {group: a/b}\n", "consumers.group", "a name as Kafka has them"},
         WrongValue{"consumers: {image: \"lab/Consumer:1\"}\n", "consumers.image", "an image such as"},
@@ -351,6 +353,31 @@ TEST(ClusterFileTest, EveryFieldRefusesWhatIsOfAnotherShapeAndNamesItself) {
     EXPECT_THAT(errors_of(file_with(row.field, list ? "{a: 1}" : "[a]")),
                 HasSubstr("c.yaml:1: " + name + (list ? ": a mapping is not a list" : ": a list is not ")));
     EXPECT_THAT(errors_of(file_with(row.field, "~")), HasSubstr("c.yaml:1: " + name + ": has no value"));
+  }
+}
+
+/// Loads a damaged file: it loads, or each of its errors names file and line.
+void expect_loaded_or_located(const std::string& text) {
+  try {
+    static_cast<void>(parse_cluster_file(text, "c.yaml"));
+  } catch (const UsageError& e) {
+    std::istringstream errors(e.what());
+    for (std::string line; std::getline(errors, line);) {
+      const bool located = line.starts_with("c.yaml:") && line.size() > 7 && line[7] >= '1' && line[7] <= '9';
+      EXPECT_TRUE(located) << line << "\nin\n" << text;
+    }
+  }
+}
+
+TEST(ClusterFileTest, EveryErrorOfADamagedFileNamesItsLine) {
+  const std::string text = initial_cluster_file("");
+  constexpr std::size_t kStep = 17;  // Not every character: a part of a second is enough.
+  for (std::size_t at = 0; at < text.size(); at += kStep) {
+    std::string damaged = text;
+    expect_loaded_or_located(damaged.erase(at, 1));
+    damaged = text;
+    expect_loaded_or_located(damaged.insert(at, at % 2 == 0 ? ":" : "]"));
+    expect_loaded_or_located(text.substr(0, at));
   }
 }
 
