@@ -145,6 +145,10 @@ class JoinTest(KubeadmScriptsTest):
         self.assertNotIn(TOKEN, said)
         self.assertIn("--ttl 2h", self.called("kubeadm token create")[0])
 
+    def test_the_files_are_those_of_who_called_sudo(self):
+        self.run_script("make-join.sh", env={"SUDO_UID": "1000", "SUDO_GID": "1000"})
+        self.assertEqual(self.called("chown"), [f"chown -R 1000:1000 {self.folder / 'join'}"])
+
     def test_another_folder(self):
         out = self.node.root / "out"
         self.run_script("make-join.sh", "--out", out)

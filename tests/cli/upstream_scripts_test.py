@@ -153,6 +153,21 @@ images:
         self.assertEqual(self.lock.read_text(), resolved)
         self.assertIn("calico is there", self.fetch())
 
+    def test_the_list_of_rendered_files_learns_of_the_written_hash(self):
+        self.write_lock("unresolved", sha256(self.server.files["/kube.tar.gz"]))
+        rendered = self.folder / ".kexp-rendered"
+        other = f"{64 * 'a'}  README.md\n"
+        rendered.write_text(f"# list\n{other}{sha256(self.lock.read_bytes())}  upstream.lock\n")
+        self.fetch("--resolve", "calico")
+        self.assertEqual(rendered.read_text(), f"# list\n{other}{sha256(self.lock.read_bytes())}  upstream.lock\n")
+
+    def test_a_lock_that_somebody_edited_stays_an_edited_one(self):
+        self.write_lock("unresolved", sha256(self.server.files["/kube.tar.gz"]))
+        rendered = self.folder / ".kexp-rendered"
+        rendered.write_text(f"{64 * 'a'}  upstream.lock\n")
+        self.fetch("--resolve", "calico")
+        self.assertEqual(rendered.read_text(), f"{64 * 'a'}  upstream.lock\n")
+
     def test_resolve_still_refuses_another_hash(self):
         self.write_lock(64 * "0", sha256(self.server.files["/kube.tar.gz"]))
         self.assertIn("upstream.lock says", self.fetch("--resolve", code=1))

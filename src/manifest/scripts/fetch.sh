@@ -32,6 +32,8 @@ done
 [ -r "$lock" ] || die 2 "$lock is missing"
 command -v curl >/dev/null || die 2 "curl is missing: apt-get install curl"
 
+sum() { sha256sum -- "$1" | cut -d' ' -f1; }
+
 # ---- the lock, which is YAML as kexp writes it: one key a line
 
 names() { awk '/^bundles:/ {inside = 1; next} /^[a-z]/ {inside = 0} inside && $1 == "-" && $2 == "name:" {print $3}' "$lock"; }
@@ -42,18 +44,19 @@ field() {  # NAME KEY
     current == name && $1 == key {sub(/^ *[a-z0-9_]+: /, ""); gsub(/^"|"$/, ""); print; exit}' "$lock"
 }
 
+# A rendering replaces only what nobody has edited since the last one, by the hashes in .kexp-rendered: this edit is its own.
 write_hash() {  # NAME SHA256
+  local list=$here/../.kexp-rendered
   awk -v name="$1" -v hash="$2" '
     $1 == "-" {current = $2 == "name:" ? $3 : ""}
     current == name && $1 == "sha256:" {sub(/unresolved/, hash)}
     {print}' "$lock" >"$lock.new"
   chmod --reference="$lock" "$lock.new"
+  if [ -w "$list" ]; then sed -i "s/^$(sum "$lock")  upstream.lock\$/$(sum "$lock.new")  upstream.lock/" "$list"; fi
   mv -f -- "$lock.new" "$lock"
 }
 
 # ---- one bundle
-
-sum() { sha256sum -- "$1" | cut -d' ' -f1; }
 
 download() {  # URL PART
   curl --fail --location --silent --show-error --retry 3 --connect-timeout 20 --continue-at - --output "$2" "$1"

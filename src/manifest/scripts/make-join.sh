@@ -38,3 +38,4 @@ for worker in $WORKERS; do
   mv -f -- "$file.new" "$file"
   say "$file"
 done
+[ -z "${SUDO_UID:-}" ] || host chown -R "$SUDO_UID:${SUDO_GID:-}" "$out"  # whoever called sudo copies them to the workers
