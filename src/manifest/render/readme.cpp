@@ -26,6 +26,14 @@ bool has(const Files& files, const std::string& path) {
   return std::any_of(files.begin(), files.end(), [&](const auto& file) { return file.path == path; });
 }
 
+/// Whether `kubectl apply -f 40-monitoring` finds a file: without the operator there may be none.
+bool has_monitoring_objects(const ClusterFile& cluster) {
+  const Files files = render_monitoring(cluster);
+  return std::any_of(files.begin(), files.end(), [](const auto& file) {
+    return file.path.find('/') == file.path.rfind('/') && file.path.ends_with(".yaml");
+  });
+}
+
 std::string shell(const std::string& commands) { return fmt::format("```sh\n{}```\n", commands); }
 
 std::string login(const ClusterFile& cluster, const Node& node) {
@@ -138,11 +146,7 @@ Part network_part(const ClusterFile& cluster) {
               join_commands(cluster) + "\nIt worked when all nodes are Ready.\n"};
 }
 
-/// With the operator of kube-prometheus, ours or one that is there.
 std::string operator_commands(const ClusterFile& cluster) {
-  if (!cluster.monitoring.prometheus.empty()) {
-    return fmt::format("{} 40-monitoring\n", kApply);
-  }
   const std::string& space = cluster.monitoring.namespace_name;
   std::string text = fmt::format(
       "{0} upstream/kube-prometheus/setup\n"
@@ -157,38 +161,39 @@ std::string operator_commands(const ClusterFile& cluster) {
          fmt::format("kubectl rollout status -n {} --timeout 600s statefulset/prometheus-k8s\n", space);
 }
 
-std::string monitoring_needs(const ClusterFile& cluster) {
-  if (!cluster.monitoring.prometheus.empty()) {
-    return fmt::format("Needs: the Prometheus at {}, and its operator.\n\n", cluster.monitoring.prometheus);
+std::string monitoring_beside_step(const ClusterFile& cluster) {
+  const std::string needs = fmt::format("Needs: the Prometheus at {}", cluster.monitoring.prometheus);
+  const char* files =
+      "takes the files of `40-monitoring/without-operator`; each says where it is\n"
+      "named in its configuration.\n";
+  if (!has_monitoring_objects(cluster)) {
+    return fmt::format("{}.\n\nWith the operator nothing is to be done here; a Prometheus without it {}",
+                       needs, files);
   }
-  return "Needs: nodes that are Ready. kube-prometheus comes without its adapter (metrics-server has that "
-         "API) and\n"
-         "without what would only draw power; our patches follow it, and have to follow again whenever it is "
-         "applied\n"
-         "again.\n\n";
-}
-
-std::string without_operator(const Files& files) {
-  const bool some = std::any_of(files.begin(), files.end(), [](const auto& file) {
-    return file.path.starts_with("40-monitoring/without-operator/");
-  });
-  return some ? "\nA Prometheus that no operator configures takes the files of "
-                "`40-monitoring/without-operator` instead: copy\n"
-                "them beside its `prometheus.yml`; each says where it is named there.\n"
-              : "";
+  return fmt::format("{}, best with its operator.\n\n", needs) +
+         shell(fmt::format("{} 40-monitoring\n", kApply)) +
+         "\nWithout the operator kubectl knows no monitors and no rules (`no matches for kind`, here and "
+         "below) and\n" +
+         fmt::format("applies the rest; that Prometheus {}", files) +
+         "\nIt worked when its page of rules shows ours.\n";
 }
 
 Part monitoring_part(const ClusterFile& cluster) {
-  const std::string found =
-      cluster.monitoring.prometheus.empty()
-          ? "It worked when every target is up at http://localhost:9090/targets during\n"
-            "`kubectl port-forward -n " +
-                cluster.monitoring.namespace_name + " service/prometheus-k8s 9090`.\n"
-          : "It worked when its page of targets shows ours as up.\n";
+  if (!cluster.monitoring.prometheus.empty()) {
+    return {"40-monitoring", "what the Prometheus that is there scrapes and records", "the master",
+            monitoring_beside_step(cluster)};
+  }
   return {"40-monitoring",
           "Prometheus and Grafana: scraping often enough for energy, keeping what was measured", "the master",
-          monitoring_needs(cluster) + shell(operator_commands(cluster)) +
-              without_operator(render_monitoring(cluster)) + "\n" + found};
+          "Needs: nodes that are Ready. kube-prometheus comes without its adapter (metrics-server has that "
+          "API) and\n"
+          "without what would only draw power; our patches follow it, and have to follow again whenever it "
+          "is applied\n"
+          "again.\n\n" +
+              shell(operator_commands(cluster)) +
+              fmt::format("\nIt worked when every target is up at http://localhost:9090/targets during\n"
+                          "`kubectl port-forward -n {} service/prometheus-k8s 9090`.\n",
+                          cluster.monitoring.namespace_name)};
 }
 
 Part metrics_server_part(const ClusterFile& /*cluster*/) {
@@ -202,15 +207,15 @@ Part metrics_server_part(const ClusterFile& /*cluster*/) {
 }
 
 Part kepler_part(const ClusterFile& cluster) {
+  const char* meters = cluster.existing.empty()
+                           ? "RAPL on every node (the preflight's `rapl`)"
+                           : "RAPL on the nodes that are to be measured, no virtual machines";
   return {"60-kepler", "joules per node and pod", "the master",
-          "Needs: monitoring, for its monitors' kinds; RAPL on every node (the preflight's `rapl`).\n\n" +
+          fmt::format("Needs: monitoring, for its monitors' kinds; {}.\n\n", meters) +
               shell(fmt::format("{} 60-kepler\nkubectl rollout status -n {} --timeout 300s daemonset/kepler\n"
                                 "60-kepler/check-meters.sh\n",
                                 kApply, names::kKeplerNamespace)) +
-              (cluster.existing.empty()
-                   ? "\nIt worked when every node says `rapl` and a power that moves.\n"
-                   : "\nIt worked when every node that is measured says `rapl` and a power that "
-                     "moves.\n")};
+              "\nIt worked when every node says `rapl` and a power that moves.\n"};
 }
 
 Part kafka_part(const ClusterFile& cluster) {
@@ -236,8 +241,8 @@ std::string image_commands(const ClusterFile& cluster) {
   }
   if (!cluster.existing.empty()) {
     return fmt::format(
-        "No registry has `{}`: bring it to each worker first (`docker save`, there `ctr -n k8s.io images "
-        "import`).\n\n",
+        "No registry has `{}`: it has to be on each node that is to run it\n"
+        "(`docker save`, there `ctr -n k8s.io images import`).\n\n",
         image);
   }
   return fmt::format("No registry has `{}`: it goes to each worker, from where it was built.\n\n", image) +
@@ -318,10 +323,10 @@ std::string head(const ClusterFile& cluster) {
 std::string node_table(const ClusterFile& cluster) {
   if (!cluster.existing.empty()) {
     return fmt::format(
-        "The cluster is there already, under the context `{0}`: its nodes and its network are left alone. "
-        "All commands\n"
-        "go to it after `kubectl config use-context {0}`.\n\n",
-        cluster.existing);
+        "The cluster is there already: its nodes and its network are left alone. All commands go to it "
+        "after\n"
+        "`kubectl config use-context {}`.\n\n",
+        shell_quote(cluster.existing));
   }
   const Node& master = cluster.nodes.master;
   std::string text = "| node | address | does |\n|---|---|---|\n";
@@ -333,16 +338,21 @@ std::string node_table(const ClusterFile& cluster) {
   return text + "\n";
 }
 
-std::string contents(const std::vector<Part>& parts, bool existing) {
+std::string contents(const std::vector<Part>& parts, const ClusterFile& cluster) {
   std::string text = "| folder | what it is | where it is used |\n|---|---|---|\n";
   for (const Part& part : parts) {
     text += fmt::format("| `{}` | {} | {} |\n", part.folder, part.what,
-                        existing ? "where kubectl is" : part.where);
+                        cluster.existing.empty() ? part.where : "where kubectl is");
   }
-  return text +
-         "\nFiles called `patch-…` hold only the fields that we set in an object of a bundle; all others are "
-         "whole. "
-         "`secrets/`\nhas passwords: readable by you alone, and git ignores it.\n\n";
+  if (!bundles(cluster).empty()) {
+    text +=
+        "\nFiles called `patch-…` hold only the fields that we set in an object of a bundle; all others are "
+        "whole.\n";
+  }
+  if (cluster.monitoring.prometheus.empty() && cluster.monitoring.grafana) {
+    text += "\n`secrets/` has Grafana's password: readable by you alone, and git ignores it.\n";
+  }
+  return text + "\n";
 }
 
 std::string steps(const std::vector<Part>& parts) {
@@ -381,21 +391,30 @@ std::string undo_kafka(const ClusterFile& cluster) {
              : "";
 }
 
-/// On a cluster that is there only what is ours goes, users of operators first.
+std::string undo_command(const std::string& what) {
+  return "kubectl delete --ignore-not-found -f " + what + '\n';
+}
+
+/// KEDA takes its finalizer off a ScaledObject only while it runs.
+std::string undo_scaling(const ClusterFile& cluster) {
+  return cluster.scaler.kind == Scaler::Kind::keda
+             ? undo_command("90-scaling/10-scaled-object.yaml") + undo_command("upstream/keda.yaml")
+             : undo_command("90-scaling");
+}
+
+/// On a cluster that is there only what is ours goes, in the reverse order.
 std::string undo_existing(const std::vector<Part>& parts, const ClusterFile& cluster) {
   std::string commands;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    const bool applied = part->folder != "00-upstream" && part->folder != "70-kafka";
-    if (applied && (part->folder != "40-monitoring" || !cluster.monitoring.prometheus.empty())) {
-      commands += fmt::format("kubectl delete --ignore-not-found -f {}\n", part->folder);
-    }
-    if (part->folder == "90-scaling" && cluster.scaler.kind == Scaler::Kind::keda) {
-      commands += "kubectl delete --ignore-not-found -f upstream/keda.yaml\n";
+    if (part->folder == "90-scaling") {
+      commands += undo_scaling(cluster);
+    } else if (part->folder == "80-consumers" || part->folder == "60-kepler" ||
+               (part->folder == "40-monitoring" && has_monitoring_objects(cluster))) {
+      commands += undo_command(part->folder);
     }
   }
   if (cluster.monitoring.prometheus.empty()) {
-    commands +=
-        "kubectl delete --ignore-not-found -f upstream/kube-prometheus -f upstream/kube-prometheus/setup\n";
+    commands += undo_command("upstream/kube-prometheus -f upstream/kube-prometheus/setup");
   }
   return shell(commands + undo_kafka(cluster));
 }
@@ -424,8 +443,8 @@ std::string undo(const std::vector<Part>& parts, const ClusterFile& cluster) {
 
 Files render_readme(const ClusterFile& cluster) {
   const std::vector<Part> all = parts(cluster);
-  return {{"README.md", head(cluster) + node_table(cluster) + contents(all, !cluster.existing.empty()) +
-                            steps(all) + access(cluster) + undo(all, cluster)},
+  return {{"README.md", head(cluster) + node_table(cluster) + contents(all, cluster) + steps(all) +
+                            access(cluster) + undo(all, cluster)},
           {".gitignore", "/secrets/\n/upstream/\n/20-kubeadm/join/\n"}};
 }
 

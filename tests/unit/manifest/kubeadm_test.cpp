@@ -4,31 +4,28 @@
 #include <gtest/gtest.h>
 
 #include "render/parts.hpp"
-#include "unit/manifest/files.hpp"
+#include "rendered.hpp"
 
 namespace kexp::manifest {
 namespace {
 
-using test::cluster_of_two_nodes;
-using test::content_of;
-using test::paths_of;
+using test::reference_cluster;
+using test::Rendered;
 using testing::AllOf;
 using testing::AnyOf;
-using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
 
 std::string rendered(const ClusterFile& cluster, const std::string& name) {
-  return content_of(render_kubeadm(cluster), "20-kubeadm/" + name);
+  return Rendered(render_kubeadm(cluster)).file("20-kubeadm/" + name).content;
 }
 
-std::string init(const ClusterFile& cluster = cluster_of_two_nodes()) {
-  return rendered(cluster, "init.yaml");
-}
+std::string init(const ClusterFile& cluster = reference_cluster()) { return rendered(cluster, "init.yaml"); }
 
 TEST(KubeadmTest, AClusterThatIsThereNeedsNoKubeadm) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.existing = "lab";
 
   EXPECT_THAT(render_kubeadm(cluster), IsEmpty());
@@ -43,7 +40,7 @@ TEST(KubeadmTest, ArgumentsAreListsOfTheCurrentApi) {
 }
 
 TEST(KubeadmTest, NetworksAreTheClusterFiles) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.networks.pods = "10.50.0.0/16";
   cluster.networks.services = "10.60.0.0/16";
 
@@ -54,7 +51,7 @@ TEST(KubeadmTest, NetworksAreTheClusterFiles) {
 
 TEST(KubeadmTest, AKubeletLabelsItselfWithOurDomainOnly) {
   EXPECT_THAT(init(), HasSubstr("{name: node-labels, value: kexp.dev/role=infra}"));
-  EXPECT_THAT(rendered(cluster_of_two_nodes(), "join-worker1.yaml"),
+  EXPECT_THAT(rendered(reference_cluster(), "join-worker1.yaml"),
               HasSubstr("{name: node-labels, value: kexp.dev/role=worker}"));
 }
 
@@ -62,7 +59,7 @@ TEST(KubeadmTest, ReservedCpusAreStringsAndFollowHyperThreading) {
   EXPECT_THAT(init(), AllOf(HasSubstr("cpuManagerPolicy: static"), HasSubstr("reservedSystemCPUs: \"0\""),
                             Not(HasSubstr("full-pcpus-only"))));
 
-  ClusterFile threads = cluster_of_two_nodes();
+  ClusterFile threads = reference_cluster();
   threads.nodes.cpus.milli = 8000;
   threads.nodes.cpu_control.smt = true;
 
@@ -71,15 +68,15 @@ TEST(KubeadmTest, ReservedCpusAreStringsAndFollowHyperThreading) {
 }
 
 TEST(KubeadmTest, ANodeWithOneCoreHasNoCpuManager) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.nodes.cpus.milli = 1000;
 
   EXPECT_THAT(init(cluster), Not(AnyOf(HasSubstr("cpuManagerPolicy"), HasSubstr("reservedSystemCPUs"))));
 }
 
 TEST(KubeadmTest, PlaceholdersOfAJoinFileAreWhatTheScriptsLookFor) {
-  const std::string join = rendered(cluster_of_two_nodes(), "join-worker1.yaml");
-  const std::string env = rendered(cluster_of_two_nodes(), "kubeadm.env");
+  const std::string join = rendered(reference_cluster(), "join-worker1.yaml");
+  const std::string env = rendered(reference_cluster(), "kubeadm.env");
 
   const std::string hash = "sha256:" + std::string(64, '0');
   EXPECT_THAT(join, AllOf(HasSubstr("token: placeh.olderplaceholder\n"), HasSubstr("- " + hash + "\n"),
@@ -89,15 +86,16 @@ TEST(KubeadmTest, PlaceholdersOfAJoinFileAreWhatTheScriptsLookFor) {
 }
 
 TEST(KubeadmTest, EveryWorkerHasAJoinFile) {
-  ClusterFile cluster = cluster_of_two_nodes();
-  cluster.nodes.workers.push_back({"worker2", "192.168.1.162", {}});
+  const ClusterFile cluster = reference_cluster();
 
-  EXPECT_THAT(paths_of(render_kubeadm(cluster)), Contains("20-kubeadm/join-worker2.yaml"));
-  EXPECT_THAT(rendered(cluster, "kubeadm.env"), HasSubstr("WORKERS='worker1 worker2'\n"));
+  EXPECT_THAT(Rendered(render_kubeadm(cluster)).paths(),
+              IsSupersetOf({"20-kubeadm/join-worker1.yaml", "20-kubeadm/join-worker5.yaml"}));
+  EXPECT_THAT(rendered(cluster, "kubeadm.env"),
+              HasSubstr("WORKERS='worker1 worker2 worker3 worker4 worker5'\n"));
 }
 
 TEST(KubeadmTest, LabelsOfTheFileAreLeftToKubectl) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.nodes.workers.front().labels = {{"kexp.dev/accel", "igpu"}};
 
   EXPECT_THAT(rendered(cluster, "kubeadm.env"), HasSubstr("NODE_LABELS='\nworker1 kexp.dev/accel=igpu\n'\n"));
@@ -105,7 +103,7 @@ TEST(KubeadmTest, LabelsOfTheFileAreLeftToKubectl) {
 }
 
 TEST(KubeadmTest, NamespacesOfWhatIsNotRenderedAreNotReset) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   EXPECT_THAT(rendered(cluster, "kubeadm.env"), HasSubstr("NAMESPACES='workload kepler monitoring'\n"));
 
   cluster.scaler.kind = Scaler::Kind::keda;
@@ -116,7 +114,7 @@ TEST(KubeadmTest, NamespacesOfWhatIsNotRenderedAreNotReset) {
 
 TEST(NetworkTest, ThePatchHoldsOurVariablesAndWhatTheApiAsksFor) {
   const std::string patch =
-      content_of(render_network(cluster_of_two_nodes()), "30-network/patch-calico-node.yaml");
+      Rendered(render_network(reference_cluster())).file("30-network/patch-calico-node.yaml").content;
 
   EXPECT_THAT(patch, AllOf(HasSubstr("k8s-app: calico-node"), HasSubstr("- name: calico-node"),
                            HasSubstr("value: CrossSubnet"), HasSubstr("value: 10.244.0.0/16"),

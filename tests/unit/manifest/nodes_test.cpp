@@ -5,25 +5,25 @@
 
 #include "render/parts.hpp"
 #include "render/reserved_cpus.hpp"
-#include "unit/manifest/files.hpp"
+#include "rendered.hpp"
 
 namespace kexp::manifest {
 namespace {
 
-using test::cluster_of_two_nodes;
-using test::content_of;
+using test::reference_cluster;
+using test::Rendered;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string settings(const ClusterFile& cluster) {
-  return content_of(render_nodes(cluster), "10-nodes/node.env");
+  return Rendered(render_nodes(cluster)).file("10-nodes/node.env").content;
 }
 
 TEST(NodesTest, ThereAreScriptsToRunAndFilesToRead) {
   std::vector<std::string> scripts;
   std::vector<std::string> plain;
-  for (const RenderedFile& file : render_nodes(cluster_of_two_nodes())) {
+  for (const RenderedFile& file : render_nodes(reference_cluster())) {
     (file.mode == RenderedFile::Mode::script ? scripts : plain).push_back(file.path);
   }
 
@@ -34,26 +34,26 @@ TEST(NodesTest, ThereAreScriptsToRunAndFilesToRead) {
 }
 
 TEST(NodesTest, AClusterThatIsThereHasNone) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.existing = "lab";
 
   EXPECT_THAT(render_nodes(cluster), IsEmpty());
 }
 
 TEST(NodesTest, SettingsNameEveryNodeWithItsAddressAndRole) {
-  EXPECT_THAT(settings(cluster_of_two_nodes()),
-              HasSubstr("NODES='\nmaster 192.168.1.152 infra\nworker1 192.168.1.161 worker\n'\n"));
+  EXPECT_THAT(settings(reference_cluster()),
+              HasSubstr("NODES='\nmaster 192.168.1.152 infra\nworker1 192.168.1.161 worker\nworker2 "));
 }
 
 TEST(NodesTest, SettingsOfTheCpuAreTheClusterFiles) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.nodes.cpu_control = {"keep", true, true};
 
   EXPECT_THAT(settings(cluster), HasSubstr("CPU_GOVERNOR=keep\nCPU_TURBO=on\nCPU_SMT=on\n"));
 }
 
 TEST(NodesTest, KafkaAndPrometheusElsewhereNeedNothingOnTheMaster) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   EXPECT_THAT(settings(cluster), HasSubstr("KAFKA_PORTS='10001 11001 9308'\n"));
 
   cluster.kafka.servers = "kafka:9092";
@@ -63,7 +63,7 @@ TEST(NodesTest, KafkaAndPrometheusElsewhereNeedNothingOnTheMaster) {
 }
 
 TEST(NodesTest, EveryVariableThatAScriptReadsIsSet) {
-  const std::string env = settings(cluster_of_two_nodes());
+  const std::string env = settings(reference_cluster());
   for (const char* name : {"CLUSTER", "NODES", "POD_NETWORK", "SERVICE_NETWORK", "KUBERNETES_VERSION",
                            "CONTAINERD_VERSION", "CPU_GOVERNOR", "CPU_TURBO", "CPU_SMT", "WORKER_CPUS",
                            "WORKER_MEMORY", "RESERVED_CPUS", "KAFKA_PORTS", "STORAGE_PATH"}) {

@@ -9,15 +9,14 @@
 #include "kexp/core/file.hpp"
 
 #include "render/parts.hpp"
-
+#include "rendered.hpp"
 #include "support/temp_dir.hpp"
-#include "unit/manifest/files.hpp"
 
 namespace kexp::manifest {
 namespace {
 
-using test::cluster_of_two_nodes;
-using test::content_of;
+using test::reference_cluster;
+using test::Rendered;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::Field;
@@ -34,10 +33,12 @@ std::vector<std::string> names(const ClusterFile& cluster) {
   return result;
 }
 
-std::string lock(const ClusterFile& cluster) { return content_of(render_upstream(cluster), kUpstreamLock); }
+std::string lock(const ClusterFile& cluster) {
+  return Rendered(render_upstream(cluster)).file(kUpstreamLock).content;
+}
 
 TEST(UpstreamTest, OnlyWhatTheClusterNeedsIsNamed) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   EXPECT_THAT(names(cluster), ElementsAre("calico", "kube-prometheus", "metrics-server", "jmx-exporter"));
 
   cluster.scaler.kind = Scaler::Kind::keda;
@@ -52,7 +53,7 @@ TEST(UpstreamTest, OnlyWhatTheClusterNeedsIsNamed) {
 }
 
 TEST(UpstreamTest, AFolderWithoutBundlesHasNothingToFetch) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.existing = "lab";
   cluster.monitoring.prometheus = "http://prometheus:9090";
   cluster.kafka.servers = "kafka:9092";
@@ -61,7 +62,7 @@ TEST(UpstreamTest, AFolderWithoutBundlesHasNothingToFetch) {
 }
 
 TEST(UpstreamTest, UrlsFollowTheVersions) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   cluster.versions.calico = "3.32.3";
   cluster.versions.kube_prometheus = "0.17.0";
 
@@ -70,7 +71,7 @@ TEST(UpstreamTest, UrlsFollowTheVersions) {
 }
 
 TEST(UpstreamTest, AHashThatIsKnownStandsThereAndNoOtherDoes) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   EXPECT_THAT(lock(cluster),
               AllOf(HasSubstr("7d61f737fd661610ccc14aea79764faa1ea94a340cbc8f0029b3d2edea3d80c1"),
                     HasSubstr("sha256: unresolved")));
@@ -80,7 +81,7 @@ TEST(UpstreamTest, AHashThatIsKnownStandsThereAndNoOtherDoes) {
 }
 
 TEST(UpstreamTest, TheAdapterIsLeftOutAndGrafanaWhereItIsNotWanted) {
-  ClusterFile cluster = cluster_of_two_nodes();
+  ClusterFile cluster = reference_cluster();
   EXPECT_THAT(lock(cluster), AllOf(HasSubstr("prometheusAdapter-*"), Not(HasSubstr("grafana-*"))));
 
   cluster.monitoring.grafana = false;
@@ -88,7 +89,7 @@ TEST(UpstreamTest, TheAdapterIsLeftOutAndGrafanaWhereItIsNotWanted) {
 }
 
 TEST(UpstreamTest, ImagesAreNamedWithTheirTags) {
-  EXPECT_THAT(lock(cluster_of_two_nodes()),
+  EXPECT_THAT(lock(reference_cluster()),
               AllOf(HasSubstr("kepler:v0.13.0"), HasSubstr("apache/kafka:4.3.1"),
                     HasSubstr("localhost/kexp-consumer:0.1.0"), Not(HasSubstr(":latest"))));
 }
@@ -109,7 +110,8 @@ TEST(KeepResolvedTest, AHashOfAnotherVersionIsNot) {
 
 TEST(KeepResolvedTest, OursWinsOverAnEditedOne) {
   const std::string ours(64, 'b');
-  EXPECT_EQ(keep_resolved(entry("https://a/1", ours), entry("https://a/1", kHash)), entry("https://a/1", ours));
+  EXPECT_EQ(keep_resolved(entry("https://a/1", ours), entry("https://a/1", kHash)),
+            entry("https://a/1", ours));
 }
 
 TEST(KeepResolvedTest, WhatIsNoHashIsNotKept) {
@@ -119,7 +121,7 @@ TEST(KeepResolvedTest, WhatIsNoHashIsNotKept) {
 
 TEST(KeepResolvedTest, RenderingAgainKeepsWhatFetchHasWritten) {
   const test::TempDir dir;
-  const ClusterFile cluster = cluster_of_two_nodes();
+  const ClusterFile cluster = reference_cluster();
   (void)write_folder(cluster, dir / "out");
   std::string text = read_file(dir / "out/upstream.lock");
   const std::string open = "sha256: unresolved";
