@@ -170,8 +170,12 @@ max_mbps=$(measure) || { cat "$work"/warmup.log "$work"/consumer-*.log >&2; die 
 # ---- the day
 
 run=${run:-$root/runs/$(date -u +%Y%m%dT%H%M%SZ)-quickstart}
-spawn track "$kexp" track --run "$run" --until-complete --timeout 120 --metrics-port 0
+# From here on: what the topic holds so far are the answers to the measuring.
+spawn track "$kexp" track --run "$run" --from latest --until-complete --timeout 120 --metrics-port 0
 tracker=${children[-1]}
+tracker_joined() { [ -e "$run/track.json" ] || pid_dead "$tracker"; }  # it knows by then where the topic ended
+wait_for 30 "the tracker to join the run" tracker_joined || die 3 "the tracker did not start: $work/track.log"
+pid_alive "$tracker" || die 1 "the tracker ended: $(tail -n 3 "$work/track.log")"
 say "one day in $duration s at a peak of $max_mbps MB/s"
 code=0
 "$kexp" feed --max_mbps "$max_mbps" --duration "$duration" --breakpoints 48 --n_cycles 1 --shuffle --seed "$seed" \

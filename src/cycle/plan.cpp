@@ -88,7 +88,8 @@ void validate(const PlanOptions& options) {
   const double peak = options.peak_images_per_s.value_or(options.peak_bytes_per_s);
   const char* flag = options.peak_images_per_s ? "--max-ips" : "--max-mbps";
   if (!(peak > 0) || !std::isfinite(peak)) {
-    throw UsageError(fmt::format("{} must be above 0, got {}", flag, peak));
+    throw UsageError(
+        fmt::format("{} must be above 0, got {}", flag, options.peak_images_per_s ? peak : peak / 1e6));
   }
 }
 

@@ -27,15 +27,22 @@ void check_places(const MakeOptions& options) {
   if (!options.images.empty() && !fs::is_directory(options.images, error)) {
     throw UsageError(fmt::format("--images {}: no such folder", options.images.string()));
   }
-  const fs::path folder = options.out.parent_path();
-  if (!folder.empty() && !fs::is_directory(folder, error)) {
-    throw UsageError(fmt::format("--out {}: there is no folder {}", options.out.string(), folder.string()));
-  }
   if (fs::is_directory(options.out, error)) {
     throw UsageError(fmt::format("--out {}: is a directory", options.out.string()));
   }
   if (!options.force && fs::exists(options.out, error)) {
     throw UsageError(fmt::format("--out {} exists; --force replaces it", options.out.string()));
+  }
+}
+
+// The default, datasets/mini.hdf5, lies in a folder that a fresh clone does not have.
+void make_folder(const fs::path& out) {
+  std::error_code error;
+  if (const fs::path folder = out.parent_path(); !folder.empty()) {
+    fs::create_directories(folder, error);
+  }
+  if (error) {
+    throw UsageError(fmt::format("--out {}: cannot make its folder: {}", out.string(), error.message()));
   }
 }
 
@@ -246,6 +253,7 @@ void validate(const MakeOptions& options) {
 
 MakeResult make_dataset(const MakeOptions& options, Clock& clock, Progress& progress, std::stop_token stop) {
   check_places(options);
+  make_folder(options.out);
   return Maker(options, clock, progress, std::move(stop)).run();
 }
 

@@ -27,7 +27,8 @@ std::string unreadable(const fs::path& file) {
   }
   const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    return std::generic_category().message(errno);
+    const int why = errno;
+    return std::generic_category().message(why) + (why == ENOENT ? "; kexp dataset make makes one" : "");
   }
   ::close(fd);
   return {};

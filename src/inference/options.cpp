@@ -41,10 +41,10 @@ InputSize parse_input_size(const std::string& text, const std::string& flag) {
 
 void validate(const DetectorOptions& options) {
   if (options.engine == "openvino") {
-    throw UsageError("--engine openvino: this build has no OpenVINO, use opencv");
+    throw UsageError("--engine openvino: this build has no OpenVINO, use auto or opencv");
   }
   if (options.engine != "auto" && options.engine != "opencv") {
-    throw UsageError(fmt::format("--engine must be auto, opencv or openvino, got \"{}\"", options.engine));
+    throw UsageError(fmt::format("--engine must be auto or opencv, got \"{}\"", options.engine));
   }
   check_count(options.threads, kMaxThreads, "--threads");
   check_share(options.confidence, "--confidence");

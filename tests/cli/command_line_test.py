@@ -75,7 +75,7 @@ class CommandLineTest(unittest.TestCase):
 
     def test_flags_take_dashes_and_underscores(self):
         for flag in ["--max_mbps", "--max-mbps"]:
-            self.fails(["feed", flag, "-3"], "--max-mbps must be above 0", "-3")
+            self.fails(["feed", flag, "-3"], "--max-mbps must be above 0, got -3\n")  # it said -3000000
 
     def test_a_flag_given_twice_is_an_error(self):
         self.fails(["feed", "--seed", "1", "--seed", "2"], "--seed", "twice")

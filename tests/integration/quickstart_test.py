@@ -44,7 +44,7 @@ def check_counts(test, run_folder, code, output):
     test.assertGreater(counts["planned"], 5, output)
     for name in ["sent", "acknowledged", "processed"]:
         test.assertEqual(counts[name], counts["planned"], f"{name}: {output}")
-    for name in ["missing", "duplicates", "failed", "unknown", "dropped", "unexpected", "errors"]:
+    for name in ["missing", "duplicates", "failed", "unknown", "dropped", "unexpected", "foreign", "errors"]:
         test.assertEqual(counts[name], 0, f"{name}: {output}")
     if code == 5:  # May come of this machine's pacing alone.
         test.assertTrue(all("late" in reason or "segment" in reason for reason in run["verdict"]["reasons"]), run["verdict"])

@@ -68,7 +68,7 @@ CommandRun add_consume(CLI::App& command) {
   command.add_option("--model", options.model, "Model by name or file (YOLO_MODEL)")->capture_default_str();
   command.add_option("--models-dir", flags->models_dir,
                      "Folder of models; $XDG_CACHE_HOME/kexp/models when not given");
-  command.add_option("--engine", detector.engine, "auto, opencv or openvino")->capture_default_str();
+  command.add_option("--engine", detector.engine, inference::kEngines)->capture_default_str();
   command.add_option("--threads", options.threads, "Inference threads; 0: what the CPU quota allows")
       ->capture_default_str();
   command.add_option("--confidence", detector.confidence, "Least confidence of a detection")

@@ -274,7 +274,7 @@ void add_check_flags(CLI::App& check, CheckFlags& flags) {
   check.add_option("--images", flags.images, "Folder of JPEG and PNG files, or one file");
   check.add_option("--annotate", flags.annotate,
                    "Folder that gets the pictures with their boxes drawn, as PNG");
-  check.add_option("--engine", flags.detector.engine, "auto, opencv or openvino")->capture_default_str();
+  check.add_option("--engine", flags.detector.engine, inference::kEngines)->capture_default_str();
   check.add_option("--threads", flags.detector.threads, "Threads of the engine")->capture_default_str();
   check.add_option("--confidence", flags.detector.confidence, "Least confidence")->capture_default_str();
   check.add_option("--iou", flags.detector.iou, "Largest overlap of two boxes of a class")

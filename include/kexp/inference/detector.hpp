@@ -37,8 +37,11 @@ struct InputSize {
 /// Reads "auto", "square", "N" or "WxH". Errors: UsageError naming `flag`.
 [[nodiscard]] InputSize parse_input_size(const std::string& text, const std::string& flag);
 
+/// What --engine takes, for --help.
+inline constexpr const char* kEngines = "auto or opencv; openvino is not in this build";
+
 struct DetectorOptions {
-  std::string engine = "auto";  ///< auto, opencv, openvino.
+  std::string engine = "auto";  ///< auto, opencv.
   int threads = 1;
   double confidence = 0.25;
   double iou = 0.45;

@@ -165,9 +165,9 @@ TEST(PlanTest, FlagsOutOfRangeAreNamed) {
   PlanOptions options = small_day();
   EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {}); }),
               testing::HasSubstr("--dataset"));
-  options.peak_bytes_per_s = -3;
+  options.peak_bytes_per_s = -3e6;
   EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {1}); }),
-              testing::HasSubstr("--max-mbps"));
+              testing::HasSubstr("--max-mbps must be above 0, got -3"));
   options.peak_images_per_s = std::nan("");
   EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {1}); }),
               testing::HasSubstr("--max-ips"));

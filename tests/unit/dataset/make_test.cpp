@@ -192,8 +192,9 @@ TEST_F(DatasetMakeTest, NamesThePlaceThatIsMissing) {
               AllOf(HasSubstr("--images"), HasSubstr("no such folder")));
 
   options_.images = images_;
-  options_.out = dir_ / "missing" / "out.h5";
-  EXPECT_THAT(message_of<UsageError>([this] { make(); }), AllOf(HasSubstr("--out"), HasSubstr("no folder")));
+  write_file_atomically(dir_ / "file", "");
+  options_.out = dir_ / "file" / "out.h5";
+  EXPECT_THAT(message_of<UsageError>([this] { make(); }), AllOf(HasSubstr("--out"), HasSubstr("its folder")));
 
   options_.out = images_;
   EXPECT_THAT(message_of<UsageError>([this] { make(); }), AllOf(HasSubstr("--out"), HasSubstr("directory")));
@@ -203,6 +204,16 @@ TEST_F(DatasetMakeTest, NamesThePlaceThatIsMissing) {
   options_.video = "missing.avi";
   EXPECT_THAT(message_of<UsageError>([this] { make(); }),
               AllOf(HasSubstr("--video"), HasSubstr("missing.avi")));
+}
+
+TEST_F(DatasetMakeTest, MakesTheFolderOfItsFile) {
+  write_images();
+  options_.out = dir_ / "datasets" / "mini.hdf5";
+
+  make();
+
+  const Dataset made = Dataset::read(options_.out);
+  EXPECT_EQ(made.items().size(), 4U);
 }
 
 TEST_F(DatasetMakeTest, ReportsItsStartAndEnd) {
