@@ -209,7 +209,7 @@ class TreeBuilder final : public YAML::EventHandler {
                                             bracket->node.kind == YamlSource::Kind::list ? '[' : '{'));
     } else if (misread_) {
       return;
-    } else if (error.msg == "illegal map value" && is_bare(line - 1, line)) {
+    } else if (error.msg == "illegal map value" && goes_on_from_above(error.mark)) {
       fault(line - 1, "no ': ' ends a key in this line");
     } else {
       fault(line, explained(error.msg));
@@ -272,15 +272,17 @@ class TreeBuilder final : public YAML::EventHandler {
     return place > end && text_.substr(end, place - end).find(':') != std::string_view::npos;
   }
 
-  /// Whether a line stands as deep as the other one and holds no key: the parser then takes both for one.
-  [[nodiscard]] bool is_bare(int line, int other) const {
-    if (line < 1) {
+  /// Whether the ':' at the mark is the first of its line and the line above has none that ends a key: the
+  /// parser then takes both lines for one key.
+  [[nodiscard]] bool goes_on_from_above(const YAML::Mark& mark) const {
+    const auto line = static_cast<std::size_t>(mark.line);
+    if (line == 0 || line >= lines_.size()) {
       return false;
     }
-    const std::string_view text = lines_[static_cast<std::size_t>(line - 1)];
-    const std::size_t depth = lines_[static_cast<std::size_t>(other - 1)].find_first_not_of(' ');
-    return !is_blank(text) && text.find_first_not_of(' ') == depth &&
-           text.find(": ") == std::string_view::npos && !text.ends_with(':');
+    const std::string_view before = lines_[line].substr(0, static_cast<std::size_t>(mark.column));
+    const std::string_view above = lines_[line - 1];
+    return before.find(": ") == std::string_view::npos && !is_blank(above) &&
+           above.find(": ") == std::string_view::npos && !above.ends_with(':');
   }
 
   /// Refuses a plain or quoted text that goes on in another line: nearly always something was forgotten.
