@@ -113,6 +113,22 @@ bool is_reserved_namespace(const std::string& name) {
   return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 
+/// kube-prometheus is where its bundle puts it, whatever the cluster file says.
+void check_own_prometheus(const Monitoring& monitoring, Findings& findings) {
+  const auto check = [&](const char* field, const std::string& value, const std::string& own) {
+    if (monitoring.prometheus.empty() && value != own) {
+      findings.error(
+          field, {},
+          fmt::format("{} is not what kube-prometheus has, which is always {}: leave it out, or name "
+                      "the Prometheus that is there in monitoring.prometheus",
+                      value, own));
+    }
+  };
+  const Monitoring own;
+  check("monitoring.namespace", monitoring.namespace_name, own.namespace_name);
+  check("monitoring.service_account", monitoring.service_account, own.service_account);
+}
+
 }  // namespace
 
 void check_networks(const ClusterFile& cluster, Findings& findings) {
@@ -167,6 +183,7 @@ void check_existing(const ClusterFile& cluster, Findings& findings) {
 
 void check_monitoring(const ClusterFile& cluster, Findings& findings) {
   const Monitoring& monitoring = cluster.monitoring;
+  check_own_prometheus(monitoring, findings);
   if (cluster.kepler.enabled && cluster.kepler.interval > monitoring.scrape_interval) {
     findings.warning(
         "kepler.interval", {"monitoring.scrape_interval"},

@@ -91,6 +91,19 @@ TEST(ClusterCheckTest, APrometheusElsewhereNeedsAClusterThatIsThere) {
               StartsWith("c.yaml:11: monitoring.prometheus: http://p:9090 is of no use without `existing`"));
 }
 
+TEST(ClusterCheckTest, OurOwnPrometheusIsWhereItsBundlePutsIt) {
+  EXPECT_THAT(
+      errors_of(shortest("monitoring: {namespace: mon}\n")),
+      StartsWith("c.yaml:11: monitoring.namespace: mon is not what kube-prometheus has, which is always "
+                 "monitoring: leave it out"));
+  EXPECT_THAT(errors_of(shortest("monitoring: {service_account: me}\n")),
+              HasSubstr("monitoring.service_account: me is not what kube-prometheus has"));
+  EXPECT_EQ(parsed("existing: lab\nkafka: {servers: \"k:9092\"}\n"
+                   "monitoring: {prometheus: \"http://p:9090\", namespace: mon, service_account: me}\n")
+                .monitoring.namespace_name,
+            "mon");
+}
+
 TEST(ClusterCheckTest, AClusterThatIsThereHasNoMasterForKafka) {
   EXPECT_THAT(errors_of("existing: lab\n"), AllOf(StartsWith("c.yaml:1: kafka.servers: is missing"),
                                                   HasSubstr("no master to run a broker on")));

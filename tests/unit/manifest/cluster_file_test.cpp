@@ -64,7 +64,6 @@ nodes:
 versions: {kubernetes: 1.36.5, containerd: "2.3"}
 networks: {lan: 10.1.0.0/24, pods: 10.2.0.0/16, services: 10.3.0.0/16, dns_domain: lab.local}
 monitoring:
-  namespace: mon
   scrape_interval: 2s
   retention: 2w
   storage: 100Gi
@@ -103,7 +102,6 @@ access: {grafana_port: 3000}
   EXPECT_TRUE(cluster.nodes.cpu_control.smt);
   EXPECT_EQ(cluster.versions.containerd, "2.3");
   EXPECT_EQ(cluster.networks.dns_domain, "lab.local");
-  EXPECT_EQ(cluster.monitoring.namespace_name, "mon");
   EXPECT_EQ(cluster.monitoring.scrape_interval, Seconds{2});
   EXPECT_FALSE(cluster.monitoring.grafana);
   EXPECT_TRUE(cluster.kepler.privileged);
