@@ -132,9 +132,9 @@ class ClusterMaker {
     Monitoring& monitoring = cluster_.monitoring;
     if (existing && one_in(2)) {
       monitoring.prometheus = pick<std::string>({"http://prometheus.lab:9090", "https://10.0.0.7/prom?x=#1"});
+      monitoring.namespace_name = one_in(2) ? "monitoring" : "m" + label(62);
+      monitoring.service_account = one_in(2) ? "prometheus-k8s" : label();
     }
-    monitoring.namespace_name = one_in(2) ? "monitoring" : "m" + label(62);
-    monitoring.service_account = one_in(2) ? "prometheus-k8s" : label();
     monitoring.scrape_interval = seconds(1, 60);
     monitoring.consumer_interval = seconds(1, 5);
     monitoring.retention = pick<std::string>({"30d", "1w12h", "90m", "999999s"});
