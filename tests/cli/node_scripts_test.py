@@ -89,8 +89,13 @@ class PrepareTest(NodeScriptsTest):
     def test_exact_versions_are_asked_of_apt(self):
         self.prepare()
         installs = [call for call in self.node.calls() if call.startswith("apt-get install -qq")]
-        self.assertTrue(any("containerd.io=2.3[.-]*" in call for call in installs), installs)
+        self.assertTrue(any("containerd.io=2.3.*" in call for call in installs), installs)
         self.assertTrue(any("kubelet=1.36.4-* kubeadm=1.36.4-* kubectl=1.36.4-*" in call for call in installs), installs)
+
+    def test_a_version_of_containerd_may_be_exact(self):
+        self.set("CONTAINERD_VERSION", "2.3.2")
+        self.prepare()
+        self.assertTrue(self.node.exists("db/package/containerd.io"))
 
     def test_the_cpu_runs_at_its_base_frequency(self):
         self.prepare()

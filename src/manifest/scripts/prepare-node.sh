@@ -106,7 +106,7 @@ packages() {
   [ "$written" = no ] || change apt-get -qq update
 
   if [ "${KEXP_CONTAINERD:-}" != present ]; then
-    at_version containerd.io "$CONTAINERD_VERSION" || install_packages "containerd.io=${CONTAINERD_VERSION}[.-]*"
+    at_version containerd.io "$CONTAINERD_VERSION" || install_packages "containerd.io=$(pattern "$CONTAINERD_VERSION")"
     hold containerd.io
   fi
   if needs_docker && ! { has_package docker-ce && has_package docker-compose-plugin; }; then
@@ -114,7 +114,7 @@ packages() {
   fi
   wanted=()
   for package in kubelet kubeadm kubectl; do
-    at_version "$package" "$KUBERNETES_VERSION" || wanted+=("$package=$KUBERNETES_VERSION-*")
+    at_version "$package" "$KUBERNETES_VERSION" || wanted+=("$package=$(pattern "$KUBERNETES_VERSION")")
   done
   [ "${#wanted[@]}" -eq 0 ] || install_packages "${wanted[@]}"
   hold kubelet kubeadm kubectl
@@ -122,6 +122,8 @@ packages() {
 
 # shellcheck source=/dev/null
 os_release() { (. "$root/etc/os-release" && echo "${!1}"); }
+# What apt takes for a version and its package's revision; it knows a star at the end, and no other pattern.
+pattern() { case $1 in *.*.*) echo "$1-*" ;; *) echo "$1.*" ;; esac; }
 at_version() { [[ $(package_version "$1") == "$2"[.-]* ]]; }  # NAME VERSION or its beginning
 needs_docker() { [ "$role" = infra ] && [ -n "$KAFKA_PORTS" ]; }
 

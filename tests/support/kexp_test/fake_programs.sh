@@ -55,7 +55,15 @@ remove() {  # PACKAGE WORD
   if [ -n "$unit" ]; then drop "db/active/$unit"; drop "db/enabled/$unit"; fi
 }
 
-install() {  # PACKAGE: with what it replaces and what it depends on
+# install PACKAGE[=VERSION]: with what it replaces and what it depends on. A star at the end of a version stands for the rest
+# of it, and nothing else is a pattern, as with apt.
+install() {
+  local wanted=${1#*=}
+  set -- "${1%%=*}"
+  if [ "$wanted" != "$1" ] && [[ $(version_of "$1") != "$wanted" && ($wanted != *\* || $(version_of "$1") != "${wanted%\*}"*) ]]; then
+    echo "E: Version '$wanted' for '$1' was not found" >&2
+    exit 100
+  fi
   case $1 in
     chrony) remove systemd-timesyncd Remv ;;
     docker-ce) add iptables ;;
@@ -69,7 +77,7 @@ apt_get() {
   local package
   for package in "${words[@]:1}"; do
     case ${words[0]} in
-      install) install "${package%%=*}" ;;
+      install) install "$package" ;;
       purge) remove "$package" Purg ;;
     esac
   done
