@@ -17,6 +17,7 @@
 #include "command.hpp"
 #include "commands/consume.hpp"
 #include "commands/dataset.hpp"
+#include "commands/deploy.hpp"
 #include "commands/extract.hpp"
 #include "commands/feed.hpp"
 #include "commands/model.hpp"
@@ -41,6 +42,7 @@ constexpr std::array kCommands = {
     Row{"track", "Results into CSV, live percentiles, and the account of every image", add_track},
     Row{"extract", "A window of Prometheus into a dataset", add_extract},
     Row{"topics", "Create, describe and reset the topics; show the lag", add_topics},
+    Row{"deploy", "Render a whole cluster as files, from one file", add_deploy},
     Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},
     Row{"model", "List, fetch, prepare and check YOLO models", add_model},
 };

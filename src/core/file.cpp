@@ -89,7 +89,8 @@ std::string read_file(const fs::path& file) {
   }
 }
 
-void write_file_atomically(const fs::path& file, std::string_view content, std::optional<fs::perms> mode) {
+void write_file_atomically(const fs::path& file, std::string_view content, std::optional<fs::perms> mode,
+                           Durable durable) {
   static std::atomic<unsigned> counter{0};
   const fs::path temp =
       file.parent_path() / fmt::format(".{}.{}.{}.tmp", file.filename().string(), getpid(), ++counter);
@@ -102,7 +103,7 @@ void write_file_atomically(const fs::path& file, std::string_view content, std::
   if (error == 0) {
     write_some(fd.get(), content, error);
   }
-  if (error == 0 && fsync(fd.get()) != 0) {
+  if (error == 0 && durable == Durable::yes && fsync(fd.get()) != 0) {
     error = errno;
   }
   if (close(fd.release()) != 0 && error == 0) {  // A network file system may say only now that it is full.

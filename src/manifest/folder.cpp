@@ -177,7 +177,9 @@ void write_one(const fs::path& folder, const RenderedFile& file) {
     make_private(folder / kSecretsFolder);
   }
   fs::create_directories(path.parent_path());
-  write_file_atomically(path, file.content, permissions(file.mode));
+  // A secret cannot be made again: whoever was given it would be locked out.
+  const Durable durable = file.mode == RenderedFile::Mode::secret ? Durable::yes : Durable::no;
+  write_file_atomically(path, file.content, permissions(file.mode), durable);
 }
 
 /// Removes a file, and the folders that it leaves empty.

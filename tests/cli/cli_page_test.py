@@ -8,8 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 
-COMMANDS = ["feed", "consume", "track", "extract", "topics create", "topics describe", "topics lag", "topics reset", "dataset make",
-            "dataset info", "dataset export", "model list", "model get", "model check", "model prepare"]
+COMMANDS = ["feed", "consume", "track", "extract", "topics create", "topics describe", "topics lag", "topics reset", "deploy init",
+            "deploy render", "dataset make", "dataset info", "dataset export", "model list", "model get", "model check", "model prepare"]
 
 
 def help_of(command):

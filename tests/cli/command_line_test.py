@@ -25,7 +25,7 @@ class CommandLineTest(unittest.TestCase):
         done = kexp_test.run(["--help"])
         self.assertEqual(done.returncode, 0)
         self.assertEqual(done.stderr, "")
-        for command in ["feed", "consume", "track", "extract", "topics", "dataset", "model"]:
+        for command in ["feed", "consume", "track", "extract", "topics", "deploy", "dataset", "model"]:
             self.assertRegex(done.stdout, rf"(?m)^  {command} ")
 
     def test_every_command_has_help(self):

@@ -61,7 +61,7 @@ ExitCode run_init(const InitFlags& flags, Context& context) {
 ExitCode run_render(const RenderFlags& flags, Context& context) {
   const manifest::LoadedClusterFile loaded = manifest::load_cluster_file(flags.file);
   for (const manifest::Problem& warning : loaded.warnings) {
-    context.log.warn("deploy: {}:{}: {}: {}", flags.file, warning.line, warning.field, warning.message);
+    context.log.warn("{}", manifest::to_text(warning, flags.file));
   }
   const auto strange = flags.force ? manifest::Strange::replace : manifest::Strange::refuse;
   const manifest::WrittenFolder done = manifest::write_folder(loaded.cluster, flags.out, strange);
