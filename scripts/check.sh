@@ -2,11 +2,12 @@
 # What people and CI run before a change lands: installs what the tests need, checks format and ranks, builds with warnings as
 # errors and runs the tests; ends with ctest's summary.
 #
-#   check.sh [--quick] [--faults | --fault-of-the-day] [--jobs N]
+#   check.sh [--quick] [--faults | --fault-of-the-day] [--cluster] [--jobs N]
 #
 #   --quick             without the sanitizer build
 #   --faults            also the tests of label fault (minutes each)
 #   --fault-of-the-day  also one of them, another each day: what CI does
+#   --cluster           also the tests of label cluster, on a real Kubernetes control plane; it comes with the golden data
 #   --jobs N            tests at a time  [4]: most of them wait
 #
 # KEXP_TEST_DATA names the folder of golden data; without it the tests that need it are skipped, unless
@@ -19,12 +20,13 @@ cd -- "$here/.."
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
 
-quick='' faults='' jobs=4
+quick='' faults='' cluster='' jobs=4
 while (($#)); do
   case $1 in
     --quick) quick=1 ;;
     --faults) faults=all ;;
     --fault-of-the-day) faults=today ;;
+    --cluster) cluster=1 ;;
     --jobs) jobs=${2:?"--jobs needs a number"}; shift ;;
     -h | --help) usage; exit 0 ;;
     *) die 2 "unknown option '$1' (--help)" ;;
@@ -75,5 +77,6 @@ if [ -z "$quick" ]; then
 fi
 
 if [ -n "$faults" ]; then step "faults" fault_tests "$faults"; fi
+if [ -n "$cluster" ]; then step "cluster" ctest --test-dir build/release -L '^cluster$' --output-on-failure; fi
 say "tests"
 ctest --test-dir build/release -j "$jobs" --output-on-failure -LE '^(fault|bench|cluster)$'

@@ -4,8 +4,11 @@ and metrics-server on 127.0.0.1. It comes with the golden data."""
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from .data import require, require_test_data
@@ -32,9 +35,7 @@ class KubeLocal:
 
     def __enter__(self):
         try:
-            done = subprocess.run([self.script, "start", self.dir], env=clean_environment(self.settings), stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=120, check=False)
-            assert done.returncode == 0, f"kube-local.sh start: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -42,6 +43,11 @@ class KubeLocal:
 
     def __exit__(self, *_):
         self.close()
+
+    def start(self):
+        done = subprocess.run([self.script, "start", self.dir], env=clean_environment(self.settings), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"kube-local.sh start: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
     def close(self):
         closed(self)
@@ -66,6 +72,17 @@ class KubeLocal:
         """An object, or the list of objects, that `kubectl get ARGS` answers."""
         answer = json.loads(self.done("get", *args, "-o", "json"))
         return answer["items"] if "items" in answer else answer
+
+    def post(self, path, body, content_type):
+        """The server's answer, whatever its status, to a body as it is: kubectl sends nothing but JSON."""
+        port = int(Path(self.dir, "port").read_text()) + 2
+        token = Path(self.dir, "certs/token.csv").read_text().split(",")[0]
+        request = urllib.request.Request(f"https://127.0.0.1:{port}{path}", body, {"Content-Type": content_type, "Authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context(cafile=f"{self.dir}/certs/local.crt")) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            return json.load(refused)
 
     def kubeadm(self, *args):
         return subprocess.run([self.binary, "kubeadm", *map(str, args)], env=clean_environment(), stdin=subprocess.DEVNULL,
