@@ -58,9 +58,10 @@ void sleep_between_looks(Clock& clock, SteadyTime deadline, const std::string& w
 
 void require_partitions(const TopicInfo& info, int partitions) {
   if (!info.partitions.empty() && info.partitions.size() != static_cast<std::size_t>(partitions)) {
-    throw KafkaError(ExitCode::usage, "TOPIC_ALREADY_EXISTS", /*retriable=*/false,
-                     fmt::format("topic {} exists with {}, wanted {}: --reset deletes and creates it again",
-                                 info.name, counted(info.partitions.size()), partitions));
+    throw KafkaError(
+        ExitCode::usage, "TOPIC_ALREADY_EXISTS", /*retriable=*/false,
+        fmt::format("topic {} exists with {}, wanted {} (--partitions): --reset deletes and creates it again",
+                    info.name, counted(info.partitions.size()), partitions));
   }
 }
 

@@ -254,6 +254,8 @@ class Tracking {
     }
     if (awaited_.left()) {
       event.fields.emplace_back("awaited", *awaited_.left());
+    } else if (options_.until_complete) {
+      event.fields.emplace_back("waiting_for", std::string("feed"));
     }
     ports_.progress.report(event);
     reported_ = counts.answers;

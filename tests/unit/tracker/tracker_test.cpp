@@ -434,6 +434,17 @@ TEST_F(TrackerTest, AnswersReachTheFileWithinASecond) {
   EXPECT_EQ(seen, only_file("results"));
 }
 
+TEST_F(TrackerTest, SaysThatItWaitsForTheFeedWhileItDoes) {
+  options_.until_complete = true;
+  on_idle_ = [this](int polls) {
+    if (polls == 60) {
+      stop_.request_stop();
+    }
+  };
+  track();
+  EXPECT_EQ(std::get<std::string>(progress_.last("progress", "waiting_for").value()), "feed");
+}
+
 TEST_F(TrackerTest, ReportsProgressEveryFiveSeconds) {
   send("0");
   on_idle_ = [this](int polls) {
