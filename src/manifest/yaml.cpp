@@ -39,18 +39,19 @@ bool is_dotted(std::string_view text) {
 }
 
 /// Whether some reader might take it for a number or a time: more than the two standards say, because
-/// readers differ ("1,000" and "1__0" are numbers to some, "0b1" and "12ab" come close).
+/// readers differ ("1,000" and "1__0" are numbers to some).
 bool resembles_number(std::string_view text) {
-  if (is_dotted(text)) {
+  const std::string_view unsigned_text = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  const std::string_view digits = unsigned_text.substr(unsigned_text.starts_with('.') ? 1 : 0);
+  if (digits.empty() || !is_digit(digits.front()) || is_dotted(text)) {
     return false;
   }
-  const std::size_t first = text.find_first_not_of("+-.");
-  const bool starts_as_number = first != std::string_view::npos && is_digit(text[first]) && first <= 2;
-  const bool number_characters =
-      text.find_first_not_of("0123456789abcdefABCDEFxXoO_+-.,:") == std::string_view::npos;
-  const bool starts_as_date = text.size() >= 8 && std::all_of(text.begin(), text.begin() + 4, is_digit) &&
-                              text[4] == '-' && is_digit(text[5]);
-  return (starts_as_number && number_characters) || starts_as_date;
+  const bool other_base = digits.size() > 1 && digits.front() == '0' &&
+                          std::string_view("xXoObB").find(digits[1]) != std::string_view::npos;
+  const bool decimal = digits.find_first_not_of("0123456789eE_+-.,:") == std::string_view::npos;
+  const bool date = digits.size() > 5 && std::all_of(digits.begin(), digits.begin() + 4, is_digit) &&
+                    digits[4] == '-' && is_digit(digits[5]);
+  return other_base || decimal || date;
 }
 
 bool is_plain_start(std::string_view text) {
