@@ -269,12 +269,12 @@ manifest::YamlDocument random_yaml_document(std::uint64_t seed) {
   return {std::move(root), maker.comment()};
 }
 
-manifest::Yaml read_back(const std::string& text) {
-  const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-  if (documents.size() != 1) {
-    throw std::runtime_error("not one document");
+std::vector<manifest::Yaml> read_back(const std::string& text) {
+  std::vector<Yaml> documents;
+  for (const YAML::Node& document : YAML::LoadAll(text)) {
+    documents.push_back(from_node(document));
   }
-  return from_node(documents.front());
+  return documents;
 }
 
 }  // namespace kexp::test

@@ -15,8 +15,8 @@ namespace kexp::test {
 /// line; the same seed gives the same.
 [[nodiscard]] manifest::YamlDocument random_yaml_document(std::uint64_t seed);
 
-/// The only document of a text as yaml-cpp reads it; plain scalars must be numbers, truth values, or strings
-/// in both versions of YAML.
-[[nodiscard]] manifest::Yaml read_back(const std::string& text);
+/// The documents of a text as yaml-cpp reads them. A std::runtime_error tells of a plain scalar that is no
+/// number, truth value or string, or not the same in both versions of YAML.
+[[nodiscard]] std::vector<manifest::Yaml> read_back(const std::string& text);
 
 }  // namespace kexp::test
