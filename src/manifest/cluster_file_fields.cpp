@@ -185,7 +185,7 @@ void describe_monitoring(FieldVisitor& v, Monitoring& monitoring) {
   v.scalar({"namespace", "Where the Prometheus that scrapes runs."},
            text(monitoring.namespace_name, rules::dns_label()));
   v.scalar({"service_account", "Who it runs as; gets the roles that scraping needs."},
-           text(monitoring.service_account, rules::dns_name()));
+           text(monitoring.service_account, rules::dns_label()));
   v.scalar({"scrape_interval", "Of Kepler, kubelet, node-exporter, kube-state-metrics and Kafka."},
            duration(monitoring.scrape_interval, Seconds{1}, Seconds{60}));
   v.scalar({"consumer_interval", "Of the consumers."},
@@ -298,7 +298,7 @@ void describe_scaler(FieldVisitor& v, Scaler& scaler) {
   }
   v.scalar({"min_pods", "Never fewer."}, number(scaler.min_pods, 0, 10'000));
   v.scalar({"max_pods", "Never more."}, number(scaler.max_pods, 1, 10'000));
-  v.section({"hpa", "The HorizontalPodAutoscaler, on CPU.", Presence::optional, "what scales"},
+  v.section({"hpa", "The HorizontalPodAutoscaler, on CPU.", Presence::optional, "when `scaler` is left out"},
             [&](FieldVisitor& in) {
               in.scalar({"cpu_percent", "Wanted use of the CPU, in percent of the request."},
                         number(scaler.cpu_percent, 1, 1000));
