@@ -25,7 +25,7 @@ wanted=()
 for argument in "$@"; do
   case $argument in
     --resolve) resolve=yes ;;
-    -*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     *) wanted+=("$argument") ;;
   esac
 done

@@ -15,8 +15,6 @@ set -euo pipefail
 cpus=$root/sys/devices/system/cpu
 before=$state/cpu
 
-usage() { sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; }
-
 differs=no
 
 # want FILE VALUE: FILE of sysfs should say VALUE.
@@ -120,6 +118,5 @@ case $command in
     ;;
   *)
     usage
-    exit 2
     ;;
 esac

@@ -21,6 +21,10 @@ die() {  # CODE MESSAGE: 1 failed, 2 usage, 3 unavailable
   say "$*"
   exit "$code"
 }
+usage() {  # the comment that the script begins with
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
 need_root() { [ -n "$root" ] || [ "$(id -u)" = 0 ] || die 2 "must run as root: sudo $0"; }
 
 # confirm TEXT: says what will happen and goes on after a yes, or with yes=yes (--yes).

@@ -13,7 +13,7 @@ name=$(host hostname)
 case ${1:-} in
   "") ;;
   --node) [ $# -ge 2 ] || die 2 "--node needs a name"; name=$2 ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) usage ;;
 esac
 need_root
 load_settings node.env

@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
-# Makes this machine a node that kubeadm can use: packages, containerd, kernel, clock, CPU. Again does no harm.
+# Makes this machine a node that kubeadm can use. Again does no harm.
 #
 #   prepare-node.sh [--dry-run] [--node NAME]
 #
 #   --dry-run    says what would change, changes nothing
 #   --node NAME  which node of the cluster file this is [the host name]
 #
-# For Debian and Ubuntu, as root. undo-node.sh takes back what this has changed, and only that. From the environment:
-#   KEXP_CONTAINERD=present     take the containerd 2.x that is there instead of Docker's package
+# For Debian and Ubuntu, as root. It
+#   installs      containerd, kubelet, kubeadm, kubectl at their versions, and holds them; chrony; Docker on a master with Kafka
+#   switches off  swap, ufw, firewalld
+#   sets          kernel modules and forwarding, containerd's cgroup driver, what NetworkManager leaves alone, and how the CPU
+#                 runs (cpu-control.sh), also after a boot
+# undo-node.sh takes back what this has changed, and only that. From the environment:
+#   KEXP_CONTAINERD=present                the containerd 2.x that is there, instead of Docker's package
 #   KEXP_DOCKER_APT, KEXP_KUBERNETES_APT   a mirror of download.docker.com/linux, of pkgs.k8s.io
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=node-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/node-lib.sh"
-
-usage() { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; }
 
 name=$(host hostname)
 while [ $# -gt 0 ]; do
   case $1 in
     --dry-run) dry_run=yes ;;
     --node) [ $# -ge 2 ] || die 2 "--node needs a name"; name=$2; shift ;;
-    *) usage; exit 2 ;;
+    *) usage ;;
   esac
   shift
 done
@@ -65,6 +68,8 @@ install_packages() {  # NAME or NAME=VERSION...
     die 3 "apt could not install $*"
 }
 
+update_lists() { change apt-get -qq update || die 3 "apt could not read its repositories: is the network there?"; }
+
 hold() {  # NAME...: a package that moved during a campaign would make its runs incomparable
   local package held
   held=$(host apt-mark showhold)
@@ -91,7 +96,7 @@ packages() {
   local wanted=() package
   for package in ca-certificates curl chrony; do has_package "$package" || wanted+=("$package"); done
   if [ "${#wanted[@]}" -gt 0 ]; then
-    change apt-get -qq update
+    update_lists
     install_packages "${wanted[@]}"
   fi
 
@@ -103,7 +108,7 @@ packages() {
     apt_source docker "$docker_apt/$distribution/gpg" "$docker_apt/$distribution $codename stable"
   fi
   apt_source kubernetes "$kubernetes_apt/core:/stable:/v$minor/deb/Release.key" "$kubernetes_apt/core:/stable:/v$minor/deb/ /"
-  [ "$written" = no ] || change apt-get -qq update
+  [ "$written" = no ] || update_lists
 
   if [ "${KEXP_CONTAINERD:-}" != present ]; then
     at_version containerd.io "$CONTAINERD_VERSION" || install_packages "containerd.io=$(pattern "$CONTAINERD_VERSION")"

@@ -11,7 +11,7 @@ set -euo pipefail
 case ${1:-} in
   "") ;;
   --dry-run) dry_run=yes ;;
-  *) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) usage ;;
 esac
 need_root
 [ -e "$state/changes" ] || { say "nothing to undo: ${state#"$root"}/changes is not there"; exit 0; }

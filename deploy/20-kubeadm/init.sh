@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=node-lib.sh
 . "$(dirname -- "$0")/../10-nodes/node-lib.sh"
 
-[ $# -eq 0 ] || { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 0 ] || usage
 need_root
 load_settings kubeadm.env
 admin=$root/etc/kubernetes/admin.conf

@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=node-lib.sh
 . "$(dirname -- "$0")/../10-nodes/node-lib.sh"
 
-case ${1:-} in -*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+case ${1:-} in -*) usage ;; esac
 need_root
 load_settings kubeadm.env
 file=${1:-$here/join/join-$(host hostname).yaml}

@@ -9,7 +9,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=node-lib.sh
 . "$(dirname -- "$0")/../10-nodes/node-lib.sh"
 
-[ $# -eq 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 0 ] || usage
 load_settings kubeadm.env
 
 nodes=$(host kubectl get nodes -o name) || die 3 "kubectl does not reach the cluster"

@@ -12,7 +12,7 @@ out=$here/join
 case ${1:-} in
   "") ;;
   --out) [ $# -eq 2 ] || die 2 "--out needs a folder"; out=$2 ;;
-  *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) usage ;;
 esac
 need_root
 load_settings kubeadm.env

@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$command" ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ -n "$command" ] || usage
 load_settings kubeadm.env
 
 remove() { host kubectl delete --ignore-not-found --wait --timeout 180s "$@"; }

@@ -15,7 +15,7 @@ die() {
   exit "$code"
 }
 
-[ $# -eq 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 0 ] || { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 # shellcheck source=/dev/null
 . "$(dirname -- "$0")/network.env"
 pool=ippools.crd.projectcalico.org/default-ipv4-ippool
