@@ -10,25 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.fake_node import CPU, FakeNode
 
-SETTINGS = """\
-CLUSTER=kexp
-NODES='
-master 192.168.1.152 infra
-worker1 192.168.1.161 worker
-'
-POD_NETWORK=10.244.0.0/16
-SERVICE_NETWORK=10.96.0.0/12
-KUBERNETES_VERSION=1.36.4
-CONTAINERD_VERSION=2.3
-CPU_GOVERNOR=performance
-CPU_TURBO=off
-CPU_SMT=off
-WORKER_CPUS=4000
-WORKER_MEMORY=17179869184
-RESERVED_CPUS=0
-KAFKA_PORTS='10001 11001 9308'
-STORAGE_PATH=/var/lib/kexp/prometheus
-"""
+SETTINGS = (kexp_test.ROOT / "deploy/10-nodes/node.env").read_text()  # as rendered: five workers of 4 CPUs and 16 GiB
 
 
 class NodeScriptsTest(unittest.TestCase):
