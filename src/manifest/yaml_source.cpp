@@ -258,13 +258,15 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   [[nodiscard]] char character_at(const YAML::Mark& mark) const {
-    const auto place = static_cast<std::size_t>(mark.pos);
+    return character_at(static_cast<std::size_t>(mark.pos));
+  }
+  [[nodiscard]] char character_at(std::size_t place) const {
     return place < text_.size() ? text_[place] : '\0';
   }
 
   /// Whether a ':' stands between a key and the mark of its empty value.
   [[nodiscard]] bool has_colon(const Frame& frame, const YAML::Mark& mark) const {
-    const char first = text_[frame.key_place];
+    const char first = character_at(frame.key_place);
     const bool quoted = first == '"' || first == '\'';
     const std::size_t end =
         quoted ? closing_quote(text_, frame.key_place) + 1 : frame.key_place + frame.key->key.size();
