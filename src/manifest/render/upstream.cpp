@@ -149,9 +149,11 @@ std::vector<Bundle> bundles(const ClusterFile& cluster) {
   }
   if (cluster.kafka.servers.empty()) {
     const std::string& file = names::jmx_agent(cluster);
-    result.push_back(bundle("jmx-exporter", versions.jmx_exporter,
-                            github_release("prometheus/jmx_exporter", versions.jmx_exporter, file), file,
-                            "70-kafka"));
+    // From Maven Central, where the hash was read.
+    const std::string url =
+        fmt::format("https://repo1.maven.org/maven2/io/prometheus/jmx/jmx_prometheus_javaagent/{}/{}",
+                    versions.jmx_exporter, file);
+    result.push_back(bundle("jmx-exporter", versions.jmx_exporter, url, file, "70-kafka"));
   }
   if (cluster.scaler.kind == Scaler::Kind::keda) {
     result.push_back(bundle(
