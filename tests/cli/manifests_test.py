@@ -248,6 +248,16 @@ class SafetyTest(unittest.TestCase):
                     self.assertEqual(labels.get("app.kubernetes.io/managed-by"), "kexp", thing)
                     self.assertIn("kexp.dev/run", labels, thing)
 
+    def test_a_namespace_is_made_before_what_is_in_it(self):
+        bundles = {"kube-system", "monitoring", "keda", "observability"}  # brought by upstream's, or there already
+        for name, rendering in renderings.items():
+            made = set(bundles)
+            for thing in rendering.objects():
+                kind, namespace, own_name = thing.key
+                if kind == "Namespace":
+                    made.add(own_name)
+                self.assertIn(namespace, made | {None}, f"{name}: {thing}")
+
     def test_nothing_is_privileged_but_kepler_when_told(self):
         for name, rendering in renderings.items():
             for thing in rendering.objects():
