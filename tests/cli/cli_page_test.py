@@ -18,9 +18,10 @@ def help_of(command):
     assert done.returncode == 0, done.stderr
     flags = {}
     for line in re.sub(r"\n {20,}", "  ", done.stdout).splitlines():  # a long flag has its text on the next line
-        found = re.match(r"  (?:-\w,)?(--[a-z-]+)(?: (?:NAME=VALUE|[A-Za-z|]+)(?:=(\S+))?(?: REQUIRED| \.\.\.)?)?(?: +(.*))?$", line)
+        # A default is written TEXT=value by CLI11 2.1, TEXT [value] by later ones.
+        found = re.match(r"  (?:-\w,)?(--[a-z-]+)(?: (?:NAME=VALUE|[A-Za-z|]+)(?:=(\S+)| (\[\S*\]))?(?: REQUIRED| \.\.\.)?)?(?: +(.*))?$", line)
         if found and found.group(1) != "--help":
-            flags[found.group(1)] = ((found.group(2) or "").strip("[]"), found.group(3) or "")
+            flags[found.group(1)] = ((found.group(2) or found.group(3) or "").strip("[]"), found.group(4) or "")
     return flags
 
 
