@@ -15,9 +15,9 @@
 namespace kexp::manifest {
 namespace {
 
-constexpr std::array kParts = {render_readme,  render_upstream,   render_nodes,          render_kubeadm,
-                               render_network, render_monitoring, render_metrics_server, render_kepler,
-                               render_kafka,   render_consumers,  render_scaling};
+constexpr std::array kParts = {render_upstream,   render_nodes,          render_kubeadm, render_network,
+                               render_monitoring, render_metrics_server, render_kepler,  render_kafka,
+                               render_consumers,  render_scaling};
 
 /// Hashes that fetch.sh has written into the lock of `folder` outlive a rendering that does not know them.
 void keep_resolved_hashes(Files& files, const std::filesystem::path& folder) {
@@ -43,6 +43,7 @@ std::vector<RenderedFile> render(const ClusterFile& cluster) {
   for (const auto part : kParts) {
     append(files, part(cluster));
   }
+  append(files, render_readme(cluster, files));
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   const auto twice = std::adjacent_find(files.begin(), files.end(),
                                         [](const auto& a, const auto& b) { return a.path == b.path; });

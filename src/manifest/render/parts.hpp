@@ -39,7 +39,6 @@ struct Setting {
 /// "900ms", 5 s gives "4s".
 [[nodiscard]] std::string scrape_timeout(Seconds interval);
 
-[[nodiscard]] Files render_readme(const ClusterFile& cluster);          // README.md, .gitignore
 [[nodiscard]] Files render_upstream(const ClusterFile& cluster);        // upstream.lock, 00-upstream/
 [[nodiscard]] Files render_nodes(const ClusterFile& cluster);           // 10-nodes/
 [[nodiscard]] Files render_kubeadm(const ClusterFile& cluster);         // 20-kubeadm/
@@ -50,6 +49,9 @@ struct Setting {
 [[nodiscard]] Files render_kafka(const ClusterFile& cluster);           // 70-kafka/
 [[nodiscard]] Files render_consumers(const ClusterFile& cluster);       // 80-consumers/
 [[nodiscard]] Files render_scaling(const ClusterFile& cluster);         // 90-scaling/
+
+/// README.md, which says how `files`, all the other parts, are applied; .gitignore.
+[[nodiscard]] Files render_readme(const ClusterFile& cluster, const Files& files);
 
 /// Role and RoleBinding that let Prometheus find targets in a namespace; without them targets are silently
 /// absent.

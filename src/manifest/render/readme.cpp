@@ -100,13 +100,14 @@ std::string undo_scaling(const ClusterFile& cluster) {
 }
 
 /// On a cluster that is there only what is ours goes, in the reverse order.
-std::string undo_existing(const std::vector<ReadmePart>& parts, const ClusterFile& cluster) {
+std::string undo_existing(const std::vector<ReadmePart>& parts, const ClusterFile& cluster,
+                          const Files& files) {
   std::string commands;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     if (part->folder == "90-scaling") {
       commands += undo_scaling(cluster);
     } else if (part->folder == "80-consumers" || part->folder == "60-kepler" ||
-               (part->folder == "40-monitoring" && has_monitoring_objects(cluster))) {
+               (part->folder == "40-monitoring" && has_monitoring_objects(files))) {
       commands += undo_command(part->folder);
     }
   }
@@ -131,17 +132,17 @@ done
                                  worker_addresses(cluster), cluster.nodes.master.address, user));
 }
 
-std::string undo(const std::vector<ReadmePart>& parts, const ClusterFile& cluster) {
+std::string undo(const std::vector<ReadmePart>& parts, const ClusterFile& cluster, const Files& files) {
   return "## Undoing all of it\n\n" +
-         (cluster.existing.empty() ? undo_own(cluster) : undo_existing(parts, cluster));
+         (cluster.existing.empty() ? undo_own(cluster) : undo_existing(parts, cluster, files));
 }
 
 }  // namespace
 
-Files render_readme(const ClusterFile& cluster) {
-  const std::vector<ReadmePart> all = readme_parts(cluster);
+Files render_readme(const ClusterFile& cluster, const Files& files) {
+  const std::vector<ReadmePart> all = readme_parts(cluster, files);
   return {{"README.md", head(cluster) + node_table(cluster) + contents(all, cluster) + steps(all) +
-                            access(cluster) + undo(all, cluster)},
+                            access(cluster) + undo(all, cluster, files)},
           {".gitignore", "/secrets/\n/upstream/\n/20-kubeadm/join/\n"}};
 }
 

@@ -1,7 +1,6 @@
 #include "render/readme_parts.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,8 +16,9 @@ constexpr const char* kApply = "kubectl apply --server-side --force-conflicts --
 /// again, they take back the fields that our patches have set, until those follow.
 constexpr const char* kApplyBundle = "kubectl apply --server-side --force-conflicts -f";
 
-bool has(const Files& files, const std::string& path) {
-  return std::any_of(files.begin(), files.end(), [&](const auto& file) { return file.path == path; });
+bool has_folder(const Files& files, const std::string& folder) {
+  return std::any_of(files.begin(), files.end(),
+                     [&](const auto& file) { return file.path.starts_with(folder + '/'); });
 }
 
 std::string login(const ClusterFile& cluster, const Node& node) {
@@ -132,31 +132,35 @@ std::string operator_commands(const ClusterFile& cluster) {
     text += fmt::format("{} secrets/grafana-admin.yaml\n", kApply);
   }
   text += fmt::format("{} 40-monitoring\n", kApply);
-  return text +
-         fmt::format("kubectl rollout status -n {} --timeout 600s statefulset/prometheus-k8s\n", space);
+  // The operator makes the StatefulSet once it runs itself; of one that is not there `rollout status` is an
+  // error.
+  return text + fmt::format(
+                    "kubectl wait -n {0} --for create --timeout 300s statefulset/prometheus-k8s\n"
+                    "kubectl rollout status -n {0} --timeout 600s statefulset/prometheus-k8s\n",
+                    space);
 }
 
-std::string monitoring_beside_step(const ClusterFile& cluster) {
+std::string monitoring_beside_step(const ClusterFile& cluster, const Files& files) {
   const std::string needs = fmt::format("Needs: the Prometheus at {}", cluster.monitoring.prometheus);
-  const char* files =
+  const char* plain =
       "takes the files of `40-monitoring/without-operator`; each says where it is\n"
       "named in its configuration.\n";
-  if (!has_monitoring_objects(cluster)) {
+  if (!has_monitoring_objects(files)) {
     return fmt::format("{}.\n\nWith the operator nothing is to be done here; a Prometheus without it {}",
-                       needs, files);
+                       needs, plain);
   }
   return fmt::format("{}, best with its operator.\n\n", needs) +
          shell_block(fmt::format("{} 40-monitoring\n", kApply)) +
          "\nWithout the operator kubectl knows no monitors and no rules (`no matches for kind`, here and "
          "below) and\n" +
-         fmt::format("applies the rest; that Prometheus {}", files) +
+         fmt::format("applies the rest; that Prometheus {}", plain) +
          "\nIt worked when its page of rules shows ours.\n";
 }
 
-ReadmePart monitoring_part(const ClusterFile& cluster) {
+ReadmePart monitoring_part(const ClusterFile& cluster, const Files& files) {
   if (!cluster.monitoring.prometheus.empty()) {
     return {"40-monitoring", "what the Prometheus that is there scrapes and records", "the master",
-            monitoring_beside_step(cluster)};
+            monitoring_beside_step(cluster, files)};
   }
   return {"40-monitoring",
           "Prometheus and Grafana: scraping often enough for energy, keeping what was measured", "the master",
@@ -171,7 +175,7 @@ ReadmePart monitoring_part(const ClusterFile& cluster) {
                           cluster.monitoring.namespace_name)};
 }
 
-ReadmePart metrics_server_part(const ClusterFile& /*cluster*/) {
+ReadmePart metrics_server_part() {
   return {"50-metrics-server", "the CPU usage that the autoscaler reads", "the master",
           "Needs: nodes that are Ready.\n\n" +
               shell_block(fmt::format("{} upstream/metrics-server.yaml\n{} 50-metrics-server\n"
@@ -260,9 +264,6 @@ ReadmePart scaling_part(const ClusterFile& cluster) {
                           cluster.consumers.namespace_name)};
 }
 
-using MakePart = ReadmePart (*)(const ClusterFile&);
-using RenderPart = Files (*)(const ClusterFile&);
-
 }  // namespace
 
 std::string shell_block(const std::string& commands) { return fmt::format("```sh\n{}```\n", commands); }
@@ -275,34 +276,20 @@ std::string worker_addresses(const ClusterFile& cluster) {
   return text;
 }
 
-/// Whether `kubectl apply -f 40-monitoring` finds a file: without the operator there may be none.
-bool has_monitoring_objects(const ClusterFile& cluster) {
-  const Files files = render_monitoring(cluster);
+bool has_monitoring_objects(const Files& files) {
   return std::any_of(files.begin(), files.end(), [](const auto& file) {
-    return file.path.find('/') == file.path.rfind('/') && file.path.ends_with(".yaml");
+    return file.path.starts_with("40-monitoring/") && file.path.find('/') == file.path.rfind('/') &&
+           file.path.ends_with(".yaml");
   });
 }
 
-std::vector<ReadmePart> readme_parts(const ClusterFile& cluster) {
-  const std::pair<RenderPart, MakePart> all[] = {{render_nodes, nodes_part},
-                                                 {render_kubeadm, kubeadm_part},
-                                                 {render_network, network_part},
-                                                 {render_monitoring, monitoring_part},
-                                                 {render_metrics_server, metrics_server_part},
-                                                 {render_kepler, kepler_part},
-                                                 {render_kafka, kafka_part},
-                                                 {render_consumers, consumers_part},
-                                                 {render_scaling, scaling_part}};
-  std::vector<ReadmePart> result;
-  if (has(render_upstream(cluster), "00-upstream/fetch.sh")) {
-    result.push_back(upstream_part(cluster));
-  }
-  for (const auto& [render, make] : all) {
-    if (!render(cluster).empty()) {
-      result.push_back(make(cluster));
-    }
-  }
-  return result;
+std::vector<ReadmePart> readme_parts(const ClusterFile& cluster, const Files& files) {
+  std::vector<ReadmePart> parts = {
+      upstream_part(cluster),          nodes_part(cluster),   kubeadm_part(cluster), network_part(cluster),
+      monitoring_part(cluster, files), metrics_server_part(), kepler_part(cluster),  kafka_part(cluster),
+      consumers_part(cluster),         scaling_part(cluster)};
+  std::erase_if(parts, [&](const ReadmePart& part) { return !has_folder(files, part.folder); });
+  return parts;
 }
 
 }  // namespace kexp::manifest

@@ -17,8 +17,8 @@ struct ReadmePart {
   std::string step;  ///< Markdown: what it needs, the commands, how to see that it worked.
 };
 
-/// In the order in which they are applied.
-[[nodiscard]] std::vector<ReadmePart> readme_parts(const ClusterFile& cluster);
+/// Those that `files`, the rendering, has a folder for; in the order in which they are applied.
+[[nodiscard]] std::vector<ReadmePart> readme_parts(const ClusterFile& cluster, const Files& files);
 
 /// `commands`, a line each, as a block of Markdown.
 [[nodiscard]] std::string shell_block(const std::string& commands);
@@ -27,6 +27,6 @@ struct ReadmePart {
 [[nodiscard]] std::string worker_addresses(const ClusterFile& cluster);
 
 /// Whether `kubectl apply -f 40-monitoring` finds a file: without the operator there may be none.
-[[nodiscard]] bool has_monitoring_objects(const ClusterFile& cluster);
+[[nodiscard]] bool has_monitoring_objects(const Files& files);
 
 }  // namespace kexp::manifest

@@ -18,9 +18,7 @@ using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string readme(const ClusterFile& cluster) {
-  return Rendered(render_readme(cluster)).file("README.md").content;
-}
+std::string readme(const ClusterFile& cluster) { return Rendered(render(cluster)).file("README.md").content; }
 
 /// Nothing but consumers and their scaling is ours there.
 ClusterFile guest() {
@@ -104,6 +102,16 @@ TEST(ReadmeTest, PatchesFollowTheirBundle) {
   EXPECT_LT(page.find("-f upstream/metrics-server.yaml"), page.find("-f 50-metrics-server\n"));
 }
 
+// `rollout status` of a StatefulSet that is not there is an error at once, and the operator that makes it has
+// to be pulled and started first.
+TEST(ReadmeTest, WaitsForWhatTheOperatorMakes) {
+  const std::string page = readme(reference_cluster());
+  const std::size_t made =
+      page.find("wait -n monitoring --for create --timeout 300s statefulset/prometheus-k8s");
+  ASSERT_NE(made, std::string::npos);
+  EXPECT_LT(made, page.find("rollout status -n monitoring --timeout 600s statefulset/prometheus-k8s"));
+}
+
 TEST(ReadmeTest, AGuestTouchesNoNode) {
   EXPECT_THAT(readme(guest()), AllOf(HasSubstr("kubectl config use-context lab"), Not(HasSubstr("ssh")),
                                      Not(HasSubstr("sudo")), Not(HasSubstr("upstream/"))));
@@ -134,7 +142,7 @@ TEST(ReadmeTest, PublishedPortsAreAddressesAndOthersAreForwarded) {
 }
 
 TEST(ReadmeTest, SecretsAndDownloadsAreNotForGit) {
-  const std::string ignored = Rendered(render_readme(reference_cluster())).file(".gitignore").content;
+  const std::string ignored = Rendered(render(reference_cluster())).file(".gitignore").content;
 
   EXPECT_EQ(ignored, "/secrets/\n/upstream/\n/20-kubeadm/join/\n");
 }
