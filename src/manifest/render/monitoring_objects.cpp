@@ -69,19 +69,13 @@ Yaml lan(const ClusterFile& cluster) {
   return Yaml::map({{"ipBlock", Yaml::map({{"cidr", cluster.networks.lan}})}});
 }
 
-Yaml keda() {
-  return Yaml::map(
-      {{"namespaceSelector",
-        Yaml::map({{"matchLabels", Yaml::map({{"kubernetes.io/metadata.name", names::kKedaNamespace}})}})}});
-}
-
-Yaml opened(const ClusterFile& cluster, const char* pods, int port, std::vector<Yaml> from) {
+Yaml opened(const ClusterFile& cluster, const char* pods, int port) {
   Yaml object = names::object("networking.k8s.io/v1", "NetworkPolicy", fmt::format("kexp-{}", pods),
                               cluster.monitoring.namespace_name, "monitoring");
   const Yaml ports = Yaml::list({Yaml::map({{"port", port}, {"protocol", "TCP"}}).on_one_line()});
   object.set("spec", Yaml::map({{"podSelector", pods_of(pods)},
                                 {"policyTypes", Yaml::list({"Ingress"}).on_one_line()},
-                                {"ingress", Yaml::list({Yaml::map({{"from", Yaml::list(std::move(from))},
+                                {"ingress", Yaml::list({Yaml::map({{"from", Yaml::list({lan(cluster)})},
                                                                    {"ports", ports}})})}}));
   return object;
 }
@@ -114,19 +108,12 @@ RenderedFile kafka_scrape_file(const ClusterFile& cluster) {
 }
 
 std::optional<RenderedFile> network_policies_file(const ClusterFile& cluster) {
-  std::vector<Yaml> to_prometheus;
-  if (cluster.scaler.kind == Scaler::Kind::keda) {
-    to_prometheus.push_back(keda());
-  }
-  if (publishes(cluster, cluster.access.prometheus_port)) {
-    to_prometheus.push_back(lan(cluster));
-  }
   std::vector<YamlDocument> documents;
-  if (!to_prometheus.empty()) {
-    documents.push_back({opened(cluster, "prometheus", kPrometheusPort, std::move(to_prometheus))});
+  if (publishes(cluster, cluster.access.prometheus_port)) {
+    documents.push_back({opened(cluster, "prometheus", kPrometheusPort)});
   }
   if (cluster.monitoring.grafana && publishes(cluster, cluster.access.grafana_port)) {
-    documents.push_back({opened(cluster, "grafana", kGrafanaPort, {lan(cluster)})});
+    documents.push_back({opened(cluster, "grafana", kGrafanaPort)});
   }
   if (documents.empty()) {
     return std::nullopt;
@@ -134,7 +121,7 @@ std::optional<RenderedFile> network_policies_file(const ClusterFile& cluster) {
   return yaml_file(
       std::string(kFolder) + "network-policies.yaml",
       "kube-prometheus' own policies let nobody in from outside `monitoring`, and Calico enforces them.\n"
-      "Policies add up: these open what the cluster file asks for, to those alone.",
+      "Policies add up: these open the ports of `access` to the LAN alone.",
       documents);
 }
 

@@ -222,16 +222,11 @@ TEST_F(MonitoringTest, PublishesPortsOnTheLanAddressToTheLan) {
       << "two pods cannot have the port";
 }
 
-TEST_F(MonitoringTest, LetsKedaInWhereItScales) {
+// Our ScaledObject asks Kafka for the lag.
+TEST_F(MonitoringTest, OpensNothingToKeda) {
   cluster_.scaler.kind = Scaler::Kind::keda;
 
-  const YAML::Node rule = named("NetworkPolicy", "kexp-prometheus")["spec"]["ingress"][0];
-
-  ASSERT_EQ(rule["from"].size(), 1U);
-  EXPECT_EQ(
-      rule["from"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"].as<std::string>(),
-      "keda");
-  EXPECT_EQ(rule["ports"][0]["port"].as<int>(), 9090);
+  EXPECT_THAT(rendered().paths(), Not(Contains("40-monitoring/network-policies.yaml")));
 }
 
 TEST_F(MonitoringTest, GivesGrafanaThePasswordOfTheSecret) {
