@@ -127,7 +127,13 @@ LoadedClusterFile parse_cluster_file(const std::string& text, const std::string&
 }
 
 LoadedClusterFile load_cluster_file(const std::filesystem::path& file) {
-  return parse_cluster_file(read_file(file), file.string());
+  std::string text;
+  try {
+    text = read_file(file);
+  } catch (const FailedError& error) {
+    throw UsageError(error.what());  // the user's mistake: nothing was started
+  }
+  return parse_cluster_file(text, file.string());
 }
 
 std::string to_text(const Problem& problem, const std::string& file) {

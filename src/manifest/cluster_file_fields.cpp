@@ -107,10 +107,10 @@ Scalar memory(MemoryQuantity& member, MemoryQuantity least) {
 }
 
 Scalar duration(Seconds& member, Seconds least, Seconds most) {
-  Scalar value = quantity(
-      Scalar::Kind::duration,
-      fmt::format("a time from {} to {}, with its unit: 15s, 5m or 2h", to_text(least), to_text(most)),
-      member, least, most, [](const std::string& given) { return parse_seconds(given); });
+  Scalar value =
+      quantity(Scalar::Kind::duration,
+               fmt::format("a time from {} to {}, with its unit s, m or h", to_text(least), to_text(most)),
+               member, least, most, [](const std::string& given) { return parse_seconds(given); });
   value.least = least.count();
   value.most = most.count();
   return value;

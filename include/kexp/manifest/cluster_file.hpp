@@ -186,8 +186,8 @@ struct LoadedClusterFile {
 
 /// Reads and checks a cluster file.
 ///
-/// Errors: UsageError with every error found, a line each: `file:line: field: what, why, the cure`;
-/// FailedError where the file cannot be read.
+/// Errors: UsageError with every error found, a line each: `file:line: field: what, why, the cure`; the
+/// reason alone where the file cannot be read.
 [[nodiscard]] LoadedClusterFile load_cluster_file(const std::filesystem::path& file);
 /// The same of a text; `name` stands for the file in messages.
 [[nodiscard]] LoadedClusterFile parse_cluster_file(const std::string& text, const std::string& name);

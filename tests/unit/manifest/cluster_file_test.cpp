@@ -139,7 +139,7 @@ TEST(ClusterFileTest, AFileOnDiskIsNamedInItsErrors) {
   EXPECT_THAT(kexp::test::message_of<UsageError>([&] { return load_cluster_file(file); }),
               StartsWith(file.string() + ":11: nme: "));
   EXPECT_THAT(
-      kexp::test::message_of<FailedError>([&] { return load_cluster_file(folder.path() / "none.yaml"); }),
+      kexp::test::message_of<UsageError>([&] { return load_cluster_file(folder.path() / "none.yaml"); }),
       HasSubstr("none.yaml"));
 }
 
