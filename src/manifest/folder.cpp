@@ -1,7 +1,9 @@
 #include "folder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -151,6 +153,33 @@ Plan make_plan(const std::vector<const RenderedFile*>& files, const fs::path& fo
   return plan;
 }
 
+/// Whether kubectl takes the file for a manifest where it is handed the folder.
+bool is_manifest(const fs::path& file) {
+  constexpr std::array kExtensions = {".yaml", ".yml", ".json"};
+  return std::find(kExtensions.begin(), kExtensions.end(), file.extension()) != kExtensions.end();
+}
+
+/// Manifests in the folders of `plan` that are none of ours.
+std::vector<std::string> foreign_manifests(const Plan& plan, const fs::path& folder) {
+  std::set<fs::path> folders;
+  for (const auto& [path, hash] : plan.after) {
+    if (fs::path parent = fs::path(path).parent_path(); !parent.empty()) {
+      folders.insert(std::move(parent));
+    }
+  }
+  std::vector<std::string> found;
+  for (const fs::path& part : folders) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / part)) {
+      const std::string path = (part / entry.path().filename()).string();
+      if (entry.is_regular_file() && is_manifest(path) && !plan.after.contains(path)) {
+        found.push_back(path);
+      }
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 void refuse_strange(const std::vector<Plan>& plans, const fs::path& folder) {
   std::vector<std::string> all;
   for (const Plan& plan : plans) {
@@ -266,6 +295,8 @@ WrittenFolder write_files(const std::vector<RenderedFile>& files, const std::vec
       if (!fs::exists(folder / file.path)) {
         write_one(folder, file);
         ++result.written;
+      } else {
+        ++result.unchanged;
       }
     }
     for (const Plan& plan : plans) {
@@ -274,6 +305,7 @@ WrittenFolder write_files(const std::vector<RenderedFile>& files, const std::vec
       result.unchanged += plan.unchanged;
       result.removed.insert(result.removed.end(), plan.remove.begin(), plan.remove.end());
     }
+    result.foreign = foreign_manifests(plans.front(), folder);
     return result;
   });
 }

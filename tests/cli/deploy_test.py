@@ -153,14 +153,21 @@ class RenderTest(DeployCase):
         self.assertRegex(done.stderr, r"cluster\.yaml:\d+: warning: scaler\.max_pods: ")
         self.assertNotIn("warning", done.stdout)
 
+    def test_warns_of_manifests_that_would_be_applied_along(self):
+        self.render()
+        for name in ("80-consumers/mine.yaml", "80-consumers/notes.txt", "cluster.yaml"):
+            (self.dir / "out" / name).write_text("kind: ConfigMap")
+        done = self.kexp("render", "cluster.yaml", "-o", "out")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("out/80-consumers/mine.yaml is not kexp's: kubectl apply -f takes it", done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
     def test_bad_flags_are_named(self):
         self.assertIn("init or render", self.refused())
         self.assertIn("deploy render needs a file", self.refused("render", "-o", "out"))
         self.assertIn("--out", self.refused("render", "cluster.yaml"))
         self.assertIn("cluster.yaml is no folder", self.refused("render", "cluster.yaml", "-o", "cluster.yaml"))
-        missing = self.kexp("render", "nowhere.yaml", "-o", "out")
-        self.assertIn(missing.returncode, (1, 2))
-        self.assertIn("nowhere.yaml", missing.stderr)
+        self.assertIn("cannot read nowhere.yaml: No such file", self.refused("render", "nowhere.yaml", "-o", "out"))
 
 
 class GoldenTest(DeployCase):

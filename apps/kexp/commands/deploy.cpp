@@ -65,6 +65,10 @@ ExitCode run_render(const RenderFlags& flags, Context& context) {
   }
   const auto strange = flags.force ? manifest::Strange::replace : manifest::Strange::refuse;
   const manifest::WrittenFolder done = manifest::write_folder(loaded.cluster, flags.out, strange);
+  for (const std::string& path : done.foreign) {
+    context.log.warn("{} is not kexp's: kubectl apply -f takes it along with what is in its folder",
+                     (std::filesystem::path(flags.out) / path).string());
+  }
   context.out << fmt::format("{}: {} files written, {} unchanged, {} removed\n", flags.out, done.written,
                              done.unchanged, done.removed.size());
   for (const std::string& path : done.removed) {

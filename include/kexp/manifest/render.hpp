@@ -33,6 +33,7 @@ struct WrittenFolder {
   std::size_t written = 0;  ///< New or changed.
   std::size_t unchanged = 0;
   std::vector<std::string> removed;  ///< Of an earlier rendering, no longer part of it.
+  std::vector<std::string> foreign;  ///< Manifests beside ours that `kubectl apply -f FOLDER` takes, too.
 };
 
 /// What becomes of files under our names that are not as we left them: edited, or never ours.

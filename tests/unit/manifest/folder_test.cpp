@@ -66,6 +66,21 @@ TEST_F(FolderTest, WritesEveryFileWithItsModeWhateverTheUmask) {
   EXPECT_EQ(mode("secrets"), 0700);
 }
 
+// `kubectl apply -f FOLDER` takes every manifest there.
+TEST_F(FolderTest, NamesManifestsBesideOursThatAreNotOurs) {
+  write({{"80-consumers/10-namespace.yaml", "kind: Namespace\n"}, {"README.md", "# read\n"}});
+  for (const char* name :
+       {"80-consumers/b.yml", "80-consumers/a.json", "80-consumers/notes.txt", "cluster.yaml"}) {
+    edit(name, "mine");
+  }
+
+  const WrittenFolder done =
+      write({{"80-consumers/10-namespace.yaml", "kind: Namespace\n"}, {"README.md", "# read\n"}});
+
+  EXPECT_THAT(done.foreign, ElementsAre("80-consumers/a.json", "80-consumers/b.yml"));
+  EXPECT_EQ(content("80-consumers/b.yml"), "mine");
+}
+
 TEST_F(FolderTest, WritesNothingWhereNothingChanged) {
   write(files_);
   const auto time = fs::last_write_time(folder_ / "README.md");
