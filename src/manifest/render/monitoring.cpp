@@ -13,6 +13,7 @@ Files own_prometheus(const ClusterFile& cluster) {
   Files files{prometheus_patch(cluster), monitors_patch(cluster)};
   if (knows_master(cluster)) {
     files.push_back(storage_file(cluster));
+    files.push_back(control_plane_file());
     files.push_back(placement_patch(cluster));
   }
   if (cluster.monitoring.grafana) {

@@ -53,6 +53,16 @@ Yaml volume(const ClusterFile& cluster) {
   return object;
 }
 
+/// As kube-prometheus' ServiceMonitors look for a part of the control plane: by this label and this port.
+Yaml control_plane_service(const char* name, int port) {
+  Yaml object = names::object("v1", "Service", name, "kube-system", "monitoring");
+  const Yaml metrics = Yaml::map({{"name", "https-metrics"}, {"port", port}, {"targetPort", port}});
+  object.set("spec", Yaml::map({{"clusterIP", "None"},
+                                {"selector", Yaml::map({{"component", name}})},
+                                {"ports", Yaml::list({metrics.on_one_line()})}}));
+  return object;
+}
+
 Yaml targets(const ClusterFile& cluster, const char* job, int port) {
   return Yaml::map(
       {{"targets", Yaml::list({fmt::format("{}:{}", names::master_address(cluster), port)}).on_one_line()},
@@ -90,6 +100,15 @@ RenderedFile storage_file(const ClusterFile& cluster) {
       "Where Prometheus keeps its samples: a directory of the master. Without it they are in the pod\n"
       "and gone when it restarts; a cluster made by kubeadm has no storage of its own.",
       {{storage_class()}, {volume(cluster)}});
+}
+
+RenderedFile control_plane_file() {
+  return yaml_file(
+      std::string(kFolder) + "control-plane.yaml",
+      "How Prometheus finds scheduler and controller manager: kube-prometheus looks for a Service of\n"
+      "each, and kubeadm makes none. Without them KubeSchedulerDown would fire for ever.",
+      {{control_plane_service("kube-controller-manager", 10257)},
+       {control_plane_service("kube-scheduler", 10259)}});
 }
 
 RenderedFile kafka_scrape_file(const ClusterFile& cluster) {

@@ -13,6 +13,7 @@ namespace kexp::manifest {
 [[nodiscard]] bool publishes(const ClusterFile& cluster, int port);
 
 [[nodiscard]] RenderedFile storage_file(const ClusterFile& cluster);
+[[nodiscard]] RenderedFile control_plane_file();  // of a kubeadm cluster
 [[nodiscard]] RenderedFile kafka_scrape_file(const ClusterFile& cluster);
 /// nullopt where nobody is to be let in.
 [[nodiscard]] std::optional<RenderedFile> network_policies_file(const ClusterFile& cluster);

@@ -222,6 +222,19 @@ TEST_F(MonitoringTest, PublishesPortsOnTheLanAddressToTheLan) {
       << "two pods cannot have the port";
 }
 
+// kube-prometheus has a ServiceMonitor for each and no Service, and kubeadm makes none: no target, and an
+// alert that fires for ever.
+TEST_F(MonitoringTest, GivesTheControlPlanesMonitorsTheirServices) {
+  for (const auto& [name, port] : {std::pair{"kube-controller-manager", 10257}, {"kube-scheduler", 10259}}) {
+    const YAML::Node service = named("Service", name);
+    EXPECT_EQ(service["metadata"]["namespace"].as<std::string>(), "kube-system");
+    EXPECT_EQ(service["metadata"]["labels"]["app.kubernetes.io/name"].as<std::string>(), name);
+    EXPECT_EQ(service["spec"]["selector"]["component"].as<std::string>(), name) << "kubeadm's label";
+    EXPECT_EQ(service["spec"]["ports"][0]["name"].as<std::string>(), "https-metrics");
+    EXPECT_EQ(service["spec"]["ports"][0]["targetPort"].as<int>(), port);
+  }
+}
+
 // Our ScaledObject asks Kafka for the lag.
 TEST_F(MonitoringTest, OpensNothingToKeda) {
   cluster_.scaler.kind = Scaler::Kind::keda;
