@@ -11,6 +11,9 @@ namespace {
 std::string head(const ClusterFile& cluster) {
   return fmt::format(
       "# Cluster {}\n\n"
+      "What experiments run on, as files to read and to apply by hand: images wait in Kafka, pods find the "
+      "objects in\n"
+      "them, Kubernetes runs the pods, Prometheus measures it all.\n\n"
       "Made by `kexp deploy render` from a cluster file: the same file gives the same folder. To change "
       "something,\n"
       "change the cluster file and render again; what was edited here is reported and not replaced.\n\n",
