@@ -92,16 +92,6 @@ bool fits_block(std::string_view text, const std::u32string& characters) {
          text.back() != ' ';
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 // Comments.
 
 /// Takes the words off the front of `line` that fit into `width`, one at least.

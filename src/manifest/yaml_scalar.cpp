@@ -351,4 +351,14 @@ bool is_printable(char32_t character) {
   return character != 0x2028 && character != 0x2029 && character != 0xFEFF;
 }
 
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
 }  // namespace kexp::manifest

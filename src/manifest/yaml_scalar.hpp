@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kexp::manifest {
 
@@ -34,5 +35,8 @@ struct ScalarReading {
 
 /// A character that YAML 1.1 and 1.2 both allow as it is within a line, no tab and no byte order mark.
 [[nodiscard]] bool is_printable(char32_t character);
+
+/// The lines of a text without their newlines; none of an empty text. They live as long as `text`.
+[[nodiscard]] std::vector<std::string_view> lines_of(std::string_view text);
 
 }  // namespace kexp::manifest

@@ -52,16 +52,6 @@ std::string normalized(std::string text) {
   return text;
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 /// What is wrong with a line whatever stands around it; empty where nothing is.
 std::string line_fault(std::string_view line) {
   const std::optional<std::u32string> characters = decode_utf8(line);
