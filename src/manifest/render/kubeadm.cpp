@@ -94,7 +94,6 @@ YamlDocument kubelet_configuration(const ClusterFile& cluster) {
 YamlDocument proxy_configuration() {
   Yaml root = document("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration");
   root.set("mode", "iptables");
-  root.set("metricsBindAddress", "0.0.0.0:10249", "For Prometheus; it is 127.0.0.1 otherwise.");
   return {std::move(root), "kube-proxy of every node."};
 }
 
