@@ -117,6 +117,9 @@ log.cleaner.dedupe.buffer.size=8388608
 END
 }
 
+# 128 random bits as Kafka writes them. A leading dash would be taken for a flag, so it is replaced: Kafka avoids it too.
+new_cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' '-_' | head -c 22 | sed 's/^-/A/'; }
+
 start() {
   local pid
   if pid=$(service_pid kafka); then
@@ -138,7 +141,7 @@ start() {
   local logging=(-Dorg.slf4j.simpleLogger.showDateTime=true "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX")
   if [ ! -f "$dir/data/meta.properties" ]; then
     "$java" -cp "$home/libs/*" "${logging[@]}" kafka.tools.StorageTool format -c "$dir/server.properties" \
-      -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | head -c 22)" >>"$dir/kafka.log" 2>&1 ||
+      -t "$(new_cluster_id)" >>"$dir/kafka.log" 2>&1 ||
       { log_tail kafka; die 1 "could not format $dir/data"; }
   fi
   launch kafka "$java" -Xms128m -Xmx512m -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true -Djava.net.preferIPv4Stack=true \
