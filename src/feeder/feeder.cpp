@@ -1,6 +1,7 @@
 #include "kexp/feeder/feeder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -245,6 +246,11 @@ class Feed {
 };
 
 }  // namespace
+
+std::string_view to_text(OnOverload policy) {
+  constexpr std::array kNames = {"burst", "bounded", "drop", "fail"};
+  return kNames.at(static_cast<std::size_t>(policy));
+}
 
 void validate(const FeederOptions& options) {
   cycle::validate(plan_options(options, 1));

@@ -46,7 +46,8 @@ class RdAdmin final : public Admin {
     client_ = Configuration(options_, events_).make_client(RD_KAFKA_PRODUCER);
   }
 
-  void create_topic(const std::string& topic, int partitions, int replication) override {
+  void create_topic(const std::string& topic, int partitions, int replication,
+                    const Properties& config) override {
     const std::string what = fmt::format("cannot create topic {}", topic);
     const Deadline deadline = connect();
     std::array<char, 512> text{};
@@ -55,11 +56,13 @@ class RdAdmin final : public Admin {
     if (!wanted) {
       throw make_error(RD_KAFKA_RESP_ERR__INVALID_ARG, what, text.data());
     }
-    check(rd_kafka_NewTopic_set_config(wanted.get(), "max.message.bytes",
-                                       std::to_string(kMaxMessageBytes).c_str()),
-          what);
+    std::map<std::string, std::string> settings(config.begin(), config.end());
+    settings.emplace("max.message.bytes", std::to_string(kMaxMessageBytes));
     // Latencies count from the intended time, which travels as CreateTime.
-    check(rd_kafka_NewTopic_set_config(wanted.get(), "message.timestamp.type", "CreateTime"), what);
+    settings.emplace("message.timestamp.type", "CreateTime");
+    for (const auto& [name, value] : settings) {
+      check(rd_kafka_NewTopic_set_config(wanted.get(), name.c_str(), value.c_str()), what);
+    }
     const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
     rd_kafka_NewTopic_t* topics[] = {wanted.get()};
     rd_kafka_CreateTopics(client_.get(), topics, 1, options.get(), answers());

@@ -105,6 +105,8 @@ class RdProducer final : public Producer {
 
   [[nodiscard]] std::size_t in_flight() const override { return in_flight_; }
 
+  [[nodiscard]] std::string last_fault() const override { return events_.last_error(); }
+
  private:
   /// The library's handle of the topic; a job has one or two.
   rd_kafka_topic_t* topic(std::string_view name) {

@@ -102,6 +102,7 @@ class FakeKafka::FakeProducer final : public kafka::Producer {
   }
 
   [[nodiscard]] std::size_t in_flight() const override { return reporter_->in_flight; }
+  [[nodiscard]] std::string last_fault() const override { return kafka_.last_fault(); }
 
  private:
   kafka::DeliveryReport accept(const kafka::OutgoingRecord& record) {
@@ -364,13 +365,18 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
  public:
   explicit FakeAdmin(FakeKafka& kafka) : kafka_(kafka) {}
 
-  void create_topic(const std::string& topic, int partitions, int /*replication*/) override {
+  using kafka::Admin::create_topic;
+  void create_topic(const std::string& topic, int partitions, int /*replication*/,
+                    const kafka::Properties& config) override {
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
     if (kafka_.topics_.contains(topic)) {
       throw kafka_error("TOPIC_ALREADY_EXISTS", fmt::format("topic {} exists", topic));
     }
     kafka_.create(topic, partitions);
+    for (const auto& [name, value] : config) {
+      kafka_.topics_.at(topic).config[name] = value;
+    }
   }
 
   void delete_topic(const std::string& topic) override {
@@ -534,6 +540,16 @@ void FakeKafka::set_committed(const std::string& group, const std::string& topic
 void FakeKafka::set_topic_config(const std::string& topic, const std::string& key, const std::string& value) {
   const std::scoped_lock lock(mutex_);
   topic_at(topic).config[key] = value;
+}
+
+void FakeKafka::set_fault(const std::string& fault) {
+  const std::scoped_lock lock(mutex_);
+  fault_ = fault;
+}
+
+std::string FakeKafka::last_fault() const {
+  const std::scoped_lock lock(mutex_);
+  return fault_;
 }
 
 void FakeKafka::set_down(bool down) {

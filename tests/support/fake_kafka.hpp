@@ -80,6 +80,9 @@ class FakeKafka final : public kafka::ClientFactory {
   bool release_report(std::uint64_t tag);
   /// The next `count` records are not stored, and reported with `error`.
   void fail_next(const std::string& error, int count = 1);
+  /// What producers give as their last fault from now on.
+  void set_fault(const std::string& fault);
+  [[nodiscard]] std::string last_fault() const;
   /// While full, `send` says queue_full.
   void set_queue_full(bool full);
   /// Runs at the start of each `send`.
@@ -175,6 +178,7 @@ class FakeKafka final : public kafka::ClientFactory {
   bool holding_ = false;
   bool queue_full_ = false;
   bool down_ = false;
+  std::string fault_;
   std::deque<std::string> failures_;
   std::optional<kafka::KafkaError> poll_error_;
   kafka::ProducerOptions producer_options_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <memory>
 #include <ostream>
 
@@ -10,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/json.hpp"
+#include "kexp/core/time_text.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/feeder/feeder.hpp"
 #include "kexp/kafka/options.hpp"
@@ -24,6 +27,15 @@ struct FeedFlags {
   std::string run;
   std::string out;
   std::string curve = "stretched";
+  std::string arrival = "even";
+  std::string partitioner = "balanced";
+  std::string plan;
+  std::string shard;
+  std::string t0;
+  std::string on_overload{feeder::to_text(options.on_overload)};
+  double max_debt_s = seconds(options.max_debt);
+  double dataset_memory_mb = 0;
+  std::vector<std::string> thresholds;
   double max_mbps = options.peak.megabytes_per_second();
   double max_ips = 0;
   int partitions = 0;
@@ -37,14 +49,97 @@ struct FeedFlags {
   CLI::Option* partitions_flag = nullptr;
 };
 
+/// The value that `text` names. Errors: UsageError naming `flag` and all names.
+template <typename Value, std::size_t kCount>
+Value choose(const char* flag, const std::string& text,
+             const std::array<std::pair<const char*, Value>, kCount>& choices) {
+  std::vector<const char*> names;
+  for (const auto& [name, value] : choices) {
+    if (text == name) {
+      return value;
+    }
+    names.push_back(name);
+  }
+  throw UsageError(fmt::format("{} must be {}, got \"{}\"", flag, fmt::join(names, ", "), text));
+}
+
+std::chrono::milliseconds milliseconds_of(double seconds, const char* flag) {
+  if (!(seconds > 0) || seconds > 86400) {
+    throw UsageError(fmt::format("{} must be above 0 and at most 86400 seconds, got {}", flag, seconds));
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+}
+
+std::int64_t bytes_of_megabytes(double megabytes, const char* flag) {
+  if (!(megabytes >= 0) || megabytes > 1e9) {
+    throw UsageError(fmt::format("{} must be 0 to 1000000000 MB, got {}", flag, megabytes));
+  }
+  return static_cast<std::int64_t>(megabytes * 1e6);
+}
+
+/// Reads "2/3".
+feeder::Shard parse_shard(const std::string& text) {
+  feeder::Shard shard;
+  const char* const end = text.data() + text.size();
+  const auto index = std::from_chars(text.data(), end, shard.index);
+  const bool has_slash = index.ec == std::errc() && index.ptr != end && *index.ptr == '/';
+  const auto of = has_slash ? std::from_chars(index.ptr + 1, end, shard.of) : index;
+  if (!has_slash || of.ec != std::errc() || of.ptr != end || shard.index < 1 || shard.index > shard.of) {
+    throw UsageError(fmt::format("--shard must be INDEX/OF as 1/2, got \"{}\"", text));
+  }
+  return shard;
+}
+
+double* threshold(record::VerdictThresholds& thresholds, const std::string& name) {
+  const std::array known = {std::pair{"late-over-1ms", &thresholds.late_over_1ms_perturbed},
+                            std::pair{"late-over-100ms", &thresholds.late_over_100ms_invalid},
+                            std::pair{"segment-error", &thresholds.segment_error_invalid},
+                            std::pair{"generator-cpu", &thresholds.generator_cpu_perturbed}};
+  return choose("--threshold", name, known);
+}
+
+void read_thresholds(const std::vector<std::string>& texts, record::VerdictThresholds& thresholds) {
+  for (const std::string& text : texts) {
+    const std::size_t equals = std::min(text.find('='), text.size());
+    double share = 0;
+    const char* const end = text.data() + text.size();
+    const char* const begin = std::min(text.data() + equals + 1, end);
+    const auto [read, error] = std::from_chars(begin, end, share);
+    if (error != std::errc() || read != end || !(share >= 0) || share > 1) {
+      throw UsageError(
+          fmt::format("--threshold must be NAME=SHARE with a share from 0 to 1, got \"{}\"", text));
+    }
+    *threshold(thresholds, text.substr(0, equals)) = share;
+  }
+}
+
 feeder::FeederOptions options_of(const FeedFlags& flags) {
+  using enum feeder::OnOverload;
   feeder::FeederOptions options = flags.options;
   options.dataset = flags.dataset;
   options.run = flags.run;
-  if (flags.curve != "stretched" && flags.curve != "legacy") {
-    throw UsageError(fmt::format("--curve must be stretched or legacy, got \"{}\"", flags.curve));
+  options.plan = flags.plan;
+  options.curve.curve = choose(
+      "--curve", flags.curve,
+      std::array{std::pair{"stretched", cycle::Curve::stretched}, std::pair{"legacy", cycle::Curve::legacy}});
+  options.arrival = choose(
+      "--arrival", flags.arrival,
+      std::array{std::pair{"even", cycle::Arrival::even}, std::pair{"poisson", cycle::Arrival::poisson}});
+  options.partitioner = choose("--partitioner", flags.partitioner,
+                               std::array{std::pair{"balanced", cycle::Partitioner::balanced},
+                                          std::pair{"random", cycle::Partitioner::random}});
+  options.on_overload = choose("--on-overload", flags.on_overload,
+                               std::array{std::pair{"burst", burst}, std::pair{"bounded", bounded},
+                                          std::pair{"drop", drop}, std::pair{"fail", fail}});
+  options.max_debt = milliseconds_of(flags.max_debt_s, "--max-debt");
+  options.dataset_memory_bytes = bytes_of_megabytes(flags.dataset_memory_mb, "--dataset-memory");
+  if (!flags.shard.empty()) {
+    options.shard = parse_shard(flags.shard);
   }
-  options.curve.curve = flags.curve == "legacy" ? cycle::Curve::legacy : cycle::Curve::stretched;
+  if (!flags.t0.empty()) {
+    options.t0 = parse_time(flags.t0, "--t0");
+  }
+  read_thresholds(flags.thresholds, options.thresholds);
   options.peak = ByteRate::megabytes_per_second(flags.max_mbps);
   if (flags.max_ips_flag->count() > 0) {
     if (flags.max_mbps_flag->count() > 0) {
@@ -160,14 +255,12 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   return is_sound ? ExitCode::ok : ExitCode::invalid;
 }
 
-}  // namespace
-
-CommandRun add_feed(CLI::App& command) {
-  auto flags = std::make_shared<FeedFlags>();
-  feeder::FeederOptions& options = flags->options;
-  flags->max_mbps_flag = command.add_option("--max-mbps", flags->max_mbps, "Peak rate in MB/s (10^6 bytes)")
-                             ->capture_default_str();
-  flags->max_ips_flag = command.add_option("--max-ips", flags->max_ips, "Peak rate in images/s instead");
+/// What the plan is made of.
+void add_plan_flags(CLI::App& command, FeedFlags& flags) {
+  feeder::FeederOptions& options = flags.options;
+  flags.max_mbps_flag = command.add_option("--max-mbps", flags.max_mbps, "Peak rate in MB/s (10^6 bytes)")
+                            ->capture_default_str();
+  flags.max_ips_flag = command.add_option("--max-ips", flags.max_ips, "Peak rate in images/s instead");
   command.add_option("--duration", options.curve.duration_s, "Length of the run in seconds")
       ->capture_default_str();
   command.add_option("--breakpoints", options.curve.breakpoints, "Points that one day is stretched to")
@@ -178,28 +271,80 @@ CommandRun add_feed(CLI::App& command) {
           "--profile", options.curve.profile,
           "daynight, linear, constant, burst, steps:FILE (duration_s,fraction) or csv:FILE (t_s,fraction)")
       ->capture_default_str();
-  command
-      .add_option("--curve", flags->curve, "stretched, or legacy: the whole run's table stretched at once")
+  command.add_option("--curve", flags.curve, "stretched, or legacy: the whole run's table stretched at once")
       ->capture_default_str();
   command.add_option("--count", options.burst_images, "Images of --profile burst");
-  command.add_option("--seed", options.seed, "Seed of --shuffle")->capture_default_str();
-  command.add_flag("--shuffle", options.shuffle, "Send the dataset in a seeded random order");
-  command.add_option("--dataset", flags->dataset, "Images to send, HDF5 (KEXP_DATASET)")
-      ->capture_default_str();
-  command.add_option("--topic", options.topic, "Topic to send to (KAFKA_INPUT_TOPIC)")->capture_default_str();
-  flags->partitions_flag = command.add_option("--partitions", flags->partitions,
-                                              "Partitions the topic must have; a dry run plans for so many");
   command
-      .add_option("--delivery-timeout", flags->delivery_timeout_s,
+      .add_option(
+          "--arrival", flags.arrival,
+          "even: each image when the curve has reached its bytes; poisson: at random gaps of that mean")
+      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Seed of everything random in the plan")->capture_default_str();
+  command.add_flag("--shuffle", options.shuffle, "Send the dataset in a seeded random order");
+  command
+      .add_option("--partitioner", flags.partitioner,
+                  "balanced: the partition with the fewest bytes so far; random: any, as earlier feeders did")
+      ->capture_default_str();
+  command.add_option("--dataset", flags.dataset, "Images to send, HDF5 (KEXP_DATASET)")
+      ->capture_default_str();
+  flags.partitions_flag = command.add_option("--partitions", flags.partitions,
+                                             "Partitions the topic must have; a dry run plans for so many");
+  command.add_option(
+      "--plan", flags.plan,
+      "Play the plan of this folder again, a run's or a dry run's; refused when dataset or plan "
+      "have become others");
+}
+
+/// How the plan is played.
+void add_sending_flags(CLI::App& command, FeedFlags& flags) {
+  feeder::FeederOptions& options = flags.options;
+  command.add_option("--topic", options.topic, "Topic to send to (KAFKA_INPUT_TOPIC)")->capture_default_str();
+  command.add_option("--threads", options.threads, "Pacing threads with a producer each, for one plan")
+      ->capture_default_str();
+  command.add_option("--shard", flags.shard,
+                     "INDEX/OF: this feeder's part of the plan, as 1/2; the others play the rest");
+  command.add_option("--t0", flags.t0, "When the plan begins, RFC 3339 or Unix seconds (default: at once)");
+  command
+      .add_option(
+          "--on-overload", flags.on_overload,
+          "What becomes of images that could not be sent in time. burst: all at once; bounded: at most "
+          "at twice the planned rate; drop: those later than --max-debt are not sent; fail: the run ends")
+      ->capture_default_str();
+  command.add_option("--max-debt", flags.max_debt_s, "Seconds behind the plan that drop and fail allow")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--dataset-memory", flags.dataset_memory_mb,
+          "MB of the dataset in memory; a larger one is streamed ahead of the plan (0: half of what is "
+          "free)")
+      ->capture_default_str();
+  command
+      .add_option("--delivery-timeout", flags.delivery_timeout_s,
                   "Seconds after which an image without an answer has failed")
       ->capture_default_str();
-  command.add_flag("--dry-run", flags->dry_run, "Print the plan and send nothing; needs no broker");
-  command.add_option("--out", flags->out, "Folder that gets the plan of a dry run");
-  add_run(command, flags->run);
-  add_servers(command, options.client.servers);
-  add_kafka_properties(command, flags->properties);
-  add_metrics_endpoint(command, flags->metrics);
-  add_json(command, flags->json);
+  command.add_option("--threshold", flags.thresholds,
+                     "NAME=SHARE of the verdict, may be repeated: late-over-1ms, late-over-100ms, "
+                     "segment-error, generator-cpu");
+  command.add_flag("--force", options.force, "Feed although calibration says the peak cannot be served");
+}
+
+void add_feed_flags(CLI::App& command, FeedFlags& flags) {
+  add_plan_flags(command, flags);
+  add_sending_flags(command, flags);
+  command.add_flag("--dry-run", flags.dry_run, "Print the plan and send nothing; needs no broker");
+  command.add_option("--out", flags.out, "Folder that gets the plan of a dry run");
+  add_run(command, flags.run);
+  add_servers(command, flags.options.client.servers);
+  add_kafka_properties(command, flags.properties);
+  add_metrics_endpoint(command, flags.metrics);
+  add_json(command, flags.json);
+}
+
+}  // namespace
+
+CommandRun add_feed(CLI::App& command) {
+  auto flags = std::make_shared<FeedFlags>();
+  add_feed_flags(command, *flags);
   return [flags](Context& context) { return run_feed(*flags, context); };
 }
 

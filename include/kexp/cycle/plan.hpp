@@ -20,6 +20,16 @@ struct PlannedImage {
   std::uint32_t segment = 0;
 };
 
+enum class Arrival {
+  even,    ///< Image k of size s_k at B⁻¹(C_k + s_k/2).
+  poisson  ///< Exponential gaps in B, whose mean is the dataset's mean image; seeded.
+};
+
+enum class Partitioner {
+  balanced,  ///< The partition with the fewest bytes so far.
+  random     ///< Uniform and seeded, as earlier feeders were.
+};
+
 struct PlanOptions {
   CurveOptions curve;
   double peak_bytes_per_s = 1e6;            ///< Ignored with `peak_images_per_s`.
@@ -28,6 +38,8 @@ struct PlanOptions {
   std::uint32_t partitions = 1;
   std::uint64_t seed = 1;
   bool shuffle = false;  ///< A seeded permutation of the dataset instead of its order, anew each pass.
+  Arrival arrival = Arrival::even;
+  Partitioner partitioner = Partitioner::balanced;
 };
 
 /// Pure checks of what needs no dataset. Errors: UsageError naming the flag.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/core/log.hpp"
@@ -15,9 +16,26 @@
 #include "kexp/core/units.hpp"
 #include "kexp/cycle/plan.hpp"
 #include "kexp/kafka/client.hpp"
+#include "kexp/record/verdict.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
 namespace kexp::feeder {
+
+/// What becomes of images that could not be sent when they were due.
+enum class OnOverload {
+  burst,    ///< All of them at once as soon as they can.
+  bounded,  ///< At most at twice the planned rate until the debt is paid.
+  drop,     ///< Those later than `max_debt` are not sent, and counted.
+  fail      ///< The run ends, INVALID, once an image is later than `max_debt`.
+};
+/// "burst", "bounded", "drop", "fail".
+[[nodiscard]] std::string_view to_text(OnOverload policy);
+
+/// Which part of the one global plan a feed sends: image k with k mod of = index − 1.
+struct Shard {
+  std::uint32_t index = 1;
+  std::uint32_t of = 1;
+};
 
 struct FeederOptions {
   kafka::ClientOptions client;
@@ -29,6 +47,20 @@ struct FeederOptions {
   std::uint64_t burst_images = 0;          ///< Of the burst profile.
   std::uint64_t seed = 1;
   bool shuffle = false;
+  cycle::Arrival arrival = cycle::Arrival::even;
+  cycle::Partitioner partitioner = cycle::Partitioner::balanced;
+  /// Folder with the plan.json of an earlier run or dry run: its settings are played again, and dataset and
+  /// plan must have its hashes.
+  std::filesystem::path plan;
+  std::uint32_t threads = 1;  ///< Pacing threads, each with a producer of its own; all play the one plan.
+  Shard shard;
+  std::optional<WallTime> t0;  ///< When the plan begins; none: as soon as all is ready.
+  OnOverload on_overload = OnOverload::bounded;
+  std::chrono::milliseconds max_debt{100};
+  /// Of the dataset in memory; a larger one is streamed ahead of the plan within it. 0: half of what is free.
+  std::int64_t dataset_memory_bytes = 0;
+  record::VerdictThresholds thresholds;
+  bool force = false;             ///< Goes on with a peak that calibration says cannot be served.
   std::filesystem::path run;      ///< Run directory to join; empty: a new one below runs/.
   std::optional<int> partitions;  ///< What the topic must have; a dry run plans for so many (1).
   /// A record without an answer for so long has failed.

@@ -67,6 +67,9 @@ class Producer {
   [[nodiscard]] virtual std::size_t flush(std::chrono::milliseconds timeout, std::stop_token stop) = 0;
   /// Records sent without a report.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
+  /// The latest fault of a connection or of the client, in words ("Connection refused"); empty when there
+  /// was none since the last answer. Threads: any.
+  [[nodiscard]] virtual std::string last_fault() const = 0;
 };
 
 /// One received record; owns the client's memory, so it is destroyed before its consumer is closed. Keeping
@@ -165,9 +168,13 @@ struct GroupInfo {
 class Admin {
  public:
   virtual ~Admin() = default;
-  /// Creates a topic with messages up to kMaxMessageBytes; returns when the controller has answered.
-  /// Errors: KafkaError "TOPIC_ALREADY_EXISTS" among them.
-  virtual void create_topic(const std::string& topic, int partitions, int replication) = 0;
+  /// Creates a topic with messages up to kMaxMessageBytes and CreateTime; `config` wins over both. Returns
+  /// when the controller has answered. Errors: KafkaError "TOPIC_ALREADY_EXISTS" among them.
+  virtual void create_topic(const std::string& topic, int partitions, int replication,
+                            const Properties& config) = 0;
+  void create_topic(const std::string& topic, int partitions, int replication) {
+    create_topic(topic, partitions, replication, {});
+  }
   /// Errors: KafkaError "UNKNOWN_TOPIC_OR_PART" among them.
   virtual void delete_topic(const std::string& topic) = 0;
   [[nodiscard]] virtual TopicInfo describe(const std::string& topic) = 0;

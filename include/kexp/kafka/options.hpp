@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,9 @@ struct ProducerOptions {
   std::int64_t queue_bytes = 64 * 1024 * 1024;
   /// A record without an answer for so long has failed.
   std::chrono::milliseconds delivery_timeout{120'000};
+  /// Gets librdkafka's statistics, one JSON object each, on the producer's own thread; none: not asked for.
+  std::function<void(std::string_view json)> on_statistics;
+  std::chrono::milliseconds statistics_interval{1000};
 };
 
 struct ConsumerOptions {
