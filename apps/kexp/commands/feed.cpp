@@ -60,7 +60,7 @@ Value choose(const char* flag, const std::string& text,
     }
     names.push_back(name);
   }
-  throw UsageError(fmt::format("{} must be {}, got \"{}\"", flag, fmt::join(names, ", "), text));
+  throw UsageError(fmt::format("{} must be one of {}, got \"{}\"", flag, fmt::join(names, ", "), text));
 }
 
 std::chrono::milliseconds milliseconds_of(double seconds, const char* flag) {
