@@ -26,8 +26,9 @@ from .processes import ROOT, Process, clean_environment, kexp_binary, run
 from .runner import main
 from .stack import LocalKafka, LocalPrometheus, create_topic
 from .wait import free_port, wait_until
+from .wall_clock import WallClock
 
 __all__ = [
-    "ROOT", "KubeLocal", "LocalKafka", "LocalPrometheus", "Process", "clean_environment", "create_topic", "fetched", "free_port",
-    "import_kubernetes_validate", "kexp_binary", "main", "require", "require_test_data", "run", "test_data", "wait_until",
+    "ROOT", "KubeLocal", "LocalKafka", "LocalPrometheus", "Process", "WallClock", "clean_environment", "create_topic", "fetched",
+    "free_port", "import_kubernetes_validate", "kexp_binary", "main", "require", "require_test_data", "run", "test_data", "wait_until",
 ]
