@@ -97,6 +97,9 @@ std::vector<Segment> make_segments(const CurveOptions& options) {
   if (options.profile == "burst") {
     return {};
   }
+  if (is_file_profile(options.profile) && !options.read_segments.empty()) {
+    return options.read_segments;
+  }
   if (options.profile == "constant") {
     return {{0, options.duration_s, 1}};
   }
@@ -135,18 +138,26 @@ double CumulativeLoad::at(double t_s) const {
   return piece.before + piece.rate * std::min(t_s - piece.start_s, piece.duration_s);
 }
 
+double CumulativeLoad::Piece::inverse(double amount) const {
+  if (rate <= 0) {
+    return start_s + duration_s;  // Only at the very end of the run.
+  }
+  return start_s + std::min((amount - before) / rate, duration_s);
+}
+
 double CumulativeLoad::inverse(double amount) const {
   // The last piece that starts at or below the amount: pieces of rate zero before it are passed over.
   const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), amount,
                                       [](double a, const Piece& piece) { return a < piece.before; });
-  auto piece = after == pieces_.begin() ? after : after - 1;
-  if (piece == pieces_.end()) {
-    return 0;
+  const auto piece = after == pieces_.begin() ? after : after - 1;
+  return piece == pieces_.end() ? 0 : piece->inverse(amount);
+}
+
+double CumulativeLoad::Cursor::inverse(double amount) {
+  while (next_ < pieces_.size() && pieces_[next_].before <= amount) {
+    ++next_;
   }
-  if (piece->rate <= 0) {
-    return piece->start_s + piece->duration_s;  // Only at the very end of the run.
-  }
-  return piece->start_s + std::min((amount - piece->before) / piece->rate, piece->duration_s);
+  return next_ == 0 ? 0 : pieces_[next_ - 1].inverse(amount);
 }
 
 }  // namespace kexp::cycle

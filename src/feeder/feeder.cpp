@@ -45,35 +45,20 @@ std::vector<std::uint64_t> sizes_of(const dataset::Dataset& dataset, const Feede
   return sizes;
 }
 
-cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions) {
-  cycle::PlanOptions plan;
-  plan.curve = options.curve;
-  plan.peak_bytes_per_s = options.peak.bytes_per_second();
-  plan.peak_images_per_s = options.max_images_per_s;
-  plan.burst_images = options.burst_images;
-  plan.partitions = partitions;
-  plan.seed = options.seed;
-  plan.shuffle = options.shuffle;
-  return plan;
-}
-
-PreparedPlan prepare(const FeederOptions& options, const dataset::Dataset& dataset,
+PreparedPlan prepare(const FeederOptions& effective, const dataset::Dataset& dataset,
                      std::uint32_t partitions) {
-  PreparedPlan prepared;
-  prepared.plan = cycle::Plan::make(plan_options(options, partitions), sizes_of(dataset, options));
-  prepared.plan_hash = prepared.plan.hash();
-  prepared.dataset_hash = dataset.hash();
-  prepared.partitions = partitions;
-  return prepared;
+  return make_plan(effective, sizes_of(dataset, effective), dataset.hash(), partitions);
 }
 
 /// The number of partitions of a topic that can take the load. Errors: naming what is wrong with it.
 std::uint32_t check_topic(kafka::Admin& admin, const FeederOptions& options) {
   const int partitions = kafka::partitions_of(admin, options.topic, "--topic");
   if (options.partitions && *options.partitions != partitions) {
-    throw UsageError(
-        fmt::format("--partitions is {}, but topic {} has {}: kexp topics create --reset --partitions {}",
-                    *options.partitions, options.topic, partitions, *options.partitions));
+    throw UsageError(fmt::format(
+        "{} is {}, but topic {} has {}: kexp topics create --reset --partitions {}",
+        options.plan.empty() ? "--partitions"
+                             : fmt::format("--plan {}: the number of partitions", options.plan.string()),
+        *options.partitions, options.topic, partitions, *options.partitions));
   }
   if (admin.topic_config(options.topic, "message.timestamp.type") == "LogAppendTime") {
     throw UsageError(
@@ -152,7 +137,7 @@ class Feed {
                                    [&log](const kafka::DeliveryReport& r) { log->reported(r); });
     record::RunDirectory run = join();
     ports_.log.copy_to(run.file("log"));
-    write_plan(run.path(), options_, prepared);
+    write_plan(run.path(), prepared);
     log.emplace(prepared.plan, run.file("sends.csv"), options_.topic, ports_.clock, ports_.progress,
                 ports_.metrics);
 
@@ -215,7 +200,7 @@ class Feed {
                              {"images", static_cast<std::int64_t>(plan.images().size())},
                              {"bytes", static_cast<std::int64_t>(plan.total_bytes())},
                              {"duration_s", plan.duration_s()},
-                             {"partitions", static_cast<std::int64_t>(prepared.partitions)},
+                             {"partitions", static_cast<std::int64_t>(prepared.options.partitions)},
                              {"plan", prepared.plan_hash.substr(0, 12)}}});
   }
 
@@ -278,13 +263,15 @@ void validate(const FeederOptions& options) {
 
 PreparedPlan prepare_plan(const FeederOptions& options) {
   validate(options);
-  return prepare(options, dataset::Dataset::read(options.dataset),
-                 static_cast<std::uint32_t>(options.partitions.value_or(1)));
+  const FeederOptions effective = resolve(options);
+  return prepare(effective, dataset::Dataset::read(effective.dataset),
+                 static_cast<std::uint32_t>(effective.partitions.value_or(1)));
 }
 
 FeederResult run_feeder(const FeederOptions& options, const FeederPorts& ports, std::stop_token stop) {
   validate(options);
-  return Feed(options, ports).run(std::move(stop));
+  const FeederOptions effective = resolve(options);
+  return Feed(effective, ports).run(std::move(stop));
 }
 
 }  // namespace kexp::feeder

@@ -1,11 +1,27 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "kexp/core/json.hpp"
 #include "kexp/feeder/feeder.hpp"
 
 namespace kexp::feeder {
 
-/// The effective settings of a feed, as plan.json and feed.json hold them.
+/// The effective settings of a feed, as feed.json holds them.
 [[nodiscard]] Json settings_json(const FeederOptions& options);
+
+/// What the plan of these options is made of.
+[[nodiscard]] cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions);
+
+/// `options` as they take effect: with --plan, all that makes the plan (and the number of partitions) is what
+/// that folder's plan.json says. Errors: UsageError naming --plan and what is wrong with the file.
+[[nodiscard]] FeederOptions resolve(const FeederOptions& options);
+
+/// Makes the plan of effective options. Errors: UsageError naming the flag, and --plan when dataset,
+/// partitions or plan are not those of its plan.json.
+[[nodiscard]] PreparedPlan make_plan(const FeederOptions& effective, const std::vector<std::uint64_t>& sizes,
+                                     const std::string& dataset_hash, std::uint32_t partitions);
 
 }  // namespace kexp::feeder

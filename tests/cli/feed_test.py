@@ -59,6 +59,76 @@ class FeedCliTest(unittest.TestCase):
         self.assertEqual(plan_hash("--seed", "1"), plan_hash("--seed", "2"))
         self.assertNotEqual(plan_hash("--shuffle", "--seed", "1"), plan_hash("--shuffle", "--seed", "2"))
 
+    def test_arrivals_and_partitioner_change_the_plan_by_their_own_streams_of_the_seed(self):
+        def plan_of(*args):
+            return json.loads(self.feed("--duration", "60", "--dry-run", "--json", "--partitions", "3", *args).stdout)
+
+        even, poisson, anywhere = plan_of(), plan_of("--arrival", "poisson"), plan_of("--partitioner", "random")
+        self.assertEqual(len({even["plan_hash"], poisson["plan_hash"], anywhere["plan_hash"]}), 3)
+        self.assertEqual(anywhere["bytes"], even["bytes"])
+        self.assertEqual(plan_of("--arrival", "poisson"), poisson)
+        self.assertNotEqual(plan_of("--arrival", "poisson", "--seed", "2"), poisson)
+
+    def test_a_plan_is_played_again_from_its_folder(self):
+        steps = Path(self.folder.name, "steps.csv")
+        steps.write_text("10.1,0.3\n0.7,1\n")
+        for name, args in {
+            "plain": ["--duration", "60", "--max-mbps", "0.3"],
+            "random": ["--duration", "60.7", "--n-cycles", "2", "--breakpoints", "30", "--curve", "legacy", "--arrival", "poisson",
+                       "--partitioner", "random", "--partitions", "5", "--shuffle", "--seed", "18446744073709551615"],
+            "images": ["--profile", "linear", "--duration", "30", "--max-ips", "7.3"],
+            "burst": ["--profile", "burst", "--count", "17"],
+            "steps": ["--profile", f"steps:{steps}"],
+        }.items():
+            with self.subTest(name):
+                first, again = (Path(self.folder.name, f"{name}-{i}") for i in (1, 2))
+                done = self.feed(*args, "--dry-run", "--out", first)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                if name == "steps":
+                    steps.unlink()  # What it said is in the plan.
+                done = self.feed("--plan", first, "--dry-run", "--out", again)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                for file in ("plan.json", "plan.csv"):
+                    self.assertEqual((first / file).read_text(), (again / file).read_text())
+
+    def test_a_plan_that_cannot_be_played_again_is_refused(self):
+        plan = Path(self.folder.name, "stored")
+        self.assertEqual(self.feed("--duration", "60", "--dry-run", "--out", plan).returncode, 0)
+        self.fails(["--plan", "nowhere", "--dry-run"], 2, "--plan nowhere", "plan.json")
+        self.fails(["--plan", plan, "--max-mbps", "2", "--dry-run"], 2, f"--plan {plan}", "--max-mbps")
+        self.fails(["--plan", plan, "--shuffle", "--dry-run"], 2, f"--plan {plan}", "--shuffle")
+        self.fails(["--plan", plan, "--partitions", "2"], 2, f"--plan {plan}", "--partitions")
+        stored = json.loads((plan / "plan.json").read_text())
+        other = Path(self.folder.name, "other")
+        other.mkdir()
+
+        def change(**changes):
+            (other / "plan.json").write_text(json.dumps({**stored, **changes}))
+
+        change(dataset_hash="0" * 64)
+        self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", "dataset hash", stored["dataset_hash"])
+        change(plan_hash="0" * 64)
+        self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", "plan hash", stored["plan_hash"])
+        change(settings={**stored["settings"], "duration_s": 61})
+        self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", "plan hash", stored["plan_hash"])
+        for wrong in ({"seed": -1}, {"breakpoints": "200"}, {"breakpoints": 2**40}, {"duration_s": None}, {"arrival": "weekly"}, {"curve": 1}):
+            with self.subTest(wrong):
+                change(settings={**stored["settings"], **wrong})
+                self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", *wrong)
+        change(settings={**stored["settings"], "duration_s": -5})
+        self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", "--duration must be above 0")
+        (other / "plan.json").write_text("{")
+        self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", "plan.json")
+
+    def test_the_plan_of_kexp_yaml_does_not_mix_with_a_replayed_one(self):
+        folder = Path(self.folder.name, "settings")
+        folder.mkdir()
+        self.assertEqual(self.feed("--duration", "60", "--dry-run", "--out", folder / "plan").returncode, 0)
+        (folder / "kexp.yaml").write_text("feed:\n  duration: 60\n")
+        done = kexp_test.run(["feed", "--dataset", self.dataset, "--plan", "plan", "--dry-run"], cwd=folder)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--plan plan says --duration itself: leave it out, of kexp.yaml too", done.stderr)
+
     def test_values_out_of_range_are_named(self):
         self.fails(["--max-mbps", "0"], 2, "--max-mbps must be above 0")
         self.fails(["--duration", "-1"], 2, "--duration")

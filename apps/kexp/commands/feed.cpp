@@ -47,6 +47,7 @@ struct FeedFlags {
   CLI::Option* max_mbps_flag = nullptr;
   CLI::Option* max_ips_flag = nullptr;
   CLI::Option* partitions_flag = nullptr;
+  std::vector<const CLI::Option*> made_by_plan;  ///< What a replayed plan says itself.
 };
 
 /// The value that `text` names. Errors: UsageError naming `flag` and all names.
@@ -113,8 +114,19 @@ void read_thresholds(const std::vector<std::string>& texts, record::VerdictThres
   }
 }
 
+/// A plan that is played again is as it was: another setting of it would be ignored.
+void require_no_other_plan(const FeedFlags& flags) {
+  for (const CLI::Option* option : flags.made_by_plan) {
+    if (!flags.plan.empty() && option->count() > 0) {
+      throw UsageError(fmt::format("--plan {} says {} itself: leave it out, of kexp.yaml too", flags.plan,
+                                   option->get_name()));
+    }
+  }
+}
+
 feeder::FeederOptions options_of(const FeedFlags& flags) {
   using enum feeder::OnOverload;
+  require_no_other_plan(flags);
   feeder::FeederOptions options = flags.options;
   options.dataset = flags.dataset;
   options.run = flags.run;
@@ -188,10 +200,14 @@ void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared, bool js
   const double mean_mbps =
       plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;
   if (json) {
-    out << Json{{"images", plan.images().size()},    {"bytes", plan.total_bytes()},
-                {"duration_s", plan.duration_s()},   {"mean_mbps", mean_mbps},
-                {"partitions", prepared.partitions}, {"segments", plan.segments().size()},
-                {"plan_hash", prepared.plan_hash},   {"dataset_hash", prepared.dataset_hash}}
+    out << Json{{"images", plan.images().size()},
+                {"bytes", plan.total_bytes()},
+                {"duration_s", plan.duration_s()},
+                {"mean_mbps", mean_mbps},
+                {"partitions", prepared.options.partitions},
+                {"segments", plan.segments().size()},
+                {"plan_hash", prepared.plan_hash},
+                {"dataset_hash", prepared.dataset_hash}}
                .dump(2)
         << '\n';
     return;
@@ -201,8 +217,8 @@ void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared, bool js
       "dataset    {}\n{}\n",
       plan.images().size(), format_bytes(static_cast<double>(plan.total_bytes())),
       format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(plan.duration_s() * 1e9))),
-      mean_mbps, plan.segments().size(), prepared.partitions, prepared.plan_hash, prepared.dataset_hash,
-      sparkline(plan));
+      mean_mbps, plan.segments().size(), prepared.options.partitions, prepared.plan_hash,
+      prepared.dataset_hash, sparkline(plan));
 }
 
 ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, Context& context) {
@@ -213,7 +229,7 @@ ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, C
     if (error) {
       throw UsageError(fmt::format("--out {} cannot be a folder: {}", flags.out, error.message()));
     }
-    feeder::write_plan(flags.out, options, prepared);
+    feeder::write_plan(flags.out, prepared);
   }
   print_plan(context.out, prepared, flags.json);
   return ExitCode::ok;
@@ -293,6 +309,11 @@ void add_plan_flags(CLI::App& command, FeedFlags& flags) {
       "--plan", flags.plan,
       "Play the plan of this folder again, a run's or a dry run's; refused when dataset or plan "
       "have become others");
+  for (const char* flag :
+       {"--max-mbps", "--max-ips", "--duration", "--breakpoints", "--n-cycles", "--profile", "--curve",
+        "--count", "--arrival", "--seed", "--shuffle", "--partitioner", "--partitions"}) {
+    flags.made_by_plan.push_back(command.get_option(flag));
+  }
 }
 
 /// How the plan is played.

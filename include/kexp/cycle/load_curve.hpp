@@ -3,6 +3,7 @@
 /// The load of a run as a function of time. Pure arithmetic of + − × ÷ on doubles, so every machine gets the
 /// same numbers.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ struct CurveOptions {
   double duration_s = 7200;
   int breakpoints = 200;
   int n_cycles = 5;
+  /// What the file of a steps or csv profile says, when it was read already: a stored plan needs no file.
+  std::vector<Segment> read_segments;
 };
 
 /// Errors: UsageError naming the flag or `file:line`.
@@ -50,6 +53,8 @@ void validate(const CurveOptions& options);
 /// Cumulative load of the segments and its inverse. One unit of load is a byte, or an image with --max-ips.
 class CumulativeLoad {
  public:
+  class Cursor;
+
   /// `peak`: units per second at fraction 1.
   CumulativeLoad(const std::vector<Segment>& segments, double peak);
 
@@ -64,9 +69,21 @@ class CumulativeLoad {
  private:
   struct Piece {
     double start_s, duration_s, rate, before;
+    [[nodiscard]] double inverse(double amount) const;
   };
   std::vector<Piece> pieces_;
   double total_ = 0;
+};
+
+/// The inverse for amounts that never fall, without a search. The load outlives it.
+class CumulativeLoad::Cursor {
+ public:
+  explicit Cursor(const CumulativeLoad& load) : pieces_(load.pieces_) {}
+  [[nodiscard]] double inverse(double amount);
+
+ private:
+  const std::vector<Piece>& pieces_;
+  std::size_t next_ = 0;  // The first piece that starts above the last amount.
 };
 
 }  // namespace kexp::cycle

@@ -12,17 +12,18 @@
 
 namespace kexp::cycle {
 
+/// 24 bytes: ten million of them are 240 MB.
 struct PlannedImage {
-  std::uint64_t dataset_index = 0;
-  std::uint64_t bytes = 0;
   std::uint64_t intended_ns = 0;  ///< After t0.
+  std::uint32_t dataset_index = 0;
+  std::uint32_t bytes = 0;
   std::uint32_t partition = 0;
   std::uint32_t segment = 0;
 };
 
 enum class Arrival {
   even,    ///< Image k of size s_k at B⁻¹(C_k + s_k/2).
-  poisson  ///< Exponential gaps in B, whose mean is the dataset's mean image; seeded.
+  poisson  ///< Exponential gaps in B, whose mean is the dataset's mean image; seeded, the total is random.
 };
 
 enum class Partitioner {
@@ -53,18 +54,31 @@ struct SegmentTotals {
   std::uint64_t images = 0;
 };
 
+/// How evenly partitions carry their bytes.
+struct PartitionSkew {
+  std::uint64_t least_bytes = 0, most_bytes = 0;
+  double mean_bytes = 0;
+  double cv = 0;              ///< Standard deviation over the mean.
+  double most_over_mean = 0;  ///< 1 is even.
+};
+/// All 0 when there are no bytes.
+[[nodiscard]] PartitionSkew skew_of(const std::vector<std::uint64_t>& partition_bytes);
+
 class Plan {
  public:
   /// Image k of size s_k is due at B⁻¹(C_k + s_k/2) with C_k the bytes before it and B(t) the bytes due until
-  /// t (with --max-ips: of images, each of size 1). Images are taken from `sizes` in order, again and again.
-  /// Each goes to the partition with the fewest bytes so far, the lowest number first. `sizes`: bytes of
-  /// every image of the dataset. Errors: UsageError naming the flag.
+  /// t (with --max-ips: of images, each of size 1); for other arrivals see Arrival. Images are taken from
+  /// `sizes` in order, again and again. Each goes to the partition with the fewest bytes so far, the lowest
+  /// number first, unless the partitioner says otherwise. `sizes`: bytes of every image of the dataset.
+  /// Errors: UsageError naming the flag.
   [[nodiscard]] static Plan make(const PlanOptions& options, const std::vector<std::uint64_t>& sizes);
 
   [[nodiscard]] const std::vector<PlannedImage>& images() const { return images_; }
   [[nodiscard]] const std::vector<SegmentTotals>& segments() const { return segments_; }
   /// The segment that holds an instant after t0; the last one holds what comes after the end.
   [[nodiscard]] std::size_t segment_at(double t_s) const;
+  /// Planned bytes of each partition.
+  [[nodiscard]] const std::vector<std::uint64_t>& partition_bytes() const { return partition_bytes_; }
   [[nodiscard]] double duration_s() const { return duration_s_; }
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
   /// The largest planned image in bytes.
@@ -74,8 +88,11 @@ class Plan {
   [[nodiscard]] std::string hash() const;
 
  private:
+  class Maker;
+
   std::vector<PlannedImage> images_;
   std::vector<SegmentTotals> segments_;
+  std::vector<std::uint64_t> partition_bytes_;
   double duration_s_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t largest_ = 0;

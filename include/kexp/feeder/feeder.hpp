@@ -89,17 +89,17 @@ struct FeederResult {
 /// The plan that the options make, and what it is made from.
 struct PreparedPlan {
   cycle::Plan plan;
+  cycle::PlanOptions options;
   std::string plan_hash;
   std::string dataset_hash;
-  std::uint32_t partitions = 1;
 };
 
 /// Makes the plan without a broker. Errors: as run_feeder's, but nothing of Kafka.
 [[nodiscard]] PreparedPlan prepare_plan(const FeederOptions& options);
 
-/// Writes plan.json and plan.csv into `directory`, which exists.
-void write_plan(const std::filesystem::path& directory, const FeederOptions& options,
-                const PreparedPlan& prepared);
+/// Writes plan.json and plan.csv into `directory`, which exists: of the whole plan, so each shard writes the
+/// same bytes, and plan.json is all that `FeederOptions::plan` needs.
+void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared);
 
 /// Sends the plan, derives run.json and ledger.json, and writes plan.json, plan.csv, feed.json, feed.csv,
 /// seconds.csv and sends.csv into the run.

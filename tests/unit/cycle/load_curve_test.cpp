@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/random.hpp"
 
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
@@ -126,6 +127,17 @@ TEST(LoadCurveTest, AStepFunctionHoldsItsLastValueToTheEnd) {
   EXPECT_EQ(segments[1].duration_s, 60);
 }
 
+TEST(LoadCurveTest, SegmentsReadBeforeReplaceTheFile) {
+  CurveOptions options;
+  options.profile = "steps:gone.csv";
+  options.read_segments = {{0, 10, 0.5}, {10, 5, 1}};
+
+  const auto segments = make_segments(options);
+
+  ASSERT_EQ(segments.size(), 2U);
+  EXPECT_EQ(segments[1].start_s, 10);
+}
+
 TEST(LoadCurveTest, ABadLineOfAFileIsNamed) {
   const TempDir dir;
   CurveOptions options;
@@ -168,6 +180,26 @@ TEST(CumulativeLoadTest, InvertsItself) {
   EXPECT_DOUBLE_EQ(load.at(99), 1000);
   EXPECT_DOUBLE_EQ(load.inverse(200), 4);
   EXPECT_DOUBLE_EQ(load.inverse(750), 22.5);
+}
+
+TEST(CumulativeLoadTest, ACursorGivesTheSameAsTheSearch) {
+  SplitMix64 random(5);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Segment> segments;
+    double start = 0;
+    for (std::uint64_t i = 0; i <= random.below(12); ++i) {
+      const double duration = 0.1 + static_cast<double>(random.below(1000)) / 7;
+      segments.push_back({start, duration, static_cast<double>(random.below(4)) / 3});
+      start += duration;
+    }
+    const CumulativeLoad load(segments, 1e6 / 3);
+    CumulativeLoad::Cursor cursor(load);
+    for (double amount = 0; amount <= load.total();
+         amount += load.total() / 97 + static_cast<double>(random.below(1000)) + 1) {
+      ASSERT_EQ(cursor.inverse(amount), load.inverse(amount)) << amount;
+    }
+    ASSERT_EQ(cursor.inverse(load.total()), load.inverse(load.total()));
+  }
 }
 
 TEST(CumulativeLoadTest, WhatIsDueInAStretchOfRateZeroIsDueAtItsEnd) {

@@ -120,6 +120,151 @@ TEST(PlanTest, PartitionsCarryEqualBytes) {
   EXPECT_LE(*most - *least, plan.largest_image());
 }
 
+TEST(PlanTest, EachImageGoesToTheLowestOfThePartitionsWithTheFewestBytes) {
+  SplitMix64 random(9);
+  for (const std::uint32_t partitions : {1U, 2U, 3U, 16U, 34U, 100U}) {
+    PlanOptions options = small_day();
+    options.partitions = partitions;
+    // Few sizes: many partitions are equal.
+    const Plan plan = Plan::make(options, {10'000 + random.below(3), 10'000, 20'000, 40'000});
+
+    std::vector<std::uint64_t> bytes(partitions);
+    for (const PlannedImage& image : plan.images()) {
+      ASSERT_EQ(image.partition, std::min_element(bytes.begin(), bytes.end()) - bytes.begin());
+      bytes[image.partition] += image.bytes;
+    }
+    EXPECT_EQ(plan.partition_bytes(), bytes);
+  }
+}
+
+TEST(PlanTest, ARandomPartitionerIsPinnedAndChangesNothingElse) {
+  PlanOptions options = small_day();
+  options.shuffle = true;
+  const std::vector<std::uint64_t> sizes = {30'000, 45'001, 12'345};
+  const Plan balanced = Plan::make(options, sizes);
+  options.partitioner = Partitioner::random;
+
+  const Plan plan = Plan::make(options, sizes);
+
+  EXPECT_EQ(plan.hash(), "ff360d8b3ef7e2cafe731532bd599bc58cf565aac16881b332135e5ed27793bf");
+  ASSERT_EQ(plan.images().size(), balanced.images().size());
+  for (std::size_t i = 0; i < plan.images().size(); ++i) {
+    ASSERT_EQ(plan.images()[i].dataset_index, balanced.images()[i].dataset_index);
+    ASSERT_EQ(plan.images()[i].intended_ns, balanced.images()[i].intended_ns);
+  }
+}
+
+TEST(PlanTest, ARandomPartitionerIsUniform) {
+  PlanOptions options = small_day();
+  options.partitioner = Partitioner::random;
+  options.partitions = 34;
+  options.curve.duration_s = 6000;
+  const Plan plan = Plan::make(options, {30'000});
+
+  std::vector<double> images(34);
+  for (const PlannedImage& image : plan.images()) {
+    images[image.partition] += 1;
+  }
+
+  const double expected = static_cast<double>(plan.images().size()) / 34;
+  double chi_squared = 0;
+  for (const double count : images) {
+    chi_squared += (count - expected) * (count - expected) / expected;
+  }
+  EXPECT_LT(chi_squared, 63.9);  // 33 degrees of freedom: one seed in a thousand is above.
+  EXPECT_GT(chi_squared, 12.0);  // Nor too even.
+}
+
+TEST(PlanTest, SkewTellsHowEvenPartitionsAre) {
+  const PartitionSkew skew = skew_of({1, 3, 2, 2});
+
+  EXPECT_EQ(skew.least_bytes, 1U);
+  EXPECT_EQ(skew.most_bytes, 3U);
+  EXPECT_DOUBLE_EQ(skew.mean_bytes, 2);
+  EXPECT_DOUBLE_EQ(skew.cv, std::sqrt(0.5) / 2);
+  EXPECT_DOUBLE_EQ(skew.most_over_mean, 1.5);
+  EXPECT_EQ(skew_of({0, 0}).most_over_mean, 0);
+}
+
+PlanOptions poisson_hour() {
+  PlanOptions options;
+  options.curve.profile = "constant";
+  options.curve.duration_s = 3600;
+  options.peak_bytes_per_s = 3e6;
+  options.arrival = Arrival::poisson;
+  return options;
+}
+
+TEST(PlanTest, PoissonIsPinned) {
+  PlanOptions options = small_day();
+  options.arrival = Arrival::poisson;
+
+  const Plan plan = Plan::make(options, {30'000, 45'001, 12'345});
+
+  EXPECT_EQ(plan.hash(), "d5dcc9c2aac5a29410676bb5097229294c51cd94f475aab601f30a753e79af30");
+}
+
+TEST(PlanTest, PoissonGapsAreExponentialWithTheMeanImageAsMean) {
+  const std::vector<std::uint64_t> sizes = {20'000, 40'000, 60'000, 80'000};  // 50 kB: a mean gap of 1/60 s.
+  const Plan plan = Plan::make(poisson_hour(), sizes);
+
+  const double expected = 3600.0 * 3e6 / 50'000;
+  EXPECT_NEAR(static_cast<double>(plan.images().size()), expected, 4 * std::sqrt(expected));
+  std::vector<double> uniform;  // 1 − e^(−gap / mean) is uniform.
+  std::uint64_t before_ns = 0;
+  for (const PlannedImage& image : plan.images()) {
+    uniform.push_back(1 - std::exp(-static_cast<double>(image.intended_ns - before_ns) / 1e9 * 60));
+    before_ns = image.intended_ns;
+  }
+  std::sort(uniform.begin(), uniform.end());
+  double distance = 0;  // Kolmogorov-Smirnov.
+  const double count = static_cast<double>(uniform.size());
+  for (std::size_t i = 0; i < uniform.size(); ++i) {
+    distance = std::max(distance, std::abs(uniform[i] - (static_cast<double>(i) + 0.5) / count));
+  }
+  EXPECT_LT(distance * std::sqrt(count), 1.95);  // One seed in a thousand is above.
+}
+
+TEST(PlanTest, PoissonFollowsTheCurve) {
+  PlanOptions options = small_day();
+  options.arrival = Arrival::poisson;
+  options.curve.duration_s = 40'000;
+  const Plan plan = Plan::make(options, {50'000});
+
+  double chi_squared = 0;
+  for (const SegmentTotals& totals : plan.segments()) {
+    const double expected = totals.target_bytes_per_s * totals.segment.duration_s / 50'000;
+    chi_squared += (static_cast<double>(totals.images) - expected) *
+                   (static_cast<double>(totals.images) - expected) / expected;
+  }
+  EXPECT_LT(chi_squared, 84.0);  // 48 segments: one seed in a thousand is above.
+  EXPECT_GT(chi_squared, 22.0);
+}
+
+TEST(PlanTest, PoissonWithMaxIpsHasOneImageAsMean) {
+  PlanOptions options = poisson_hour();
+  options.peak_images_per_s = 10;
+
+  const Plan plan = Plan::make(options, {100, 900'000});
+
+  EXPECT_NEAR(static_cast<double>(plan.images().size()), 36'000, 4 * std::sqrt(36'000.0));
+}
+
+TEST(PlanTest, StreamsOfASeedAreIndependent) {
+  PlanOptions options = poisson_hour();
+  const std::vector<std::uint64_t> sizes(50, 50'000);
+  const Plan plain = Plan::make(options, sizes);
+  options.shuffle = true;
+  options.partitioner = Partitioner::random;
+  options.partitions = 8;
+  const Plan plan = Plan::make(options, sizes);
+
+  ASSERT_EQ(plan.images().size(), plain.images().size());
+  for (std::size_t i = 0; i < plan.images().size(); ++i) {
+    ASSERT_EQ(plan.images()[i].intended_ns, plain.images()[i].intended_ns);
+  }
+}
+
 TEST(PlanTest, MaxIpsCountsImagesWhateverTheirSize) {
   PlanOptions options;
   options.curve.profile = "constant";
@@ -175,6 +320,18 @@ TEST(PlanTest, FlagsOutOfRangeAreNamed) {
   options.partitions = 0;
   EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {1}); }),
               testing::HasSubstr("--partitions"));
+  options = small_day();
+  options.peak_bytes_per_s = 1e18;
+  EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {1000}); }),
+              testing::HasSubstr("more than 200000000 images: lower --max-mbps"));
+  EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(small_day(), {5'000'000'000}); }),
+              testing::HasSubstr("--dataset"));
+  options = small_day();
+  options.curve.profile = "burst";
+  options.burst_images = 3;
+  options.arrival = Arrival::poisson;
+  EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {1}); }),
+              testing::HasSubstr("--arrival"));
   options = small_day();
   options.burst_images = 3;
   EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {1}); }),

@@ -303,9 +303,9 @@ TEST_F(FeederTest, APropertyThatHoldsASecretIsMasked) {
 
   (void)run();
 
-  const std::string plan = read_file(dir_ / "run" / "plan.json");
-  EXPECT_THAT(plan, testing::Not(HasSubstr("hunter2")));
-  EXPECT_THAT(plan, HasSubstr("linger.ms"));
+  const std::string settings = read_file(dir_ / "run" / "feed.json");
+  EXPECT_THAT(settings, testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(settings, HasSubstr("linger.ms"));
 }
 
 }  // namespace
