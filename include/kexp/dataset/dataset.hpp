@@ -44,17 +44,19 @@ class Dataset {
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
   /// SHA-256 over every image's length (u64, little-endian) and bytes in reading order: what a plan refers
   /// to.
-  [[nodiscard]] std::string hash() const;
-  [[nodiscard]] std::uint64_t total_bytes() const;
+  [[nodiscard]] const std::string& hash() const { return hash_; }
+  [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
 
  private:
-  friend class Reader;
+  friend class Loader;
   Dataset() = default;
 
-  std::vector<std::vector<std::uint8_t>> storage_;
+  std::vector<std::unique_ptr<std::uint8_t[]>> blocks_;  // Hold the images, one behind the other.
   std::vector<std::string> sensors_;
   std::vector<Item> items_;
+  std::string hash_;
   std::uint64_t frames_ = 0;
+  std::uint64_t total_bytes_ = 0;
 };
 
 /// Writes a dataset of one sensor, all frames enabled: variable-length uint8, libver=earliest. The same
