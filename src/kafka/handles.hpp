@@ -27,6 +27,7 @@ using ClientHandle = Handle<rd_kafka_t, rd_kafka_destroy>;
 using ConfHandle = Handle<rd_kafka_conf_t, rd_kafka_conf_destroy>;
 using ErrorHandle = Handle<rd_kafka_error_t, rd_kafka_error_destroy>;
 using EventHandle = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
+using HeadersHandle = Handle<rd_kafka_headers_t, rd_kafka_headers_destroy>;
 using QueueHandle = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using TopicHandle = Handle<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 using PartitionList = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;

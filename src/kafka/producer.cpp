@@ -83,8 +83,16 @@ class RdProducer final : public Producer {
     arguments_.back().u.i64 = record.timestamp_ms;
     arguments_.push_back(argument(RD_KAFKA_VTYPE_OPAQUE));
     arguments_.back().u.ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(record.tag));
-    add_headers(record.headers);
-    return enqueue(record);
+    // Ours as long as the record is not taken. Handed over one by one, librdkafka 2.0 frees them twice
+    // when a partition has gone (its issue 4627).
+    HeadersHandle headers = make_headers(record.headers);
+    arguments_.push_back(argument(RD_KAFKA_VTYPE_HEADERS));
+    arguments_.back().u.headers = headers.get();
+    const SendOutcome outcome = enqueue(record);
+    if (outcome == SendOutcome::queued) {
+      static_cast<void>(headers.release());
+    }
+    return outcome;
   }
 
   [[nodiscard]] std::size_t flush(milliseconds timeout, std::stop_token stop) override {
@@ -122,15 +130,13 @@ class RdProducer final : public Producer {
     return topics_.emplace_back(name, std::move(handle)).second.get();
   }
 
-  void add_headers(std::span<const Header> headers) {
-    header_names_.clear();
-    header_names_.reserve(headers.size());  // The arguments point into it.
+  static HeadersHandle make_headers(std::span<const Header> headers) {
+    HeadersHandle made(rd_kafka_headers_new(headers.size()));
     for (const Header& header : headers) {
-      arguments_.push_back(argument(RD_KAFKA_VTYPE_HEADER));
-      arguments_.back().u.header.name = header_names_.emplace_back(header.name).c_str();
-      arguments_.back().u.header.val = header.value.data();
-      arguments_.back().u.header.size = static_cast<ssize_t>(header.value.size());
+      rd_kafka_header_add(made.get(), header.name.data(), static_cast<ssize_t>(header.name.size()),
+                          header.value.data(), static_cast<ssize_t>(header.value.size()));
     }
+    return made;
   }
 
   SendOutcome enqueue(const OutgoingRecord& record) {
@@ -183,7 +189,6 @@ class RdProducer final : public Producer {
   ClientHandle client_;
   std::vector<std::pair<std::string, TopicHandle>> topics_;
   std::vector<rd_kafka_vu_t> arguments_;  // Of one send; kept for their memory.
-  std::vector<std::string> header_names_;
   std::atomic<std::size_t> in_flight_ = 0;
   std::atomic<bool> purging_ = false;
   std::atomic<bool> closing_ = false;

@@ -199,6 +199,25 @@ TEST_F(KafkaFaultsTest, FatalErrorOfTheProducerThrowsAtTheNextSend) {
   EXPECT_EQ(sender->in_flight(), 0U);
 }
 
+// The headers were freed twice, by librdkafka, once a topic had been deleted.
+TEST_F(KafkaFaultsTest, RecordWithHeadersForAPartitionThatIsNotThereThrows) {
+  const auto sender = producer();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);  // The topic's partitions are known.
+  const std::uint8_t byte = 7;
+  const Header header{"name", "value"};
+  OutgoingRecord lost = record({&byte, 1});
+  lost.partition = 2;
+  lost.headers = {&header, 1};
+  try {
+    static_cast<void>(sender->send(lost));
+    FAIL() << "threw nothing";
+  } catch (const KafkaError& e) {
+    EXPECT_EQ(e.name(), "_UNKNOWN_PARTITION");
+  }
+  EXPECT_EQ(sender->in_flight(), 0U);
+}
+
 TEST_F(KafkaFaultsTest, ReportsWhatNobodyAnsweredInTimeAsTimedOut) {
   broker_.set_down();
   producer_options_.delivery_timeout = 300ms;
