@@ -42,6 +42,25 @@ class FeedCliTest(unittest.TestCase):
         self.assertEqual(json.loads(self.feed(*args, "--json").stdout)["plan_hash"], plan["plan_hash"])
         self.assertIn(plan["plan_hash"], self.feed(*args).stdout)
 
+    def test_a_dry_run_shows_the_curve_its_average_and_what_is_coarse(self):
+        args = ["--max-mbps", "4", "--duration", "7200", "--n-cycles", "1", "--partitions", "3"]
+        lines = self.feed("--dry-run", *args).stdout.splitlines()
+        plan = json.loads(self.feed("--dry-run", "--json", *args).stdout)
+        blank = lines.index("")
+        self.assertRegex(lines[0], f"^planned +{plan['images']} images, .* in 2 h 00 min; the largest ")
+        self.assertRegex(lines[1], r"^rate +2\.07\d MB/s on average, 3\.876 at the peak$")
+        self.assertRegex(lines[blank + 1], r"^ +3\.8\d ┬ MB/s$")  # Of a 63rd of the run: no more than the peak.
+        self.assertEqual([line.split()[0] for line in lines[blank + 1 :] if "+" in line], ["2.07"])
+        self.assertEqual(lines[-1].split("  ")[-1].strip(), "2 h")
+        self.assertTrue(all(len(line) <= 72 for line in lines[blank:]))
+        self.assertFalse([line for line in lines if line.startswith("warning")])
+        self.assertEqual(plan["warnings"], [])
+
+        coarse = self.feed("--dry-run", "--max-mbps", "0.01").stdout
+        self.assertRegex(coarse, "warning +1000 of 1000 segments hold fewer than 20 images")
+        burst = self.feed("--dry-run", "--profile", "burst", "--count", "3").stdout
+        self.assertNotIn("MB/s", burst)
+
     def test_a_dry_run_writes_the_plan_where_it_is_told(self):
         run = Path(self.folder.name, "planned")
         done = self.feed("--duration", "60", "--dry-run", "--out", run)

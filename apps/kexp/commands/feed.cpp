@@ -15,6 +15,7 @@
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/feeder/feeder.hpp"
+#include "kexp/feeder/plan_plot.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
@@ -173,52 +174,58 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
   return options;
 }
 
-/// The planned rate over time, one row of bars for up to 72 columns.
-std::string sparkline(const cycle::Plan& plan) {
-  constexpr std::array kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  constexpr std::size_t kColumns = 72;
-  std::vector<double> bytes(kColumns);
-  const double width_s = plan.duration_s() / static_cast<double>(kColumns);
-  if (!(width_s > 0)) {
-    return "";
+double peak_mbps(const cycle::Plan& plan) {
+  double peak = 0;
+  for (const cycle::SegmentTotals& segment : plan.segments()) {
+    peak = std::max(peak, segment.target_bytes_per_s / 1e6);
   }
-  for (const cycle::PlannedImage& image : plan.images()) {
-    const auto column = static_cast<std::size_t>(static_cast<double>(image.intended_ns) / 1e9 / width_s);
-    bytes[std::min(column, kColumns - 1)] += static_cast<double>(image.bytes);
-  }
-  const double most = *std::max_element(bytes.begin(), bytes.end());
-  std::string line;
-  for (const double value : bytes) {
-    const auto level = most > 0 ? static_cast<std::size_t>(value / most * 7.999) : 0;
-    line += kBars[level];
-  }
-  return line;
+  return peak;
 }
 
-void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared, bool json) {
+double mean_mbps(const cycle::Plan& plan) {
+  return plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;
+}
+
+Json plan_json(const feeder::PreparedPlan& prepared) {
   const cycle::Plan& plan = prepared.plan;
-  const double mean_mbps =
-      plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;
-  if (json) {
-    out << Json{{"images", plan.images().size()},
-                {"bytes", plan.total_bytes()},
-                {"duration_s", plan.duration_s()},
-                {"mean_mbps", mean_mbps},
-                {"partitions", prepared.options.partitions},
-                {"segments", plan.segments().size()},
-                {"plan_hash", prepared.plan_hash},
-                {"dataset_hash", prepared.dataset_hash}}
-               .dump(2)
-        << '\n';
-    return;
+  const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
+  return {{"images", plan.images().size()},
+          {"bytes", plan.total_bytes()},
+          {"largest_image_bytes", plan.largest_image()},
+          {"duration_s", plan.duration_s()},
+          {"mean_mbps", mean_mbps(plan)},
+          {"peak_mbps", peak_mbps(plan)},
+          {"partitions", prepared.options.partitions},
+          {"partition_cv", skew.cv},
+          {"partition_max_over_mean", skew.most_over_mean},
+          {"segments", plan.segments().size()},
+          {"plan_hash", prepared.plan_hash},
+          {"dataset_hash", prepared.dataset_hash},
+          {"warnings", feeder::warnings(plan)}};
+}
+
+void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared) {
+  const cycle::Plan& plan = prepared.plan;
+  const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
+  const auto duration = std::chrono::nanoseconds(static_cast<std::int64_t>(plan.duration_s() * 1e9));
+  out << fmt::format("planned    {} images, {} in {}; the largest {}\n", plan.images().size(),
+                     format_bytes(static_cast<double>(plan.total_bytes())), format_duration(duration),
+                     format_bytes(static_cast<double>(plan.largest_image())));
+  if (plan.duration_s() > 0) {
+    out << fmt::format("rate       {:.3f} MB/s on average, {:.3f} at the peak\n", mean_mbps(plan),
+                       peak_mbps(plan));
   }
-  out << fmt::format(
-      "planned    {} images, {} in {}\nmean rate  {:.3f} MB/s\nsegments   {}\npartitions {}\nplan       {}\n"
-      "dataset    {}\n{}\n",
-      plan.images().size(), format_bytes(static_cast<double>(plan.total_bytes())),
-      format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(plan.duration_s() * 1e9))),
-      mean_mbps, plan.segments().size(), prepared.options.partitions, prepared.plan_hash,
-      prepared.dataset_hash, sparkline(plan));
+  out << fmt::format("segments   {}\n", plan.segments().size());
+  out << fmt::format("partitions {}, {} each; the fullest {:.2f} % above, CV {:.2f} %\n",
+                     prepared.options.partitions, format_bytes(skew.mean_bytes),
+                     100 * std::max(0.0, skew.most_over_mean - 1), 100 * skew.cv);
+  out << fmt::format("plan       {}\ndataset    {}\n", prepared.plan_hash, prepared.dataset_hash);
+  for (const std::string& warning : feeder::warnings(plan)) {
+    out << fmt::format("warning    {}\n", warning);
+  }
+  if (const std::string plot = feeder::plot(plan); !plot.empty()) {
+    out << '\n' << plot;
+  }
 }
 
 ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, Context& context) {
@@ -231,7 +238,11 @@ ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, C
     }
     feeder::write_plan(flags.out, prepared);
   }
-  print_plan(context.out, prepared, flags.json);
+  if (flags.json) {
+    context.out << plan_json(prepared).dump(2) << '\n';
+  } else {
+    print_plan(context.out, prepared);
+  }
   return ExitCode::ok;
 }
 
