@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes an image dataset whose sizes follow a lognormal distribution, for measurements of a feeder, which does not decode.
 
-    make-sized-dataset.py OUT.h5 [--images N] [--mean-kb 300] [--cv 0.4] [--cap-kb 1000] [--seed 1]
+    make-sized-dataset.py OUT.h5 [--images N] [--mean-kb 300] [--cv 0.4] [--cap-kb 1000] [--seed 1] [--sizes FILE]
 
 Each image is a JPEG's beginning, random bytes and a JPEG's end: no picture. The same arguments give the same images on every
-machine. With --cv 0 every image has the mean size. Needs h5py (Debian: python3-h5py).
+machine. With --cv 0 every image has the mean size. --sizes also writes the sizes, one a line. Needs h5py (Debian: python3-h5py).
 """
 
 import argparse
@@ -63,12 +63,15 @@ def main():
     parser.add_argument("--cv", type=float, default=0.4)
     parser.add_argument("--cap-kb", type=float, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sizes", type=Path)
     flags = parser.parse_args()
     if flags.images < 1 or flags.mean_kb * 1000 < len(BEGINNING) + len(END) or flags.cv < 0 or flags.cap_kb < flags.mean_kb:
         parser.error("--images must be at least 1, --mean-kb at least 0.1 and at most --cap-kb, --cv at least 0")
     rng = random.Random(flags.seed)
     sizes = list(lognormal_sizes(flags.images, flags.mean_kb * 1000, flags.cv, round(flags.cap_kb * 1000), rng))
     write(flags.out, sizes, rng)
+    if flags.sizes:
+        flags.sizes.write_text("".join(f"{size}\n" for size in sizes))
     print(f"{flags.out}: {len(sizes)} images, {sum(sizes)} bytes, mean {sum(sizes) / len(sizes):.0f}, largest {max(sizes)}")
 
 
