@@ -46,31 +46,15 @@ class RdAdmin final : public Admin {
     client_ = Configuration(options_, events_).make_client(RD_KAFKA_PRODUCER);
   }
 
+  using Admin::create_topic;
   void create_topic(const std::string& topic, int partitions, int replication,
                     const Properties& config) override {
-    const std::string what = fmt::format("cannot create topic {}", topic);
-    const Deadline deadline = connect();
-    std::array<char, 512> text{};
-    const NewTopic wanted(
-        rd_kafka_NewTopic_new(topic.c_str(), partitions, replication, text.data(), text.size()));
-    if (!wanted) {
-      throw make_error(RD_KAFKA_RESP_ERR__INVALID_ARG, what, text.data());
-    }
-    std::map<std::string, std::string> settings(config.begin(), config.end());
-    settings.emplace("max.message.bytes", std::to_string(kMaxMessageBytes));
-    // Latencies count from the intended time, which travels as CreateTime.
-    settings.emplace("message.timestamp.type", "CreateTime");
-    for (const auto& [name, value] : settings) {
-      check(rd_kafka_NewTopic_set_config(wanted.get(), name.c_str(), value.c_str()), what);
-    }
-    const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
-    rd_kafka_NewTopic_t* topics[] = {wanted.get()};
-    rd_kafka_CreateTopics(client_.get(), topics, 1, options.get(), answers());
-    const EventHandle answer = await(deadline, what);
-    std::size_t count = 0;
-    const auto* results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
-    check_topic(results, count, what);
+    create({topic, partitions, replication, {}}, config);
+  }
+
+  void create_topic_on(const std::string& topic, const std::vector<std::int32_t>& leaders,
+                       const Properties& config) override {
+    create({topic, static_cast<int>(leaders.size()), /*replication=*/-1, leaders}, config);
   }
 
   void delete_topic(const std::string& topic) override {
@@ -133,11 +117,66 @@ class RdAdmin final : public Admin {
     return info;
   }
 
-  [[nodiscard]] std::optional<std::string> topic_config(const std::string& topic,
-                                                        const std::string& key) override {
-    const std::string what = fmt::format("cannot read the settings of topic {}", topic);
+  [[nodiscard]] Settings topic_settings(const std::string& topic) override {
+    return settings(RD_KAFKA_RESOURCE_TOPIC, topic,
+                    fmt::format("cannot read the settings of topic {}", topic));
+  }
+
+  [[nodiscard]] Settings broker_settings(std::int32_t broker) override {
+    return settings(RD_KAFKA_RESOURCE_BROKER, std::to_string(broker),
+                    fmt::format("cannot read the settings of broker {}", broker));
+  }
+
+ private:
+  struct WantedTopic {
+    const std::string& name;
+    int partitions;
+    int replication;
+    std::vector<std::int32_t> leaders;  ///< Of each partition; empty: the controller chooses.
+  };
+
+  static std::size_t as_size(int count) { return static_cast<std::size_t>(count); }
+
+  static NewTopic new_topic(const WantedTopic& wanted, const Properties& config, std::string_view what) {
+    std::array<char, 512> text{};
+    NewTopic topic(rd_kafka_NewTopic_new(wanted.name.c_str(), wanted.partitions, wanted.replication,
+                                         text.data(), text.size()));
+    if (!topic) {
+      throw make_error(RD_KAFKA_RESP_ERR__INVALID_ARG, what, text.data());
+    }
+    for (std::size_t i = 0; i < wanted.leaders.size(); ++i) {
+      std::int32_t leader = wanted.leaders[i];
+      check(rd_kafka_NewTopic_set_replica_assignment(topic.get(), static_cast<std::int32_t>(i), &leader, 1,
+                                                     text.data(), text.size()),
+            what);
+    }
+    Settings settings(config.begin(), config.end());
+    settings.emplace("max.message.bytes", std::to_string(kMaxMessageBytes));
+    // Latencies count from the intended time, which travels as CreateTime.
+    settings.emplace("message.timestamp.type", "CreateTime");
+    for (const auto& [name, value] : settings) {
+      check(rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str()), what);
+    }
+    return topic;
+  }
+
+  void create(const WantedTopic& wanted, const Properties& config) {
+    const std::string what = fmt::format("cannot create topic {}", wanted.name);
     const Deadline deadline = connect();
-    const ConfigResource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    const NewTopic topic = new_topic(wanted, config, what);
+    const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
+    rd_kafka_NewTopic_t* topics[] = {topic.get()};
+    rd_kafka_CreateTopics(client_.get(), topics, 1, options.get(), answers());
+    const EventHandle answer = await(deadline, what);
+    std::size_t count = 0;
+    const auto* results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
+    check_topic(results, count, what);
+  }
+
+  Settings settings(rd_kafka_ResourceType_t type, const std::string& name, const std::string& what) {
+    const Deadline deadline = connect();
+    const ConfigResource resource(rd_kafka_ConfigResource_new(type, name.c_str()));
     const AdminOptions options = admin_options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
     rd_kafka_ConfigResource_t* resources[] = {resource.get()};
     rd_kafka_DescribeConfigs(client_.get(), resources, 1, options.get(), answers());
@@ -145,21 +184,19 @@ class RdAdmin final : public Admin {
     std::size_t count = 0;
     const rd_kafka_ConfigResource_t** described = rd_kafka_DescribeConfigs_result_resources(
         rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
+    Settings found;
     if (count == 0) {
-      return std::nullopt;
+      return found;
     }
     check(rd_kafka_ConfigResource_error(described[0]), what);
     const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(described[0], &count);
     for (const rd_kafka_ConfigEntry_t* entry : std::span(entries, count)) {
-      if (rd_kafka_ConfigEntry_name(entry) == key && rd_kafka_ConfigEntry_value(entry) != nullptr) {
-        return rd_kafka_ConfigEntry_value(entry);
+      if (const char* value = rd_kafka_ConfigEntry_value(entry); value != nullptr) {  // Secrets have none.
+        found.emplace(rd_kafka_ConfigEntry_name(entry), value);
       }
     }
-    return std::nullopt;
+    return found;
   }
-
- private:
-  static std::size_t as_size(int count) { return static_cast<std::size_t>(count); }
 
   /// Starts a call: makes sure once that a broker answers, since the calls themselves do not say it.
   Deadline connect() {

@@ -171,6 +171,11 @@ class RdProducer final : public Producer {
       report.partition = message.partition;
       report.offset = message.offset;
       report.error = message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? std::string() : error_name(message.err);
+      rd_kafka_timestamp_type_t stamped = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+      const std::int64_t timestamp_ms = rd_kafka_message_timestamp(&message, &stamped);
+      if (stamped == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) {
+        report.log_append_ms = timestamp_ms;
+      }
       report.time = std::chrono::steady_clock::now();
       handler_(report);
     }

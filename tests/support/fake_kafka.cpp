@@ -120,6 +120,9 @@ class FakeKafka::FakeProducer final : public kafka::Producer {
       copy.partition = partition_for(record, topic->second.partitions.size());
       report.partition = copy.partition;
       report.offset = kafka_.append(topic->first, std::move(copy));
+      if (topic->second.stamps()) {
+        report.log_append_ms = topic->second.arrivals.back()->timestamp_ms;
+      }
     }
     return report;
   }
@@ -368,6 +371,7 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
   using kafka::Admin::create_topic;
   void create_topic(const std::string& topic, int partitions, int /*replication*/,
                     const kafka::Properties& config) override {
+    called("create_topic", topic);
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
     if (kafka_.topics_.contains(topic)) {
@@ -379,7 +383,13 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     }
   }
 
+  void create_topic_on(const std::string& topic, const std::vector<std::int32_t>& leaders,
+                       const kafka::Properties& config) override {
+    create_topic(topic, static_cast<int>(leaders.size()), /*replication=*/1, config);
+  }
+
   void delete_topic(const std::string& topic) override {
+    called("delete_topic", topic);
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
     if (!kafka_.topics_.contains(topic)) {
@@ -433,16 +443,27 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     return info;
   }
 
-  [[nodiscard]] std::optional<std::string> topic_config(const std::string& topic,
-                                                        const std::string& key) override {
+  [[nodiscard]] kafka::Settings topic_settings(const std::string& topic) override {
+    called("topic_settings", topic);
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
-    const auto& config = kafka_.topic_at(topic).config;
-    const auto found = config.find(key);
-    return found == config.end() ? std::nullopt : std::optional(found->second);
+    return kafka_.topic_at(topic).config;
+  }
+
+  [[nodiscard]] kafka::Settings broker_settings(std::int32_t broker) override {
+    called("broker_settings", std::to_string(broker));
+    const std::scoped_lock lock(kafka_.mutex_);
+    kafka_.check_up();
+    return kafka_.broker_config_;
   }
 
  private:
+  void called(const std::string& call, const std::string& name) const {
+    if (kafka_.on_admin) {
+      kafka_.on_admin(call, name);
+    }
+  }
+
   kafka::TopicInfo metadata(const std::string& topic) {
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
@@ -540,6 +561,25 @@ void FakeKafka::set_committed(const std::string& group, const std::string& topic
 void FakeKafka::set_topic_config(const std::string& topic, const std::string& key, const std::string& value) {
   const std::scoped_lock lock(mutex_);
   topic_at(topic).config[key] = value;
+}
+
+void FakeKafka::set_broker_config(const std::string& key, const std::string& value) {
+  const std::scoped_lock lock(mutex_);
+  broker_config_[key] = value;
+}
+
+void FakeKafka::set_broker_ahead(Nanoseconds ahead) {
+  const std::scoped_lock lock(mutex_);
+  broker_ahead_ = ahead;
+}
+
+std::vector<std::string> FakeKafka::topics() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics_) {
+    names.push_back(name);
+  }
+  return names;
 }
 
 void FakeKafka::set_fault(const std::string& fault) {
@@ -716,7 +756,9 @@ std::int64_t FakeKafka::append(const std::string& topic, FakeRecord record) {
   Topic& log = topic_at(topic);
   auto& partition = log.partitions.at(static_cast<std::size_t>(record.partition));
   record.offset = static_cast<std::int64_t>(partition.size());
-  if (record.timestamp_ms == 0) {
+  if (log.stamps()) {
+    record.timestamp_ms = unix_ms(clock_.wall_now() + broker_ahead_);
+  } else if (record.timestamp_ms == 0) {
     record.timestamp_ms = unix_ms(clock_.wall_now());
   }
   log.arrivals.push_back(std::make_shared<const FakeRecord>(std::move(record)));

@@ -68,6 +68,12 @@ class FakeKafka final : public kafka::ClientFactory {
   void set_committed(const std::string& group, const std::string& topic, std::int32_t partition,
                      std::int64_t offset);
   void set_topic_config(const std::string& topic, const std::string& key, const std::string& value);
+  /// What every broker says of itself.
+  void set_broker_config(const std::string& key, const std::string& value);
+  /// The brokers' clock is so much ahead of `clock`; it stamps records where a topic has LogAppendTime.
+  void set_broker_ahead(Nanoseconds ahead);
+  /// Every topic there is, in the order of their names.
+  [[nodiscard]] std::vector<std::string> topics() const;
   /// While down, every call of an Admin throws UnavailableError.
   void set_down(bool down);
 
@@ -111,6 +117,9 @@ class FakeKafka final : public kafka::ClientFactory {
   std::function<void()> on_idle_poll;
 
   // Admin.
+  /// Runs at the start of each call that changes a topic or reads settings ("create_topic", "delete_topic",
+  /// "topic_settings", "broker_settings"), and may throw.
+  std::function<void(const std::string& call, const std::string& name)> on_admin;
   /// May change what `describe` answers: slow metadata, a missing leader.
   std::function<void(kafka::TopicInfo&)> on_describe;
 
@@ -126,7 +135,11 @@ class FakeKafka final : public kafka::ClientFactory {
   struct Topic {
     std::vector<std::vector<std::shared_ptr<const FakeRecord>>> partitions;
     std::vector<std::shared_ptr<const FakeRecord>> arrivals;
-    std::map<std::string, std::string> config;
+    kafka::Settings config;
+    [[nodiscard]] bool stamps() const {
+      const auto type = config.find("message.timestamp.type");
+      return type != config.end() && type->second == "LogAppendTime";
+    }
   };
   struct Rebalance {
     enum class Kind { assigned, revoked, lost } kind = Kind::assigned;
@@ -172,6 +185,8 @@ class FakeKafka final : public kafka::ClientFactory {
   std::condition_variable condition_;
   std::uint64_t version_ = 0;  // Counts changes.
   std::map<std::string, Topic> topics_;
+  kafka::Settings broker_config_;
+  Nanoseconds broker_ahead_{0};
   std::map<CommitKey, std::int64_t> committed_;
   std::map<std::string, Member> members_;
   std::deque<HeldReport> held_;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,7 +47,9 @@ struct DeliveryReport {
   std::int32_t partition = -1;
   std::int64_t offset = -1;
   std::string error;  ///< Empty when acknowledged; else its name: "_MSG_TIMED_OUT", "INVALID_TIMESTAMP".
-  SteadyTime time;    ///< When the answer arrived.
+  /// The broker's own time of writing, Unix ms, where the topic has message.timestamp.type=LogAppendTime.
+  std::optional<std::int64_t> log_append_ms;
+  SteadyTime time;  ///< When the answer arrived.
 };
 using DeliveryHandler = std::function<void(const DeliveryReport&)>;
 
@@ -163,6 +166,9 @@ struct GroupInfo {
   std::vector<GroupMember> members;
 };
 
+/// Settings of a topic or broker by name.
+using Settings = std::map<std::string, std::string>;
+
 /// Topics and groups. Every call ends within its client's `admin_timeout` with an answer or
 /// UnavailableError.
 class Admin {
@@ -175,15 +181,24 @@ class Admin {
   void create_topic(const std::string& topic, int partitions, int replication) {
     create_topic(topic, partitions, replication, {});
   }
+  /// The same with partition k on the broker `leaders[k]`, without replicas.
+  virtual void create_topic_on(const std::string& topic, const std::vector<std::int32_t>& leaders,
+                               const Properties& config) = 0;
   /// Errors: KafkaError "UNKNOWN_TOPIC_OR_PART" among them.
   virtual void delete_topic(const std::string& topic) = 0;
   [[nodiscard]] virtual TopicInfo describe(const std::string& topic) = 0;
   [[nodiscard]] virtual std::vector<PartitionLag> lag(const std::string& topic, const std::string& group) = 0;
   [[nodiscard]] virtual GroupInfo group(const std::string& group) = 0;
-  /// The topic's setting ("max.message.bytes", "message.timestamp.type"); nullopt when the broker does not
-  /// know it.
-  [[nodiscard]] virtual std::optional<std::string> topic_config(const std::string& topic,
-                                                                const std::string& key) = 0;
+  /// What holds for the topic: its own settings, and the broker's where it has none.
+  [[nodiscard]] virtual Settings topic_settings(const std::string& topic) = 0;
+  [[nodiscard]] virtual Settings broker_settings(std::int32_t broker) = 0;
+  /// One setting of the topic ("max.message.bytes", "message.timestamp.type"); nullopt when the broker does
+  /// not know it.
+  [[nodiscard]] std::optional<std::string> topic_config(const std::string& topic, const std::string& key) {
+    const Settings settings = topic_settings(topic);
+    const auto found = settings.find(key);
+    return found == settings.end() ? std::nullopt : std::optional(found->second);
+  }
 };
 
 /// Makes clients; the real one (make_client_factory) talks to librdkafka.
