@@ -1,8 +1,10 @@
 #include "kexp/core/ids.hpp"
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string_view>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -22,6 +24,11 @@ std::string make_run_id(WallTime now) {
   return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z-{}", int{date.year()}, unsigned{date.month()},
                      unsigned{date.day()}, clock.hours().count(), clock.minutes().count(),
                      clock.seconds().count(), suffix);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
 bool is_plain_name(const std::string& name) {

@@ -13,12 +13,12 @@
 #include "kexp/core/ids.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/dataset/dataset.hpp"
-#include "kexp/kafka/topics.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "feed_report.hpp"
 #include "pacer.hpp"
 #include "plan_files.hpp"
+#include "preflight.hpp"
 #include "send_log.hpp"
 
 namespace kexp::feeder {
@@ -48,24 +48,6 @@ std::vector<std::uint64_t> sizes_of(const dataset::Dataset& dataset, const Feede
 PreparedPlan prepare(const FeederOptions& effective, const dataset::Dataset& dataset,
                      std::uint32_t partitions) {
   return make_plan(effective, sizes_of(dataset, effective), dataset.hash(), partitions);
-}
-
-/// The number of partitions of a topic that can take the load. Errors: naming what is wrong with it.
-std::uint32_t check_topic(kafka::Admin& admin, const FeederOptions& options) {
-  const int partitions = kafka::partitions_of(admin, options.topic, "--topic");
-  // A replayed plan is refused with its own words when its partitions are others.
-  if (options.plan.empty() && options.partitions && *options.partitions != partitions) {
-    throw UsageError(
-        fmt::format("--partitions is {}, but topic {} has {}: kexp topics create --reset --partitions {}",
-                    *options.partitions, options.topic, partitions, *options.partitions));
-  }
-  if (admin.topic_config(options.topic, "message.timestamp.type") == "LogAppendTime") {
-    throw UsageError(
-        fmt::format("topic {} has message.timestamp.type=LogAppendTime, which overwrites the intended time: "
-                    "set it to CreateTime",
-                    options.topic));
-  }
-  return static_cast<std::uint32_t>(partitions);
 }
 
 kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan) {
@@ -124,10 +106,9 @@ class Feed {
   FeederResult run(std::stop_token stop) {
     const auto dataset = dataset::Dataset::read(options_.dataset);
     const auto admin = ports_.kafka.make_admin(options_.client, stop);
-    const PreparedPlan prepared = prepare(options_, dataset, check_topic(*admin, options_));
-
-    kafka::require_message_size(*admin, options_.topic,
-                                static_cast<std::int64_t>(prepared.plan.largest_image()), "--topic");
+    const PreparedPlan prepared = prepare(options_, dataset, topic_partitions(*admin, options_));
+    const PreflightReport checked =
+        preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
     // Made before the run: a property that the client refuses must not leave a run behind. The log comes
     // before the producer, which reports to it until it is gone.
     std::optional<SendLog> log;
@@ -136,6 +117,7 @@ class Feed {
                                    [&log](const kafka::DeliveryReport& r) { log->reported(r); });
     record::RunDirectory run = join();
     ports_.log.copy_to(run.file("log"));
+    record_preflight(checked, run, ports_.log, ports_.clock.wall_now());
     write_plan(run.path(), prepared);
     log.emplace(prepared.plan, run.file("sends.csv"), options_.topic, ports_.clock, ports_.progress,
                 ports_.metrics);

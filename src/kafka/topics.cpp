@@ -1,7 +1,6 @@
 #include "kexp/kafka/topics.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -13,9 +12,6 @@ namespace kexp::kafka {
 namespace {
 
 constexpr std::chrono::milliseconds kPollInterval{100};
-
-/// The limit of a topic is that of a whole batch: 61 bytes of its own, then key, headers and lengths.
-constexpr std::int64_t kRecordOverhead = 512;
 
 std::string counted(std::size_t partitions) {
   return partitions == 1 ? "1 partition" : fmt::format("{} partitions", partitions);
@@ -124,19 +120,6 @@ int partitions_of(Admin& admin, const std::string& topic, const std::string& fla
     throw missing_topic(topic, flag);
   }
   return static_cast<int>(info.partitions.size());
-}
-
-void require_message_size(Admin& admin, const std::string& topic, std::int64_t bytes,
-                          const std::string& flag) {
-  const std::string most = admin.topic_config(topic, "max.message.bytes").value_or("");
-  std::int64_t limit = kMaxMessageBytes;
-  std::from_chars(most.data(), most.data() + most.size(), limit);
-  if (bytes + kRecordOverhead > limit) {
-    throw UsageError(
-        fmt::format("{}: its largest record is {} bytes and needs {} with key and headers, but topic {} has "
-                    "max.message.bytes {}: kexp topics create --reset makes it {}",
-                    flag, bytes, bytes + kRecordOverhead, topic, limit, kMaxMessageBytes));
-  }
 }
 
 }  // namespace kexp::kafka

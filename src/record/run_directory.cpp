@@ -1,6 +1,5 @@
 #include "kexp/record/run_directory.hpp"
 
-#include <array>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
@@ -22,11 +21,6 @@ namespace kexp::record {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
 
 // True when nothing is inside but what a join leaves there that was killed before run.json.
 bool is_unused(const fs::path& directory) {

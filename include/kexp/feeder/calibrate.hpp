@@ -4,6 +4,7 @@
 /// refusals of later feeds.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <stop_token>
@@ -23,6 +24,7 @@ struct CalibrateOptions {
   std::filesystem::path dataset;  ///< Its images are sent; empty: random ones of 300 KB.
   std::chrono::seconds duration{20};
   int partitions = 3;                       ///< Of the scratch topic.
+  int replication = 1;                      ///< Of the scratch topic.
   std::int64_t most_bytes = 4'000'000'000;  ///< Sent at most: the broker writes them to its disk.
 };
 /// Errors: UsageError naming the flag.
@@ -37,7 +39,14 @@ struct Calibration {
   double images_per_s = 0;
   double cpu_s_per_gb = 0;
   double mean_image_bytes = 0;
+  double small_images_per_s =
+      0;  ///< The same with images of kSmallImage bytes: what an image costs at least.
+
+  /// Share of what one producer can do that images of this rate and mean size need, when an image of s bytes
+  /// takes a + b s seconds: both measured rates give a and b.
+  [[nodiscard]] double load(double rate_images_per_s, double image_bytes) const;
 };
+inline constexpr std::int64_t kSmallImage = 1000;
 [[nodiscard]] Json to_json(const Calibration& calibration);
 
 struct CalibratePorts {
@@ -52,7 +61,7 @@ struct CalibratePorts {
 [[nodiscard]] Calibration calibrate(const CalibrateOptions& options, const CalibratePorts& ports,
                                     std::stop_token stop);
 
-/// Where the calibration of these servers is kept: $XDG_CACHE_HOME/kexp/calibration/<hash>.json.
+/// Where this host's calibration of these servers is kept: $XDG_CACHE_HOME/kexp/calibration/<hash>.json.
 [[nodiscard]] std::filesystem::path calibration_file(const std::string& servers);
 void store(const Calibration& calibration);
 /// What was stored for these servers from this host; none when there is nothing readable.

@@ -61,6 +61,7 @@ struct FeederOptions {
   std::int64_t dataset_memory_bytes = 0;
   record::VerdictThresholds thresholds;
   bool force = false;             ///< Goes on with a peak that calibration says cannot be served.
+  bool broker_clock = true;       ///< Measures the brokers' clocks before the run, by a topic of its own.
   std::filesystem::path run;      ///< Run directory to join; empty: a new one below runs/.
   std::optional<int> partitions;  ///< What the topic must have; a dry run plans for so many (1).
   /// A record without an answer for so long has failed.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <stop_token>
 #include <string>
 
@@ -30,10 +29,5 @@ void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
 
 /// The number of partitions of `topic`. Errors: missing_topic.
 [[nodiscard]] int partitions_of(Admin& admin, const std::string& topic, const std::string& flag);
-
-/// Looks whether `topic` takes records whose value is `bytes` long; a limit that the broker does not say is
-/// kMaxMessageBytes. Errors: UsageError naming `flag`, both sizes and `kexp topics create --reset`.
-void require_message_size(Admin& admin, const std::string& topic, std::int64_t bytes,
-                          const std::string& flag);
 
 }  // namespace kexp::kafka

@@ -49,6 +49,7 @@ class FeederTest : public testing::Test {
     kafka_.add_topic("yolo_input", 3);
     options_.dataset = dir_ / "images.hdf5";
     options_.run = dir_ / "run";
+    options_.broker_clock = false;  // Its records would count as sends.
     options_.curve.profile = "constant";
     options_.curve.duration_s = 2;
     options_.max_images_per_s = 10;

@@ -123,18 +123,5 @@ TEST_F(TopicsTest, AMissingTopicIsAMistakeOfItsFlagAndSaysHowToCreateIt) {
   }
 }
 
-TEST_F(TopicsTest, RefusesRecordsThatTheTopicWouldNotTakeAndNamesBothSizes) {
-  kafka_.add_topic("in", 1);
-  const auto require = [this](std::int64_t bytes) {
-    require_message_size(*admin_, "in", bytes, "--dataset");
-  };
-  EXPECT_NO_THROW(require(15'000'000)) << "a broker that does not say its limit";
-  kafka_.set_topic_config("in", "max.message.bytes", "1048588");
-  EXPECT_NO_THROW(require(1'048'000));
-  EXPECT_THAT(message_of<UsageError>([&] { require(1'048'500); }),
-              AllOf(HasSubstr("--dataset"), HasSubstr("1048500"), HasSubstr("topic in has"),
-                    HasSubstr("1048588"), HasSubstr("kexp topics create --reset")));
-}
-
 }  // namespace
 }  // namespace kexp::kafka
