@@ -27,6 +27,8 @@ ClientHandle make_client(const ProducerOptions& options, Events& events) {
   conf.set("enable.idempotence", "true");
   conf.set("linger.ms", 0);  // One image is most of a batch: waiting for more only delays it.
   conf.set("compression.codec", "none");
+  // By default it waits up to 15 s before it looks whether a broker is back, which lengthens every outage.
+  conf.set("reconnect.backoff.max.ms", 1000);
   // A queue smaller than the largest record would refuse it for ever.
   conf.set("queue.buffering.max.kbytes", std::max(options.queue_bytes, kMaxMessageBytes) / 1024);
   conf.set("message.timeout.ms", options.delivery_timeout.count());
