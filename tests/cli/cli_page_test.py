@@ -8,8 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 
-COMMANDS = ["feed", "consume", "track", "extract", "topics create", "topics describe", "topics lag", "topics reset", "deploy init",
-            "deploy render", "dataset make", "dataset info", "dataset export", "model list", "model get", "model check", "model prepare"]
+COMMANDS = ["feed", "feed calibrate", "consume", "track", "extract", "topics create", "topics describe", "topics lag", "topics reset",
+            "deploy init", "deploy render", "dataset make", "dataset info", "dataset export", "model list", "model get", "model check", "model prepare"]
 
 
 def help_of(command):
@@ -96,9 +96,9 @@ class CliPageTest(unittest.TestCase):
         for variable, sets, commands in self.page.rows("Variables"):
             flag = re.match(r"`(--[a-z-]+)`", sets).group(1)
             for name in re.findall(r"`([a-z]+)`", commands):
-                for command in COMMANDS:
-                    if command.split()[0] == name:
-                        documented.add((command, flag, variable.strip("`")))
+                having = [command for command in COMMANDS if command.split()[0] == name and flag in self.help[command]]
+                self.assertTrue(having, f"{variable}: no {name} has {flag}")
+                documented |= {(command, flag, variable.strip("`")) for command in having}
         printed = {(command, flag, variable) for command, flags in self.help.items() for flag, (_, text) in flags.items()
                    for variable in re.findall(r"\b((?:KAFKA|KEXP|YOLO|PROMETHEUS|VALIDATE)_[A-Z_]+|RESOLUTION)\b", text)}
         self.assertEqual(documented, printed)

@@ -14,6 +14,7 @@
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/units.hpp"
+#include "kexp/feeder/calibrate.hpp"
 #include "kexp/feeder/feeder.hpp"
 #include "kexp/feeder/plan_plot.hpp"
 #include "kexp/kafka/options.hpp"
@@ -41,6 +42,7 @@ struct FeedFlags {
   double max_ips = 0;
   int partitions = 0;
   long delivery_timeout_s = options.delivery_timeout.count();
+  bool no_broker_clock = false;
   bool dry_run = false;
   bool json = false;
   std::vector<std::string> properties;
@@ -167,6 +169,7 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
     throw UsageError("--out goes with --dry-run only; a run's plan is in its --run directory");
   }
   options.delivery_timeout = std::chrono::seconds(flags.delivery_timeout_s);
+  options.broker_clock = !flags.no_broker_clock;
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
@@ -282,6 +285,49 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   return is_sound ? ExitCode::ok : ExitCode::invalid;
 }
 
+struct CalibrateFlags {
+  feeder::CalibrateOptions options;
+  std::string dataset;
+  long duration_s = options.duration.count();
+  double most_mb = static_cast<double>(options.most_bytes) / 1e6;
+  std::vector<std::string> properties;
+  bool json = false;
+};
+
+void print_calibration(std::ostream& out, const feeder::Calibration& calibration) {
+  const auto line = [&](const char* what, const stats::Summary& lateness) {
+    out << fmt::format("{:<20} p50 {:.3f} ms, p99 {:.3f} ms, max {:.3f} ms\n", what, lateness.p50_ms,
+                       lateness.p99_ms, lateness.max_ms);
+  };
+  line("lateness at 50/s", calibration.lateness_50);
+  line("lateness at 1000/s", calibration.lateness_1000);
+  out << fmt::format("{:<20} {:.1f} MB/s, {:.0f} images/s of {}; {:.0f} images/s of {}\n", "the broker took",
+                     calibration.megabytes_per_s, calibration.images_per_s,
+                     format_bytes(calibration.mean_image_bytes), calibration.small_images_per_s,
+                     format_bytes(static_cast<double>(feeder::kSmallImage)));
+  out << fmt::format("{:<20} {:.3f} core-s/GB\n", "the producer took", calibration.cpu_s_per_gb);
+  out << fmt::format("{:<20} {}\n", "kept in", feeder::calibration_file(calibration.servers).string());
+}
+
+ExitCode run_calibrate(const CalibrateFlags& flags, Context& context) {
+  feeder::CalibrateOptions options = flags.options;
+  options.dataset = flags.dataset;
+  options.duration = std::chrono::seconds(flags.duration_s);
+  options.most_bytes = bytes_of_megabytes(flags.most_mb, "--most-mb");
+  for (const std::string& property : flags.properties) {
+    options.client.properties.push_back(kafka::parse_property(property));
+  }
+  const feeder::Calibration calibration =
+      feeder::calibrate(options, {context.kafka, context.clock, context.log, context.progress}, context.stop);
+  feeder::store(calibration);
+  if (flags.json) {
+    context.out << feeder::to_json(calibration).dump(2) << '\n';
+  } else {
+    print_calibration(context.out, calibration);
+  }
+  return ExitCode::ok;
+}
+
 /// What the plan is made of.
 void add_plan_flags(CLI::App& command, FeedFlags& flags) {
   feeder::FeederOptions& options = flags.options;
@@ -357,6 +403,8 @@ void add_sending_flags(CLI::App& command, FeedFlags& flags) {
   command.add_option("--threshold", flags.thresholds,
                      "NAME=SHARE of the verdict, may be repeated: late-over-1ms, late-over-100ms, "
                      "segment-error, generator-cpu");
+  command.add_flag("--no-broker-clock", flags.no_broker_clock,
+                   "Do not measure the brokers' clocks, which takes a topic made for it");
   command.add_flag("--force", options.force, "Feed although calibration says the peak cannot be served");
 }
 
@@ -372,12 +420,45 @@ void add_feed_flags(CLI::App& command, FeedFlags& flags) {
   add_json(command, flags.json);
 }
 
+/// Errors: UsageError for a flag of `feed` itself, which would do nothing.
+void require_own_flags(const CLI::App& feed, const CLI::App& inner) {
+  for (const CLI::Option* option : feed.get_options()) {
+    if (option->count() > 0) {
+      throw UsageError(
+          fmt::format("{} is a flag of feed, not of feed {}", option->get_name(), inner.get_name()));
+    }
+  }
+}
+
+void add_calibrate_flags(CLI::App& calibrate, CalibrateFlags& flags) {
+  calibrate.add_option("--dataset", flags.dataset,
+                       "Images to send, HDF5 (KEXP_DATASET; default: random ones of 300 kB)");
+  calibrate.add_option("--duration", flags.duration_s, "Seconds that it may take")->capture_default_str();
+  calibrate.add_option("--partitions", flags.options.partitions, "Partitions of the topic made for it")
+      ->capture_default_str();
+  calibrate.add_option("--replication", flags.options.replication, "Copies of each of them")
+      ->capture_default_str();
+  calibrate.add_option("--most-mb", flags.most_mb, "Most that is written to the broker's disk, in MB")
+      ->capture_default_str();
+  add_servers(calibrate, flags.options.client.servers);
+  add_kafka_properties(calibrate, flags.properties);
+  add_json(calibrate, flags.json);
+}
+
 }  // namespace
 
 CommandRun add_feed(CLI::App& command) {
   auto flags = std::make_shared<FeedFlags>();
   add_feed_flags(command, *flags);
-  return [flags](Context& context) { return run_feed(*flags, context); };
+  command.require_subcommand(0, 1);
+  auto calibrate_flags = std::make_shared<CalibrateFlags>();
+  CLI::App* calibrate =
+      command.add_subcommand("calibrate", "Measure this machine's timers and what this broker takes");
+  add_calibrate_flags(*calibrate, *calibrate_flags);
+  calibrate->callback([&command, calibrate] { require_own_flags(command, *calibrate); });
+  return [=](Context& context) {
+    return calibrate->parsed() ? run_calibrate(*calibrate_flags, context) : run_feed(*flags, context);
+  };
 }
 
 }  // namespace kexp::cli
