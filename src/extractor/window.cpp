@@ -1,6 +1,7 @@
 #include "window.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
+#include "kexp/record/feeds.hpp"
 #include "kexp/record/run_directory.hpp"
 
 namespace kexp::extractor {
@@ -24,21 +26,29 @@ WallTime time_in(const Json& event, const char* field) {
 
 WallTime start_of(const ExtractorOptions& options) {
   (void)record::RunDirectory::open(options.run);  // What is no run is named.
-  const Json sending = record::last_event(options.run, "feed", "sending");
-  if (sending.is_null()) {
+  std::optional<WallTime> start;
+  for (const record::FeedPart& part : record::joined_feeds(options.run)) {
+    if (const Json sending = record::last_event(options.run, part.role(), "sending"); !sending.is_null()) {
+      const WallTime t0 = time_in(sending, "t0");
+      start = std::min(start.value_or(t0), t0);
+    }
+  }
+  if (!start) {
     throw UsageError(
         fmt::format("--run {} has no feed that began to send: give --start and --end", options.run.string()));
   }
-  return time_in(sending, "t0") - kMargin;
+  return *start - kMargin;
 }
 
 WallTime end_of(const ExtractorOptions& options, Log& log, WallTime now) {
-  const Json fed = record::last_event(options.run, "feed", "finished");
-  if (fed.is_null()) {
+  if (!record::all_feeds_finished(options.run)) {
     throw UsageError(
         fmt::format("--run {} has a feed that is at work or was killed: give --end", options.run.string()));
   }
-  WallTime end = time_in(fed, "time");
+  WallTime end{};
+  for (const record::FeedPart& part : record::joined_feeds(options.run)) {
+    end = std::max(end, time_in(record::last_event(options.run, part.role(), "finished"), "time"));
+  }
   if (const Json tracked = record::last_event(options.run, "track", "finished"); !tracked.is_null()) {
     end = std::max(end, time_in(tracked, "time"));
   } else if (!record::last_event(options.run, "track", "started").is_null()) {

@@ -2,21 +2,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kexp/core/json.hpp"
-#include "kexp/record/verdict.hpp"
+#include "kexp/cycle/plan.hpp"
+#include "kexp/record/feeds.hpp"
+#include "kexp/stats/histogram.hpp"
 
 namespace kexp::feeder {
 
-/// Percentiles of one kind of duration, in ms; NaN when nothing was measured.
+/// Percentiles of one kind of duration, in ms, by nearest rank; NaN when nothing was measured.
 struct Percentiles {
   double p50_ms, p99_ms, max_ms;
 };
 
 /// What was planned, sent and acknowledged within one stretch of time: each image counts in the stretch in
-/// which it was due, was sent, and was acknowledged or failed.
+/// which it was due (planned, dropped), was sent, and was acknowledged or failed.
 struct Stretch {
   std::int64_t planned_bytes = 0, planned_images = 0;
   std::int64_t sent_bytes = 0, sent_images = 0;
@@ -26,22 +29,48 @@ struct Stretch {
   Percentiles delivery;  ///< Acknowledged − intended, of those acknowledged within it.
 };
 
+/// How true the sending of a whole run was.
+struct AccountSummary {
+  std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0, unknown = 0;
+  std::int64_t sent_bytes = 0, acknowledged_bytes = 0;
+  stats::Summary lateness, delivery;
+  /// Shares of the sends. Unexplained is what was due while no outage kept it back.
+  double late_over_1ms = 0, late_over_100ms = 0, late_unexplained = 0;
+  std::int64_t segments = 0;
+  /// Segments within which other bytes were sent than planned, by more than the threshold and two of the
+  /// largest images: out of bound, or excused by an outage or by the policy that drops images.
+  std::int64_t segments_out_of_bound = 0, segments_excused = 0;
+  std::int64_t segments_cut = 0;  ///< Segments that have images which were never sent nor dropped.
+  cycle::PartitionSkew skew;      ///< Of the bytes sent.
+  std::optional<std::int64_t> first_sent_unix_ns, last_sent_unix_ns;
+};
+/// As feed.json holds it.
+[[nodiscard]] Json to_json(const AccountSummary& summary);
+
 /// Everything that is said of a feed's sending, computed from the run's files alone: plan.json, plan.csv,
-/// sends.csv and the outages of feed.json. The feed writes it at its end, `feed verify` computes it again.
+/// sends.csv, and of feed.json the settings, t0 and the outages. The feed writes it at its end,
+/// `feed verify` computes it again.
 struct Account {
   struct Segment {
     double start_s = 0, duration_s = 0, target_bytes_per_s = 0;
     Stretch done;
   };
   std::vector<Segment> segments;
+  /// At least those of the plan; when images are left that were neither sent nor dropped, those in which
+  /// something happened.
   std::vector<Stretch> seconds;
-  Json summary;  ///< Counts, percentiles, shares of late images, segments out of bound, partition skew.
+  AccountSummary summary;
 };
 
-/// Errors: FailedError naming the file that cannot be read.
-[[nodiscard]] Account account_for(const std::filesystem::path& run);
+/// The account of the whole feed, or of one part of it. Memory: 8 bytes an image, and the stretches.
+/// Errors: FailedError naming the file that cannot be read, or that is not what a feed wrote.
+[[nodiscard]] Account account_for(const std::filesystem::path& run, const record::FeedPart& part = {});
 
-/// Replaces feed.csv (a row a segment) and seconds.csv (a row a second) of `run`.
-void write_feed_tables(const std::filesystem::path& run, const Account& account);
+/// The texts of feed.csv (a row a segment) and seconds.csv (a row a second).
+[[nodiscard]] std::string segments_table(const Account& account);
+[[nodiscard]] std::string seconds_table(const Account& account);
+/// Replaces both tables of `run`.
+void write_feed_tables(const std::filesystem::path& run, const Account& account,
+                       const record::FeedPart& part = {});
 
 }  // namespace kexp::feeder

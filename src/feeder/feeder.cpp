@@ -15,7 +15,7 @@
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/record/run_directory.hpp"
 
-#include "feed_report.hpp"
+#include "account.hpp"
 #include "pacer.hpp"
 #include "plan_files.hpp"
 #include "preflight.hpp"
@@ -129,7 +129,7 @@ class Feed {
     const Sending sending{prepared.plan, dataset, options_.topic, run.id(), t0, unix_ns(t0_wall)};
     Failure failure;
     failure.keep([&] { send(sending, *producer, *log, stop); });
-    failure.keep([&] { finish(run, prepared.plan, *log, stop.stop_requested(), failure.happened()); });
+    failure.keep([&] { finish(run, *log, stop.stop_requested(), failure.happened()); });
     if (failure.happened()) {
       note(run, failure.text());
       failure.rethrow();
@@ -185,15 +185,15 @@ class Feed {
                              {"plan", prepared.plan_hash.substr(0, 12)}}});
   }
 
-  void finish(record::RunDirectory& run, const cycle::Plan& plan, SendLog& log, bool interrupted,
-              bool failed) const {
+  void finish(record::RunDirectory& run, SendLog& log, bool interrupted, bool failed) const {
     log.finish();
-    write_feed_tables(run.path(), plan, log.states());
+    const Account account = account_for(run.path());
+    write_feed_tables(run.path(), account);
     const SendCounts counts = log.counts();
     Json fields = counts_json(counts);
     fields["interrupted"] = interrupted;
     fields["failed_early"] = failed;
-    fields.update(summarize(plan, log.states()));
+    fields.update(to_json(account.summary));
     run.append("finished", fields, ports_.clock.wall_now());
     if (counts.failed > 0) {
       ports_.log.warn("feed: failed={} first: {}", counts.failed, log.first_failure());

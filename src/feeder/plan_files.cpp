@@ -70,14 +70,6 @@ Json segments_json(const cycle::Plan& plan) {
   return segments;
 }
 
-Json skew_json(const cycle::PartitionSkew& skew) {
-  return {{"min", skew.least_bytes},
-          {"mean", skew.mean_bytes},
-          {"max", skew.most_bytes},
-          {"cv", skew.cv},
-          {"max_over_mean", skew.most_over_mean}};
-}
-
 /// A plan.json that is to be played again; every error names --plan.
 class StoredPlan {
  public:
@@ -184,6 +176,14 @@ class StoredPlan {
 
 }  // namespace
 
+Json skew_json(const cycle::PartitionSkew& skew) {
+  return {{"min", skew.least_bytes},
+          {"mean", skew.mean_bytes},
+          {"max", skew.most_bytes},
+          {"cv", skew.cv},
+          {"max_over_mean", skew.most_over_mean}};
+}
+
 cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions) {
   cycle::PlanOptions plan;
   plan.curve = options.curve;
@@ -214,11 +214,7 @@ Json settings_json(const FeederOptions& options) {
   settings["on_overload"] = to_text(options.on_overload);
   settings["max_debt_s"] = seconds(options.max_debt);
   settings["dataset_memory_bytes"] = options.dataset_memory_bytes;
-  const record::VerdictThresholds& thresholds = options.thresholds;
-  settings["thresholds"] = {{"late_over_1ms_perturbed", thresholds.late_over_1ms_perturbed},
-                            {"late_over_100ms_invalid", thresholds.late_over_100ms_invalid},
-                            {"segment_error_invalid", thresholds.segment_error_invalid},
-                            {"generator_cpu_perturbed", thresholds.generator_cpu_perturbed}};
+  settings["thresholds"] = record::to_json(options.thresholds);
   settings["force"] = options.force;
   settings["delivery_timeout_s"] = options.delivery_timeout.count();
   settings["servers"] = options.client.servers;

@@ -12,6 +12,9 @@ namespace kexp::feeder {
 /// The effective settings of a feed, as feed.json holds them.
 [[nodiscard]] Json settings_json(const FeederOptions& options);
 
+/// The fields of plan.json and feed.json about the bytes of partitions.
+[[nodiscard]] Json skew_json(const cycle::PartitionSkew& skew);
+
 /// What the plan of these options is made of.
 [[nodiscard]] cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions);
 

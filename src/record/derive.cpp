@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include "kexp/record/verdict.hpp"
 
 #include "event_log.hpp"
+#include "feed_logs.hpp"
 #include "reconcile.hpp"
 #include "run_files.hpp"
 
@@ -32,30 +33,83 @@ const RoleLog& role_named(const std::vector<RoleLog>& roles, std::string_view na
   return found == roles.end() ? kNone : *found;
 }
 
-std::optional<double> share(const Json* end, const char* name) {
-  const Json value = field(end, name);
+std::optional<double> number(const Json* event, const char* name) {
+  const Json value = field(event, name);
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
-RunFacts facts_of(const std::vector<RoleLog>& roles, const Reconciliation& counted) {
-  const RoleLog& feed = role_named(roles, "feed");
-  const Json* feed_end = feed.last("finished");
+Json setting(const RoleLog& role, const char* name) {
+  const Json settings = field(role.last("started"), "settings");
+  return field(&settings, name);
+}
+
+// Share of the sends of all feeds; none when one of them that finished did not record its own.
+std::optional<double> share(const FeedLogs& feeds, const char* name) {
+  double late = 0;
+  double sent = 0;
+  for (const FeedLog& feed : feeds.feeds) {
+    const auto fraction = number(feed.end(), name);
+    if (feed.end() != nullptr && !fraction) {
+      return std::nullopt;
+    }
+    const double sends = number(feed.end(), "sent").value_or(feeds.feeds.size() == 1 ? 1 : 0);
+    late += fraction.value_or(0) * sends;
+    sent += sends;
+  }
+  return sent > 0 ? late / sent : 0;
+}
+
+// What one feed noted while it ran.
+void add_notes(const FeedLog& feed, RunFacts& facts) {
+  const std::vector<Outage> outages = outages_in(feed.log);
+  facts.outages.insert(facts.outages.end(), outages.begin(), outages.end());
+  for (const Json& event : feed.log.events) {
+    if (event["event"] == "stall") {
+      facts.stalled_s = std::max(facts.stalled_s.value_or(0), number(&event, "duration_s").value_or(0));
+    } else if (event["event"] == "clock_stepped") {
+      facts.clock_stepped_s += std::abs(number(&event, "by_s").value_or(0));
+    } else if (event["event"] == "overload") {
+      facts.overload_debt_s =
+          std::max(facts.overload_debt_s.value_or(0), number(&event, "debt_s").value_or(0));
+    }
+  }
+  if (const auto cpu = number(feed.end(), "generator_cpu")) {
+    facts.generator_cpu = std::max(facts.generator_cpu.value_or(0), *cpu);
+  }
+  facts.segments_out_of_bound +=
+      static_cast<std::int64_t>(number(feed.end(), "segments_out_of_bound").value_or(0));
+  facts.drop_was_chosen = facts.drop_was_chosen || setting(feed.log, "on_overload") == "drop";
+  facts.all_due_at_once = facts.all_due_at_once || setting(feed.log, "profile") == "burst";
+}
+
+RunFacts facts_of(const std::vector<RoleLog>& roles, const FeedLogs& feeds, const Reconciliation& counted) {
   RunFacts facts;
   facts.ledger = counted.ledger;
   facts.mismatches = counted.mismatches;
-  facts.feed_joined = !feed.events.empty();
+  facts.dropped_by_policy = counted.dropped_by_policy;
+  facts.feed_joined = feeds.of > 0;
   facts.track_joined = !role_named(roles, "track").events.empty();
-  facts.feed_cut_short = was_cut_short(feed_end);
-  facts.late_over_1ms = share(feed_end, "late_over_1ms_fraction");
-  facts.late_over_100ms = share(feed_end, "late_over_100ms_fraction");
-  const Json segments = field(feed_end, "segments_out_of_bound");
-  facts.segments_out_of_bound = segments.is_number_integer() ? segments.get<std::int64_t>() : 0;
+  facts.feed_cut_short = feeds.cut_short();
+  facts.late_over_1ms = share(feeds, "late_over_1ms_fraction");
+  facts.late_over_100ms = share(feeds, "late_over_100ms_fraction");
+  facts.late_unexplained = share(feeds, "late_unexplained_fraction");
+  for (const FeedLog& feed : feeds.feeds) {
+    add_notes(feed, facts);
+  }
+  for (const FeedPart& part : feeds.missing()) {
+    facts.missing_feeds.push_back(part.role());
+  }
   for (const RoleLog& role : roles) {
     if (!role.finished()) {
       facts.unfinished_roles.push_back(role.role);
     }
   }
   return facts;
+}
+
+VerdictThresholds thresholds_of(const FeedLogs& feeds) {
+  return feeds.feeds.empty() ? VerdictThresholds()
+                             : thresholds_in(field(feeds.feeds.front().log.last("started"), "settings"));
 }
 
 Json counts_json(const Ledger& ledger) {
@@ -103,22 +157,26 @@ Json verdict_json(const Verdict& verdict, const VerdictThresholds& thresholds) {
   }
   return {{"state", to_text(verdict.state)},
           {"reasons", std::move(reasons)},
-          {"thresholds",
-           {{"late_over_1ms_perturbed", thresholds.late_over_1ms_perturbed},
-            {"late_over_100ms_invalid", thresholds.late_over_100ms_invalid}}}};
+          {"thresholds", to_json(thresholds)}};
 }
 
-Json phases_json(const std::vector<RoleLog>& roles) {
-  const RoleLog& feed = role_named(roles, "feed");
+// The first t0 and the last end of the feeds; no end while one of them has none. Times of equal form sort as
+// text.
+Json phases_json(const std::vector<RoleLog>& roles, const FeedLogs& feeds) {
   const Json* extract = role_named(roles, "extract").last("finished");
   Json t0;
-  for (const Json& event : feed.events) {
-    if (event.contains("t0")) {
-      t0 = event["t0"];
+  Json end;
+  for (const FeedLog& feed : feeds.feeds) {
+    for (const Json& event : feed.log.events) {
+      if (event.contains("t0") && (t0.is_null() || event["t0"] < t0)) {
+        t0 = event["t0"];
+      }
     }
+    const Json time = field(feed.end(), "time");
+    end = end.is_null() || end < time ? time : end;
   }
   return {{"feed_start", std::move(t0)},
-          {"feed_end", field(feed.last("finished"), "time")},
+          {"feed_end", feeds.finished() ? std::move(end) : Json()},
           {"track_end", field(role_named(roles, "track").last("finished"), "time")},
           {"extract_start", field(extract, "start")},
           {"extract_end", field(extract, "end")}};
@@ -143,9 +201,19 @@ Json roles_json(const std::vector<RoleLog>& roles) {
   return json;
 }
 
-Json latency_json(const std::vector<RoleLog>& roles) {
-  const Json* feed = role_named(roles, "feed").last("finished");
-  Json latency{{"lateness", field(feed, "lateness")}, {"delivery", field(feed, "delivery")}};
+// Lateness and delivery of the feed; of several feeds each by its role, as percentiles do not add up.
+Json latency_json(const std::vector<RoleLog>& roles, const FeedLogs& feeds) {
+  const auto of_feeds = [&](const char* name) {
+    if (feeds.of <= 1) {
+      return feeds.feeds.empty() ? Json() : field(feeds.feeds.front().end(), name);
+    }
+    Json by_role = Json::object();
+    for (const FeedLog& feed : feeds.feeds) {
+      by_role[feed.log.role] = field(feed.end(), name);
+    }
+    return by_role;
+  };
+  Json latency{{"lateness", of_feeds("lateness")}, {"delivery", of_feeds("delivery")}};
   const Json tracked = field(role_named(roles, "track").last("finished"), "latency");
   if (tracked.is_object()) {
     latency.update(tracked);
@@ -167,15 +235,16 @@ Json derive_from_files(const fs::path& run) {
   const FileLock lock = FileLock::acquire(run / kLockFile);
   const Json before = read_json(run / kRunFile);
   const std::vector<RoleLog> roles = read_roles(run);
-  const Reconciliation counted = reconcile(run, role_named(roles, "feed"), role_named(roles, "track"));
-  const VerdictThresholds thresholds;
+  const FeedLogs feeds = feeds_among(roles);
+  const Reconciliation counted = reconcile(run, feeds, role_named(roles, "track"));
+  const VerdictThresholds thresholds = thresholds_of(feeds);
 
   Json json{{"id", directory.id()},
             {"created", field(&before, "created")},
-            {"verdict", verdict_json(judge(facts_of(roles, counted), thresholds), thresholds)},
+            {"verdict", verdict_json(judge(facts_of(roles, feeds, counted), thresholds), thresholds)},
             {"counts", counts_json(counted.ledger)},
-            {"phases", phases_json(roles)},
-            {"latency", latency_json(roles)},
+            {"phases", phases_json(roles, feeds)},
+            {"latency", latency_json(roles, feeds)},
             {"plan", plan_json(run)},
             {"roles", roles_json(roles)}};
   write_json(run / kLedgerFile, ledger_json(directory.id(), counted));

@@ -48,6 +48,13 @@ std::uint8_t IdTable::flags(std::string_view id) const {
   return found != others_.end() ? found->second : std::uint8_t{0};
 }
 
+std::uint8_t IdTable::flags(std::uint64_t number) const {
+  if (number < numbers_.size()) {
+    return numbers_[static_cast<std::size_t>(number)];
+  }
+  return number < kNumbers ? std::uint8_t{0} : flags(fmt::format("{}", number));
+}
+
 void IdTable::for_each(const std::function<void(const std::string&, std::uint8_t)>& visit) const {
   for (std::size_t number = 0; number < numbers_.size(); ++number) {
     if (numbers_[number] != 0) {

@@ -9,8 +9,8 @@
 namespace kexp::record {
 
 Ledger count_ledger(const std::filesystem::path& run) {
-  return on_disk("read",
-                 [&] { return reconcile(run, read_role(run, "feed"), read_role(run, "track")).ledger; });
+  return on_disk(
+      "read", [&] { return reconcile(run, feeds_among(read_roles(run)), read_role(run, "track")).ledger; });
 }
 
 }  // namespace kexp::record

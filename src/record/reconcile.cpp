@@ -30,6 +30,7 @@ enum Flag : std::uint8_t {
   kDuplicate = 32,
   kError = 64,
 };
+constexpr std::int64_t kMostImages = 1'000'000'000;  // A plan.json with more was not written by a feed.
 constexpr std::uint8_t kSends = kAcknowledged | kFailed | kDropped | kUnknown;
 
 std::int64_t count_in(const Json& object, const char* name) {
@@ -39,11 +40,11 @@ std::int64_t count_in(const Json& object, const char* name) {
 
 class Counting {
  public:
-  Counting(const fs::path& run, const RoleLog& feed, const RoleLog& track)
-      : run_(run), feed_end_(feed.last("finished")), track_end_(track.last("finished")) {}
+  Counting(const fs::path& run, const FeedLogs& feeds, const RoleLog& track)
+      : run_(run), feeds_(feeds), track_end_(track.last("finished")) {}
 
   Reconciliation run() {
-    ledger_.feed_finished = feed_end_ != nullptr;
+    ledger_.feed_finished = feeds_.finished();
     ledger_.track_finished = track_end_ != nullptr;
     read_committed();
     ledger_.unreadable_rows += read_sends(run_, [this](const SendRow& row) { add_send(row); });
@@ -75,21 +76,30 @@ class Counting {
 
   void add_send(const SendRow& row) {
     std::uint8_t& flags = ids_[row.id];
-    repeated_sends_ += (flags & kSends) != 0 ? 1 : 0;
-    if (row.acknowledged()) {
-      flags |= kAcknowledged;
-      if (is_committed(row)) {
-        flags |= kAnswered;
+    const Flag fate = fate_of(row);
+    if (row.from_topic) {
+      if ((flags & kSends & ~kUnknown) != 0) {
+        return;  // It is known from the feed itself.
       }
-    } else if (row.status == "dropped") {
-      flags |= kDropped;
-    } else if (row.status == "unknown") {
-      flags |= kUnknown;
+      flags &= static_cast<std::uint8_t>(~kUnknown);
     } else {
-      flags |= kFailed;
+      repeated_sends_ += (flags & kSends) != 0 ? 1 : 0;
+      ++rows_[row.part.index][fate];
+    }
+    flags |= fate;
+    if (fate == kAcknowledged && is_committed(row)) {
+      flags |= kAnswered;
+    } else if (fate == kFailed) {
       const std::size_t colon = row.status.find(':');
       ++result_.failures[std::string(row.status.substr(std::min(colon, row.status.size() - 1) + 1))];
     }
+  }
+
+  static Flag fate_of(const SendRow& row) {
+    if (row.acknowledged()) {
+      return kAcknowledged;
+    }
+    return row.status == "dropped" ? kDropped : row.status == "unknown" ? kUnknown : kFailed;
   }
 
   [[nodiscard]] bool is_committed(const SendRow& row) const {
@@ -136,9 +146,7 @@ class Counting {
       if ((flags & kDuplicate) != 0) {
         result_.duplicate.add(id);
       }
-      if ((flags & kSends) != 0) {
-        ++rows_;
-      }
+      sends_ += (flags & kSends) != 0 ? 1 : 0;
       if ((flags & kAcknowledged) != 0) {
         ++ledger_.acknowledged;
         ledger_.processed += answered ? 1 : 0;
@@ -162,8 +170,6 @@ class Counting {
     ledger_.missing = result_.missing.total;
     ledger_.unexpected = result_.unexpected.total;
     ledger_.failed = result_.failed.total;
-    ledger_.unknown = result_.unknown.total;
-    ledger_.dropped = result_.dropped.total;
   }
 
   [[nodiscard]] std::optional<std::int64_t> planned_images() {
@@ -171,67 +177,100 @@ class Counting {
     if (fs::exists(file)) {
       const Json plan = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
       if (plan.is_object() && plan.contains("images") && plan["images"].is_number_integer()) {
-        return plan["images"].get<std::int64_t>();
+        return std::clamp(plan["images"].get<std::int64_t>(), std::int64_t{0}, kMostImages);
       }
     }
-    return feed_end_ == nullptr ? std::nullopt : std::optional(count_in(*feed_end_, "planned"));
+    std::optional<std::int64_t> planned;
+    for (const FeedLog& feed : feeds_.feeds) {
+      if (feed.end() != nullptr) {
+        planned = planned.value_or(0) + count_in(*feed.end(), "planned");
+      }
+    }
+    return planned;
   }
 
-  // Planned ids that sends.csv does not have: a feed that was cut short has dropped them; of one that was
-  // killed nobody knows which it had sent. A feed that came to its end has no such ids.
+  // Planned ids that no row tells of: a feed that was cut short has dropped them; of one that was killed, or
+  // is not here, nobody knows which it had sent. A feed that came to its end has no such ids.
   void count_ids_without_a_row() {
-    ledger_.planned = planned_images().value_or(rows_);
-    const bool cut_short = was_cut_short(feed_end_);
-    if (ledger_.planned <= rows_ || (feed_end_ != nullptr && !cut_short)) {
-      return;
-    }
-    IdListing& listing = cut_short ? result_.dropped : result_.unknown;
-    const std::int64_t total = listing.total + ledger_.planned - rows_;
-    for (std::int64_t id = 0; id < ledger_.planned && listing.ids.size() < IdListing::kLongest; ++id) {
-      const std::string name = fmt::format("{}", id);
-      if ((ids_.flags(name) & kSends) == 0) {
-        listing.add(name);
+    const std::optional<std::int64_t> planned = planned_images();
+    ledger_.planned = planned.value_or(sends_);
+    result_.dropped_by_policy = result_.dropped.total;
+    std::int64_t in_plan = 0;
+    for (std::int64_t id = 0; planned && id < *planned; ++id) {
+      const auto number = static_cast<std::uint64_t>(id);
+      if ((ids_.flags(number) & kSends) != 0) {
+        ++in_plan;
+        continue;
+      }
+      const FeedLog* feed = feeds_.feed_of(number);
+      if (feed == nullptr || feed->end() == nullptr) {
+        result_.unknown.add(fmt::format("{}", id));
+      } else if (was_cut_short(feed->end())) {
+        result_.dropped.add(fmt::format("{}", id));
       }
     }
-    listing.total = total;
-    (cut_short ? ledger_.dropped : ledger_.unknown) = total;
+    ledger_.unknown = result_.unknown.total;
+    ledger_.dropped = result_.dropped.total;
+    if (planned && in_plan < sends_) {
+      result_.mismatches.push_back(
+          fmt::format("{} ids were sent that the plan does not have", sends_ - in_plan));
+    }
   }
 
-  void compare(const char* file, const Json* end, const char* name, std::int64_t counted) {
-    if (end != nullptr && end->contains(name) && count_in(*end, name) != counted) {
+  void compare(const std::string& role, const Json& end, const char* name, std::int64_t counted) {
+    if (end.contains(name) && count_in(end, name) != counted) {
       result_.mismatches.push_back(
-          fmt::format("{} says {}={}, the files have {}", file, name, count_in(*end, name), counted));
+          fmt::format("{}.json says {}={}, the files have {}", role, name, count_in(end, name), counted));
     }
+  }
+
+  // Holds what a feed said at its end against its own rows: what the topic decided later is no part of it.
+  void compare_feed(const FeedLog& feed, const Json& end) {
+    std::map<Flag, std::int64_t>& rows = rows_[feed.part.index];
+    const std::int64_t sent = rows[kAcknowledged] + rows[kFailed] + rows[kUnknown];
+    const std::int64_t planned = feed.part.share_of(ledger_.planned);
+    const std::int64_t cut = was_cut_short(&end) ? planned - sent - rows[kDropped] : 0;
+    compare(feed.log.role, end, "planned", planned);
+    compare(feed.log.role, end, "sent", sent);
+    compare(feed.log.role, end, "dropped", rows[kDropped] + cut);
+    compare(feed.log.role, end, "acknowledged", rows[kAcknowledged]);
+    compare(feed.log.role, end, "failed", rows[kFailed]);
+    compare(feed.log.role, end, "unknown", rows[kUnknown]);
   }
 
   void compare_counts() {
-    compare("feed.json", feed_end_, "planned", ledger_.planned);
-    compare("feed.json", feed_end_, "sent", ledger_.sent);
-    compare("feed.json", feed_end_, "dropped", ledger_.dropped);
-    compare("feed.json", feed_end_, "acknowledged", ledger_.acknowledged);
-    compare("feed.json", feed_end_, "failed", ledger_.failed);
-    compare("feed.json", feed_end_, "unknown", ledger_.unknown);
-    compare("track.json", track_end_, "answers", ledger_.answers);
+    for (std::string& conflict : feeds_.conflicts()) {
+      result_.mismatches.push_back(std::move(conflict));
+    }
+    for (const FeedLog& feed : feeds_.feeds) {
+      if (feed.end() != nullptr) {
+        compare_feed(feed, *feed.end());
+      }
+    }
+    if (track_end_ != nullptr) {
+      compare("track", *track_end_, "answers", ledger_.answers);
+    }
     if (repeated_sends_ > 0) {
       result_.mismatches.push_back(fmt::format("{} ids stand in sends.csv twice", repeated_sends_));
     }
   }
 
   const fs::path& run_;
-  const Json* feed_end_;
+  const FeedLogs& feeds_;
   const Json* track_end_;
   Reconciliation result_;
   Ledger& ledger_ = result_.ledger;
   IdTable ids_;
   std::unordered_map<std::int64_t, std::int64_t> committed_;
-  std::int64_t rows_ = 0;  // Ids with a row in sends.csv.
+  std::map<std::uint32_t, std::map<Flag, std::int64_t>> rows_;  // By feed and fate, as the feed wrote them.
+  std::int64_t sends_ = 0;                                      // Ids whose fate some row tells.
   std::int64_t repeated_sends_ = 0;
 };
 
 }  // namespace
 
-Reconciliation reconcile(const fs::path& run, const RoleLog& feed, const RoleLog& track) {
-  return Counting(run, feed, track).run();
+Reconciliation reconcile(const fs::path& run, const FeedLogs& feeds, const RoleLog& track) {
+  return Counting(run, feeds, track).run();
 }
 
 }  // namespace kexp::record

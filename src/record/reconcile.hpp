@@ -9,6 +9,7 @@
 #include "kexp/record/run_directory.hpp"
 
 #include "event_log.hpp"
+#include "feed_logs.hpp"
 
 namespace kexp::record {
 
@@ -31,12 +32,13 @@ struct Reconciliation {
   Ledger ledger;
   IdListing missing, duplicate, failed, unknown, dropped, unexpected;
   std::map<std::string, std::int64_t> failures;  ///< By the name of the error.
+  std::int64_t dropped_by_policy = 0;            ///< Those of `dropped` that have a row.
   /// Counts of feed.json or track.json that the files do not bear out.
   std::vector<std::string> mismatches;
 };
 
-/// Counts sends.csv, plan.json and results/*.csv by id.
-[[nodiscard]] Reconciliation reconcile(const std::filesystem::path& run, const RoleLog& feed,
+/// Counts the sends of every feed, plan.json and results/*.csv by id.
+[[nodiscard]] Reconciliation reconcile(const std::filesystem::path& run, const FeedLogs& feeds,
                                        const RoleLog& track);
 
 }  // namespace kexp::record

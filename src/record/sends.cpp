@@ -6,20 +6,48 @@
 
 namespace kexp::record {
 
-std::int64_t read_sends(const std::filesystem::path& run, const std::function<void(const SendRow&)>& visit) {
-  const std::filesystem::path file = run / "sends.csv";
-  if (!on_disk("read", [&] { return std::filesystem::exists(file); })) {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_status(std::string_view status) {
+  return status == "acknowledged" || status == "dropped" || status == "unknown" ||
+         status.starts_with("failed");
+}
+
+std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<void(const SendRow&)>& visit) {
+  if (!on_disk("read", [&] { return fs::exists(file); })) {
     return 0;
   }
   return read_columns(file, {"id", "partition", "offset", "status"}, [&](const auto& fields) {
-    const SendRow row{fields[0], to_integer(fields[1]), to_integer(fields[2]), fields[3]};
-    const bool known = row.acknowledged() || row.status == "dropped" || row.status == "unknown" ||
-                       row.status.starts_with("failed");
+    row.id = fields[0];
+    row.partition = to_integer(fields[1]);
+    row.offset = to_integer(fields[2]);
+    row.status = fields[3];
+    const bool known = is_status(row.status);
     if (known) {
       visit(row);
     }
     return known;
   });
+}
+
+}  // namespace
+
+std::int64_t read_sends(const fs::path& run, const std::function<void(const SendRow&)>& visit) {
+  std::vector<FeedPart> parts = joined_feeds(run);
+  if (parts.empty()) {
+    parts.emplace_back();  // Its feed.json was removed, its images were sent all the same.
+  }
+  std::int64_t unreadable = 0;
+  for (const FeedPart& part : parts) {
+    SendRow row;
+    row.part = part;
+    unreadable += read_rows(run / part.csv("sends"), row, visit);
+  }
+  SendRow decided;
+  decided.from_topic = true;
+  return unreadable + read_rows(run / kFeedTopicFile, decided, visit);
 }
 
 }  // namespace kexp::record

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
-#include "kexp/record/run_directory.hpp"
+#include "kexp/record/feeds.hpp"
 #include "kexp/record/sends.hpp"
 
 namespace kexp::tracker {
 
 bool Awaited::look(const std::function<bool(std::string_view)>& has_answer) {
-  if (left_ || record::last_event(run_, "feed", "finished").is_null()) {
+  if (left_ || !record::all_feeds_finished(run_)) {
     return false;
   }
   left_ = 0;

@@ -14,13 +14,13 @@
 namespace kexp::tracker {
 
 /// The acknowledged images of a run that are not processed yet: by their ids, or, where no answers are sent,
-/// by their offsets. Nothing is known before the feed of the run has finished.
+/// by their offsets. Nothing is known before the feed of the run, with all its shards, has finished.
 class Awaited {
  public:
   enum class By { answers, offsets };
   Awaited(std::filesystem::path run, By by) : run_(std::move(run)), by_(by) {}
 
-  /// Looks whether the feed has finished, and reads sends.csv once when it has; true then. `has_answer`
+  /// Looks whether the feed has finished, and reads what it sent once when it has; true then. `has_answer`
   /// tells which ids came before. Errors: FailedError naming the file.
   bool look(const std::function<bool(std::string_view id)>& has_answer);
   /// The first answer to `id` came.

@@ -19,6 +19,8 @@ class IdTable {
   [[nodiscard]] std::uint8_t& operator[](std::string_view id);
   /// The flags of `id` without making an entry.
   [[nodiscard]] std::uint8_t flags(std::string_view id) const;
+  /// Of the id that is the decimal text of `number`.
+  [[nodiscard]] std::uint8_t flags(std::uint64_t number) const;
   /// Every id with flags: the numbers in their order, then the others in the order of their text.
   void for_each(const std::function<void(const std::string& id, std::uint8_t flags)>& visit) const;
 

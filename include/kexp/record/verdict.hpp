@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kexp/core/json.hpp"
 #include "kexp/record/run_directory.hpp"
 
 namespace kexp::record {
@@ -27,13 +28,26 @@ struct VerdictThresholds {
   double generator_cpu_perturbed = 0.8;    ///< Of the CPUs that the feed may use.
 };
 
+/// The fields under their own names.
+[[nodiscard]] Json to_json(const VerdictThresholds& thresholds);
+/// Those in `settings` under "thresholds"; the defaults for what is not there.
+[[nodiscard]] VerdictThresholds thresholds_in(const Json& settings);
+
 /// A time in which the broker took nothing although images were on their way.
 struct Outage {
   std::int64_t start_unix_ns = 0;      ///< Of the last answer before it.
-  std::int64_t end_unix_ns = 0;        ///< Of the first answer after it.
-  std::int64_t caught_up_unix_ns = 0;  ///< When the feed was on its plan again.
+  std::int64_t end_unix_ns = 0;        ///< Of the first answer after it; 0: none came.
+  std::int64_t caught_up_unix_ns = 0;  ///< When the feed was on its plan again; 0: never.
   std::string cause;                   ///< What the client said: "Connection refused".
+
+  /// Whether an image due then could not be sent in time because of it.
+  [[nodiscard]] bool explains(std::int64_t intended_unix_ns) const {
+    return intended_unix_ns >= start_unix_ns &&
+           (caught_up_unix_ns == 0 || intended_unix_ns <= caught_up_unix_ns);
+  }
 };
+/// The "outage" events in <role>.json of `run`. Errors: FailedError naming the file.
+[[nodiscard]] std::vector<Outage> read_outages(const std::filesystem::path& run, const std::string& role);
 
 /// What a verdict rests on.
 struct RunFacts {
@@ -42,6 +56,7 @@ struct RunFacts {
   bool track_joined = false;
   bool feed_cut_short = false;
   std::vector<std::string> unfinished_roles;
+  std::vector<std::string> missing_feeds;  ///< Roles of parts of the plan whose feed is not here.
   /// Shares of the sends that were later than that; none: not recorded.
   std::optional<double> late_over_1ms, late_over_100ms;
   /// As late_over_100ms, without what was due from an outage's start until it was caught up.
@@ -53,6 +68,11 @@ struct RunFacts {
   double clock_stepped_s = 0;
   std::optional<double> generator_cpu;  ///< Share of the CPUs that the feed may use.
   std::int64_t segments_out_of_bound = 0;
+  std::int64_t dropped_by_policy = 0;  ///< Those of the ledger's dropped that were not for a cut.
+  bool drop_was_chosen = false;        ///< --on-overload drop: a lateness within --max-debt, too.
+  /// Lateness of the image at which --on-overload fail ended the feed.
+  std::optional<double> overload_debt_s;
+  bool all_due_at_once = false;  ///< The burst profile: its lateness is the time that it takes.
   /// Counts of feed.json or track.json that the files beside them do not bear out, in words.
   std::vector<std::string> mismatches;
 };

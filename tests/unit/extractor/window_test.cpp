@@ -51,6 +51,22 @@ TEST_F(WindowTest, OfARunGoesFromItsFirstIntendedTimeToTheEndOfItsTrackerWithAMa
   EXPECT_EQ(format_utc(resolve().end), "2026-11-21T12:03:10.000Z");
 }
 
+TEST_F(WindowTest, OfARunThatIsFedInPartsHoldsAllOfThem) {
+  const auto join_part = [&](int index) {
+    return record::RunDirectory::join(options_.run, "feed-" + std::to_string(index),
+                                      {{"shard", std::to_string(index) + "/2"}}, at("12:00:00"));
+  };
+  auto first = join_part(1);
+  auto second = join_part(2);
+  first.append("sending", {{"t0", "2026-11-21T12:00:30.500Z"}}, at("12:00:29"));
+  second.append("sending", {{"t0", "2026-11-21T12:00:30.400Z"}}, at("12:00:29"));
+  second.append("finished", Json::object(), at("12:02:00"));
+  EXPECT_THAT(message_of<UsageError>([&] { return resolve(); }), HasSubstr("give --end"));
+  first.append("finished", Json::object(), at("12:01:00"));
+  EXPECT_EQ(format_utc(resolve().start), "2026-11-21T12:00:20.400Z");
+  EXPECT_EQ(format_utc(resolve().end), "2026-11-21T12:02:10.000Z");
+}
+
 TEST_F(WindowTest, OfARunDoesNotReachIntoTheFuture) {
   feed();
   EXPECT_EQ(resolve("12:02:04").end, at("12:02:04"));

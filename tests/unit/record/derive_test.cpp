@@ -109,6 +109,49 @@ TEST_F(DeriveTest, CountsThatTheFilesDoNotBearOutAreInvalid) {
   EXPECT_THAT(verdict["reasons"].dump(), HasSubstr("track.json says answers=4, the files have 2"));
 }
 
+TEST_F(DeriveTest, ItIsJudgedByTheThresholdsOfItsFeed) {
+  files_.join("feed", {{"thresholds", {{"late_over_1ms_perturbed", 0.5}}}});
+  files_.append(
+      "feed.json",
+      R"({"event":"finished","planned":0,"late_over_1ms_fraction":0.4,"late_over_100ms_fraction":0})"
+      "\n");
+  files_.finish("track", {{"answers", 0}});
+  const Json verdict = run_json()["verdict"];
+  EXPECT_EQ(verdict["state"], "VALID") << verdict;
+  EXPECT_EQ(verdict["thresholds"]["late_over_1ms_perturbed"], 0.5);
+  EXPECT_EQ(verdict["thresholds"]["segment_error_invalid"], 0.01);
+}
+
+TEST_F(DeriveTest, WhatAFeedNotedBecomesReasons) {
+  feed({"acknowledged"},
+       {{"generator_cpu", 0.9}, {"late_over_100ms_fraction", 0.5}, {"late_unexplained_fraction", 0.0}});
+  files_.append("feed.json",
+                R"({"event":"outage","start_unix_ns":1795284000000000000,"end_unix_ns":1795284020000000000,)"
+                R"("caught_up_unix_ns":1795284030000000000,"cause":"Connection refused"})"
+                "\n"
+                R"({"event":"stall","start_unix_ns":1795284000000000000,"duration_s":5.5})"
+                "\n"
+                R"({"event":"clock_stepped","by_s":-1.5})"
+                "\n");
+  files_.answers("a", {"0"});
+  files_.finish("track", {{"answers", 1}});
+  const Json verdict = run_json()["verdict"];
+  EXPECT_EQ(verdict["state"], "PERTURBED");
+  for (const char* reason : {"for 20 s from 2026-11-21T18:00:00.000Z (Connection refused)",
+                             "stood still for 5.5 s", "set by 1.5 s", "used 90 % of its CPUs"}) {
+    EXPECT_THAT(verdict["reasons"].dump(), HasSubstr(reason));
+  }
+}
+
+TEST_F(DeriveTest, AFeedThatGaveUpIsInvalid) {
+  feed({"acknowledged", ""}, {{"failed_early", true}});
+  files_.append("feed.json", R"({"event":"overload","image":1,"debt_s":0.25})"
+                             "\n");
+  const Json verdict = run_json()["verdict"];
+  EXPECT_EQ(verdict["state"], "INVALID");
+  EXPECT_THAT(verdict["reasons"].dump(), HasSubstr("had been due for 0.25 s"));
+}
+
 TEST_F(DeriveTest, ARunThatWasKilledIsPartial) {
   files_.join("feed");
   files_.join("track");

@@ -19,8 +19,18 @@ void RunFiles::append(std::string_view name, std::string_view text) const {
   std::ofstream(run_ / name, std::ios::binary | std::ios::app) << text;
 }
 
-void RunFiles::join(std::string_view role) const {
-  static_cast<void>(record::RunDirectory::join(run_, role, {{"topic", "t"}}, kNow));
+void RunFiles::join(std::string_view role, const Json& settings) const {
+  static_cast<void>(record::RunDirectory::join(run_, role, settings, kNow));
+}
+
+void RunFiles::join(std::string_view role) const { join(role, {{"topic", "t"}}); }
+
+void RunFiles::shard(const record::FeedPart& part, const std::optional<Json>& fields) const {
+  auto run = record::RunDirectory::join(
+      run_, part.role(), {{"topic", "t"}, {"shard", fmt::format("{}/{}", part.index, part.of)}}, kNow);
+  if (fields) {
+    run.append("finished", *fields, kNow + std::chrono::minutes(1));
+  }
 }
 
 void RunFiles::finish(std::string_view role, const Json& fields) const {
@@ -28,15 +38,18 @@ void RunFiles::finish(std::string_view role, const Json& fields) const {
       .append("finished", fields, kNow + std::chrono::minutes(1));
 }
 
-void RunFiles::sends(const std::vector<std::string>& statuses) const {
+void RunFiles::sends(const std::vector<std::string>& statuses) const { sends({}, statuses); }
+
+void RunFiles::sends(const record::FeedPart& part, const std::vector<std::string>& statuses) const {
   std::string text = "id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n";
-  for (std::size_t id = 0; id < statuses.size(); ++id) {
-    if (!statuses[id].empty()) {
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    const std::size_t id = part.index - 1 + i * part.of;
+    if (!statuses[i].empty()) {
       text += fmt::format("{},100000,0,{},1795284000000000000,1795284000000010000,1795284000002000000,{}\n",
-                          id, id, statuses[id]);
+                          id, id, statuses[i]);
     }
   }
-  write("sends.csv", text);
+  write(part.csv("sends"), text);
 }
 
 void RunFiles::answers(std::string_view name, const std::vector<std::string>& ids, int errors) const {

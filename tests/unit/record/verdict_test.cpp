@@ -4,6 +4,7 @@
 #include <functional>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace kexp::test {
 namespace {
@@ -57,13 +58,54 @@ const VerdictCase kCases[] = {
      VerdictState::valid, ""},
     {"LateByMoreThanAMillisecond", [](RunFacts& f) { f.late_over_1ms = 0.011; }, VerdictState::perturbed,
      "later than 1 ms"},
-    {"Dropped", [](RunFacts& f) { f.ledger.dropped = 3, f.ledger.sent = 997; }, VerdictState::perturbed,
-     "3 images were dropped"},
+    {"Dropped", [](RunFacts& f) { f.ledger.dropped = f.dropped_by_policy = 3, f.ledger.sent = 997; },
+     VerdictState::perturbed, "3 images were dropped"},
+    {"LatenessWithinTheChosenDebt", [](RunFacts& f) { f.late_over_100ms = 0.2, f.drop_was_chosen = true; },
+     VerdictState::perturbed, "20 % of the sends were later than 100 ms"},
+    {"LatenessOfANamedOutage",
+     [](RunFacts& f) {
+       f.late_over_100ms = 0.3;
+       f.late_unexplained = 0.001;
+       f.outages = {{1'795'284'000'000'000'000, 1'795'284'020'500'000'000, 1'795'284'031'000'000'000,
+                     "Connection refused"}};
+     },
+     VerdictState::perturbed,
+     "took nothing for 20.5 s from 2026-11-21T18:00:00.000Z (Connection refused); the feed was on its plan "
+     "again 10.5 s later"},
+    {"LatenessBesideANamedOutage",
+     [](RunFacts& f) {
+       f.late_over_100ms = 0.3;
+       f.late_unexplained = 0.1;
+       f.outages.resize(1);
+     },
+     VerdictState::invalid, "10 % of the sends were later than 100 ms apart from the outages"},
+    {"AnOutageToTheEnd",
+     [](RunFacts& f) {
+       f.outages = {{1'795'284'000'000'000'000, 0, 0, ""}};
+     },
+     VerdictState::perturbed, "the broker took nothing from 2026-11-21T18:00:00.000Z on"},
+    {"ManyOutages", [](RunFacts& f) { f.outages.resize(12); }, VerdictState::perturbed, "at 2 more times"},
+    {"AStall", [](RunFacts& f) { f.stalled_s = 5.25; }, VerdictState::perturbed, "stood still for 5.25 s"},
+    {"AStallThatMadeImagesLate", [](RunFacts& f) { f.stalled_s = 5, f.late_over_100ms = 0.5; },
+     VerdictState::invalid, "stood still for 5 s"},
+    {"TheClockWasSet", [](RunFacts& f) { f.clock_stepped_s = 2; }, VerdictState::perturbed, "set by 2 s"},
+    {"TheGeneratorWasBusy", [](RunFacts& f) { f.generator_cpu = 0.85; }, VerdictState::perturbed,
+     "used 85 % of its CPUs; 80 % is the limit"},
+    {"TheGeneratorHadRoom", [](RunFacts& f) { f.generator_cpu = 0.8; }, VerdictState::valid, ""},
+    {"ItGaveUpAsChosen", [](RunFacts& f) { f.overload_debt_s = 0.5; }, VerdictState::invalid,
+     "had been due for 0.5 s"},
+    {"AllDueAtOnceIsLateByItsNature",
+     [](RunFacts& f) { f.late_over_1ms = f.late_over_100ms = 1, f.all_due_at_once = true; },
+     VerdictState::valid, ""},
+    {"APartOfTheFeedIsNotHere", [](RunFacts& f) { f.missing_feeds = {"feed-2"}; }, VerdictState::partial,
+     "feed-2.json is not here"},
     {"Unexpected", [](RunFacts& f) { f.ledger.unexpected = 2; }, VerdictState::perturbed, "2 answers"},
     {"LateByMoreThanATenthOfASecond", [](RunFacts& f) { f.late_over_100ms = 0.0011; }, VerdictState::invalid,
      "later than 100 ms"},
     {"Missing", [](RunFacts& f) { f.ledger.missing = 1; }, VerdictState::invalid, "1 acknowledged"},
     {"Failed", [](RunFacts& f) { f.ledger.failed = 4; }, VerdictState::invalid, "4 images were refused"},
+    {"SegmentsBeforeACut", [](RunFacts& f) { f.feed_cut_short = true, f.segments_out_of_bound = 1; },
+     VerdictState::invalid, "1 segments"},
     {"DoesNotAddUp", [](RunFacts& f) { f.ledger.sent = 999; }, VerdictState::invalid, "does not add up"},
     {"CountsDisagree", [](RunFacts& f) { f.mismatches = {"feed.json says sent=1"}; }, VerdictState::invalid,
      "feed.json says sent=1"},
@@ -77,7 +119,6 @@ const VerdictCase kCases[] = {
        f.feed_cut_short = true;
        f.ledger.dropped = 400;
        f.ledger.sent = 600;
-       f.segments_out_of_bound = 2;  // The one in which it was cut, and the rest.
      },
      VerdictState::partial, "cut short after 600 of 1000"},
     {"RoleUnfinished", [](RunFacts& f) { f.unfinished_roles = {"extract"}; }, VerdictState::partial,
@@ -111,6 +152,21 @@ TEST(VerdictThresholdsTest, AreChangeable) {
   record::VerdictThresholds strict;
   strict.late_over_1ms_perturbed = 0.001;
   EXPECT_EQ(judge(sound_run(), strict).state, VerdictState::perturbed);
+}
+
+TEST(VerdictThresholdsTest, AreReadBackAsTheyWereStored) {
+  record::VerdictThresholds stored;
+  stored.late_over_100ms_invalid = 0.25;
+  stored.generator_cpu_perturbed = 0.5;
+  const auto read = record::thresholds_in({{"thresholds", record::to_json(stored)}});
+  EXPECT_EQ(record::to_json(read), record::to_json(stored));
+}
+
+TEST(VerdictThresholdsTest, AreTheDefaultsWhereARunDoesNotSay) {
+  const auto defaults = record::to_json(record::VerdictThresholds());
+  EXPECT_EQ(record::to_json(record::thresholds_in({{"topic", "t"}})), defaults);
+  EXPECT_EQ(record::to_json(record::thresholds_in({{"thresholds", {{"segment_error_invalid", "x"}}}})),
+            defaults);
 }
 
 }  // namespace

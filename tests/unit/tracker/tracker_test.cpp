@@ -459,6 +459,41 @@ TEST_F(TrackerTest, ReportsProgressEveryFiveSeconds) {
   EXPECT_EQ(std::get<std::int64_t>(progress_.last("progress", "processed").value()), 1);
 }
 
+// The images of all parts are awaited, and none before the last part has ended; a dropped one has no answer.
+TEST_F(TrackerTest, WaitsForEveryPartOfTheFeed) {
+  options_.run = temp_ / "parts";
+  options_.until_complete = true;
+  const auto join = [&](int index) {
+    return record::RunDirectory::join(options_.run, fmt::format("feed-{}", index),
+                                      {{"shard", fmt::format("{}/2", index)}}, FakeClock::kStart);
+  };
+  const auto finish = [&](record::RunDirectory& feed, int index, const char* rows) {
+    std::ofstream(options_.run / fmt::format("sends-{}.csv", index)) << "id,partition,offset,status\n"
+                                                                     << rows;
+    feed.append("finished",
+                {{"planned", 2}, {"late_over_1ms_fraction", 0.0}, {"late_over_100ms_fraction", 0.0}},
+                clock_.wall_now());
+  };
+  feed_ = join(1);
+  record::RunDirectory second = join(2);
+  finish(feed_, 1, "0,0,0,acknowledged\n2,0,1,dropped\n");
+  send("0");
+  on_idle_ = [&](int polls) {
+    if (polls == 30) {
+      finish(second, 2, "1,1,0,acknowledged\n3,1,1,acknowledged\n");
+    } else if (polls == 60) {
+      send("1");
+      send("3");
+    }
+  };
+
+  const TrackerResult result = track();
+
+  EXPECT_EQ(result.complete, true);
+  EXPECT_EQ(result.verdict, "PERTURBED");  // For the dropped image.
+  EXPECT_EQ(read_json(options_.run / "run.json")["counts"]["processed"], 3);
+}
+
 TEST_F(TrackerTest, WithoutAnswersTheGroupsOffsetsAreCounted) {
   kafka_.add_topic("yolo_input", 1);
   options_.until_complete = true;

@@ -1,0 +1,370 @@
+#include "account.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/csv.hpp"
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/record/run_directory.hpp"
+#include "kexp/record/verdict.hpp"
+
+#include "plan_files.hpp"
+#include "plan_table.hpp"
+#include "sends_table.hpp"
+#include "stretch_row.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+constexpr double kMostSeconds = 31 * 86'400;  // Nothing happens longer than that after the end of a plan.
+constexpr double kToleranceImages = 2;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+/// What an account needs of feed.json.
+struct FeedFacts {
+  std::int64_t t0_unix_ns = 0;
+  bool has_t0 = false;
+  std::vector<record::Outage> outages;
+  double segment_error = 0;
+};
+
+FeedFacts read_facts(const fs::path& run, const record::FeedPart& part) {
+  FeedFacts facts;
+  const Json start = record::last_event(run, part.role(), "started");
+  facts.segment_error =
+      record::thresholds_in(start.contains("settings") ? start["settings"] : Json()).segment_error_invalid;
+  const Json sending = record::last_event(run, part.role(), "sending");
+  if (sending.contains("t0_unix_ns") && sending["t0_unix_ns"].is_number_integer()) {
+    facts.t0_unix_ns = sending["t0_unix_ns"].get<std::int64_t>();
+    facts.has_t0 = true;
+  }
+  facts.outages = record::read_outages(run, part.role());
+  return facts;
+}
+
+double ms_of(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+/// Durations of many stretches in one block of memory: 4 bytes each, which is 1 us up to 16 s and 0.06 ppm
+/// above. Told first how many each stretch will have.
+class Spreads {
+ public:
+  void expect(std::int64_t count) { ends_.push_back((ends_.empty() ? 0 : ends_.back()) + count); }
+  void allocate() {
+    values_.resize(static_cast<std::size_t>(ends_.empty() ? 0 : ends_.back()));
+    next_.resize(ends_.size());
+    for (std::size_t i = 1; i < ends_.size(); ++i) {
+      next_[i] = ends_[i - 1];
+    }
+  }
+  void add(std::size_t stretch, std::int64_t ns) {
+    values_.at(static_cast<std::size_t>(next_[stretch]++)) = static_cast<float>(ms_of(ns));
+  }
+  /// Sorts what it is asked of.
+  [[nodiscard]] Percentiles of(std::size_t stretch) {
+    const auto begin = values_.begin() + (stretch == 0 ? 0 : ends_[stretch - 1]);
+    const auto end = values_.begin() + ends_[stretch];
+    if (begin == end) {
+      return {kNan, kNan, kNan};
+    }
+    std::sort(begin, end);
+    const auto count = static_cast<double>(end - begin);
+    const auto ranked = [&](double share) {
+      return static_cast<double>(
+          *(begin + static_cast<std::ptrdiff_t>(std::ceil(share * count * (1 - 1e-12))) - 1));
+    };
+    return {ranked(0.5), ranked(0.99), static_cast<double>(*(end - 1))};
+  }
+
+ private:
+  std::vector<std::int64_t> ends_;
+  std::vector<std::int64_t> next_;
+  std::vector<float> values_;
+};
+
+/// One reading of a feed's files, in three passes over sends.csv: what happened, then the durations of those
+/// sent, then of those acknowledged.
+class Accounting {
+ public:
+  Accounting(const fs::path& run, const record::FeedPart& part)
+      : part_(part),
+        plan_(read_plan_table(run)),
+        facts_(read_facts(run, part)),
+        sends_(run / part.csv("sends")) {
+    partition_bytes_.resize(plan_.partitions);
+    due_in_segment_.resize(plan_.segments.size());
+  }
+
+  Account run() {
+    begin_segments();
+    each([this](const Send& send) { count(send); });
+    end_seconds();
+    measure(&Stretch::sent_images, &Stretch::lateness,
+            [](const Send& send) { return send.was_sent() ? send.sent_ns : std::nullopt; });
+    measure(&Stretch::acknowledged_images, &Stretch::delivery,
+            [](const Send& send) { return send.fate == Fate::acknowledged ? send.acked_ns : std::nullopt; });
+    summarize();
+    return std::move(account_);
+  }
+
+ private:
+  void each(const std::function<void(const Send&)>& visit) {
+    if (!facts_.has_t0) {
+      return;  // Nothing is sent before it is written down.
+    }
+    read_sends_table(sends_, visit);
+  }
+
+  void begin_segments() {
+    std::int64_t first = 0;
+    for (const PlanTable::Segment& planned : plan_.segments) {
+      Account::Segment segment{planned.start_s, planned.duration_s, planned.target_bytes_per_s, {}};
+      const std::int64_t end = first + planned.images;
+      segment.done.planned_images = part_.share_of(end) - part_.share_of(first);
+      segment.done.planned_bytes = part_.of == 1 ? planned.bytes : 0;
+      account_.segments.push_back(segment);
+      first = end;
+    }
+    account_.seconds.resize(static_cast<std::size_t>(std::ceil(plan_.duration_s)));
+  }
+
+  void count(const Send& send) {
+    AccountSummary& summary = account_.summary;
+    ++rows_;
+    const std::size_t due_in = plan_.segment_of(send.id);
+    due_in_segment_.at(due_in) += 1;
+    if (part_.of > 1) {
+      account_.segments[due_in].done.planned_bytes += send.bytes;
+    }
+    Stretch& due = second(send.intended_ns, send);
+    due.planned_bytes += send.bytes;
+    due.planned_images += 1;
+    if (send.fate == Fate::dropped) {
+      due.dropped_images += 1;
+      account_.segments[due_in].done.dropped_images += 1;
+      return;
+    }
+    if (send.sent_ns) {
+      count_sent(send, *send.sent_ns);
+    }
+    const std::int64_t reported_ns = send.acked_ns.value_or(send.sent_ns.value_or(send.intended_ns));
+    if (send.fate == Fate::acknowledged) {
+      for (Stretch* stretch : {&second(reported_ns, send), &segment(reported_ns)}) {
+        stretch->acknowledged_bytes += send.bytes;
+        stretch->acknowledged_images += 1;
+      }
+      summary.acknowledged += 1;
+      summary.acknowledged_bytes += send.bytes;
+      delivery_.record(Nanoseconds(reported_ns - send.intended_ns));
+    } else if (send.fate == Fate::failed) {
+      second(reported_ns, send).failed_images += 1;
+      segment(reported_ns).failed_images += 1;
+      summary.failed += 1;
+    } else {
+      summary.unknown += 1;
+    }
+  }
+
+  void count_sent(const Send& send, std::int64_t sent_ns) {
+    AccountSummary& summary = account_.summary;
+    for (Stretch* stretch : {&second(sent_ns, send), &segment(sent_ns)}) {
+      stretch->sent_bytes += send.bytes;
+      stretch->sent_images += 1;
+    }
+    summary.sent += 1;
+    summary.sent_bytes += send.bytes;
+    summary.first_sent_unix_ns = std::min(summary.first_sent_unix_ns.value_or(sent_ns), sent_ns);
+    summary.last_sent_unix_ns = std::max(summary.last_sent_unix_ns.value_or(sent_ns), sent_ns);
+    if (send.partition >= 0 && static_cast<std::size_t>(send.partition) < partition_bytes_.size()) {
+      partition_bytes_[static_cast<std::size_t>(send.partition)] += static_cast<std::uint64_t>(send.bytes);
+    }
+    const std::int64_t lateness_ns = sent_ns - send.intended_ns;
+    lateness_.record(Nanoseconds(lateness_ns));
+    late_over_1ms_ += lateness_ns > 1'000'000 ? 1 : 0;
+    if (lateness_ns > 100'000'000) {
+      late_over_100ms_ += 1;
+      late_unexplained_ += is_explained(send.intended_ns) ? 0 : 1;
+    }
+  }
+
+  [[nodiscard]] bool is_explained(std::int64_t intended_unix_ns) const {
+    return std::any_of(facts_.outages.begin(), facts_.outages.end(),
+                       [&](const record::Outage& outage) { return outage.explains(intended_unix_ns); });
+  }
+
+  [[nodiscard]] std::size_t second_at(std::int64_t unix_ns) const {
+    return static_cast<std::size_t>(std::max<std::int64_t>(unix_ns - facts_.t0_unix_ns, 0) / kNsPerSecond);
+  }
+  [[nodiscard]] std::size_t segment_at(std::int64_t unix_ns) const {
+    return plan_.segment_at(static_cast<double>(unix_ns - facts_.t0_unix_ns) / 1e9);
+  }
+  Stretch& segment(std::int64_t unix_ns) { return account_.segments[segment_at(unix_ns)].done; }
+
+  Stretch& second(std::int64_t unix_ns, const Send& send) {
+    const std::size_t second = second_at(unix_ns);
+    if (static_cast<double>(second) >= plan_.duration_s + kMostSeconds) {
+      throw FailedError(
+          fmt::format("{}: image {} has a time {} s after t0", sends_.string(), send.id, second));
+    }
+    if (second >= account_.seconds.size()) {
+      account_.seconds.resize(second + 1);
+    }
+    last_second_ = std::max(last_second_, second + 1);
+    return account_.seconds[second];
+  }
+
+  /// What was cut short has no seconds in which nothing could happen any more.
+  void end_seconds() {
+    if (rows_ < part_.share_of(plan_.images)) {
+      account_.seconds.resize(last_second_);
+    }
+  }
+
+  /// The percentiles of one kind of duration, from its end to the intended time.
+  template <typename End>
+  void measure(std::int64_t Stretch::*images, Percentiles Stretch::*into, const End& end_of) {
+    Spreads by_second;
+    Spreads by_segment;
+    for (const Stretch& stretch : account_.seconds) {
+      by_second.expect(stretch.*images);
+    }
+    for (const Account::Segment& segment : account_.segments) {
+      by_segment.expect(segment.done.*images);
+    }
+    by_second.allocate();
+    by_segment.allocate();
+    each([&](const Send& send) {
+      if (const auto end_ns = end_of(send)) {
+        by_second.add(second_at(*end_ns), *end_ns - send.intended_ns);
+        by_segment.add(segment_at(*end_ns), *end_ns - send.intended_ns);
+      }
+    });
+    for (std::size_t i = 0; i < account_.seconds.size(); ++i) {
+      account_.seconds[i].*into = by_second.of(i);
+    }
+    for (std::size_t i = 0; i < account_.segments.size(); ++i) {
+      account_.segments[i].done.*into = by_segment.of(i);
+    }
+  }
+
+  void summarize() {
+    AccountSummary& summary = account_.summary;
+    summary.planned = part_.share_of(plan_.images);
+    summary.dropped = summary.planned - summary.sent;
+    summary.lateness = lateness_.summary();
+    summary.delivery = delivery_.summary();
+    const auto share = [&](std::int64_t late) {
+      return summary.sent > 0 ? static_cast<double>(late) / static_cast<double>(summary.sent) : 0;
+    };
+    summary.late_over_1ms = share(late_over_1ms_);
+    summary.late_over_100ms = share(late_over_100ms_);
+    summary.late_unexplained = share(late_unexplained_);
+    summary.skew = cycle::skew_of(partition_bytes_);
+    summary.segments = static_cast<std::int64_t>(account_.segments.size());
+    for (std::size_t i = 0; i < account_.segments.size(); ++i) {
+      judge_segment(account_.segments[i], due_in_segment_[i]);
+    }
+  }
+
+  void judge_segment(const Account::Segment& segment, std::int64_t due_rows) {
+    AccountSummary& summary = account_.summary;
+    const Stretch& done = segment.done;
+    if (due_rows < done.planned_images) {
+      summary.segments_cut += 1;
+      return;
+    }
+    const double bound = std::max(facts_.segment_error * static_cast<double>(done.planned_bytes),
+                                  kToleranceImages * static_cast<double>(plan_.largest_image));
+    const bool is_off = std::abs(static_cast<double>(done.sent_bytes - done.planned_bytes)) > bound;
+    if (!is_off || segment.duration_s <= 0) {
+      return;
+    }
+    (is_excused(segment) ? summary.segments_excused : summary.segments_out_of_bound) += 1;
+  }
+
+  [[nodiscard]] bool is_excused(const Account::Segment& segment) const {
+    const auto unix_ns = [&](double after_s) {
+      return facts_.t0_unix_ns + static_cast<std::int64_t>(after_s * 1e9);
+    };
+    const std::int64_t start = unix_ns(segment.start_s);
+    const std::int64_t end = unix_ns(segment.start_s + segment.duration_s);
+    return segment.done.dropped_images > 0 ||
+           std::any_of(facts_.outages.begin(), facts_.outages.end(), [&](const record::Outage& outage) {
+             return outage.start_unix_ns < end &&
+                    (outage.caught_up_unix_ns == 0 || outage.caught_up_unix_ns > start);
+           });
+  }
+
+  const record::FeedPart part_;
+  const PlanTable plan_;
+  const FeedFacts facts_;
+  const fs::path sends_;
+  Account account_;
+  stats::Histogram lateness_, delivery_;
+  std::vector<std::uint64_t> partition_bytes_;
+  std::vector<std::int64_t> due_in_segment_;  // Rows of images that were due in it.
+  std::int64_t rows_ = 0;
+  std::int64_t late_over_1ms_ = 0, late_over_100ms_ = 0, late_unexplained_ = 0;
+  std::size_t last_second_ = 0;
+};
+
+}  // namespace
+
+Json to_json(const AccountSummary& summary) {
+  const auto time = [](const std::optional<std::int64_t>& ns) { return ns ? Json(*ns) : Json(); };
+  return {{"planned", summary.planned},
+          {"sent", summary.sent},
+          {"dropped", summary.dropped},
+          {"acknowledged", summary.acknowledged},
+          {"failed", summary.failed},
+          {"unknown", summary.unknown},
+          {"sent_bytes", summary.sent_bytes},
+          {"acknowledged_bytes", summary.acknowledged_bytes},
+          {"lateness", stats::to_json(summary.lateness)},
+          {"delivery", stats::to_json(summary.delivery)},
+          {"late_over_1ms_fraction", summary.late_over_1ms},
+          {"late_over_100ms_fraction", summary.late_over_100ms},
+          {"late_unexplained_fraction", summary.late_unexplained},
+          {"segments", summary.segments},
+          {"segments_out_of_bound", summary.segments_out_of_bound},
+          {"segments_excused", summary.segments_excused},
+          {"segments_cut", summary.segments_cut},
+          {"partition_bytes", skew_json(summary.skew)},
+          {"first_sent_unix_ns", time(summary.first_sent_unix_ns)},
+          {"last_sent_unix_ns", time(summary.last_sent_unix_ns)}};
+}
+
+Account account_for(const fs::path& run, const record::FeedPart& part) { return Accounting(run, part).run(); }
+
+std::string segments_table(const Account& account) {
+  std::string csv = fmt::format("{},{}\n", kSegmentColumns, kStretchColumns);
+  for (std::size_t i = 0; i < account.segments.size(); ++i) {
+    const Account::Segment& segment = account.segments[i];
+    csv += fmt::format("{},{},{},{},{}\n", i, segment.start_s, segment.duration_s,
+                       segment.target_bytes_per_s / 1e6, stretch_cells(segment.done));
+  }
+  return csv;
+}
+
+std::string seconds_table(const Account& account) {
+  std::string csv = fmt::format("{},{}\n", kSecondColumns, kStretchColumns);
+  for (std::size_t second = 0; second < account.seconds.size(); ++second) {
+    csv += fmt::format("{},{}\n", second, stretch_cells(account.seconds[second]));
+  }
+  return csv;
+}
+
+void write_feed_tables(const fs::path& run, const Account& account, const record::FeedPart& part) {
+  write_file_atomically(run / part.csv("feed"), segments_table(account));
+  write_file_atomically(run / part.csv("seconds"), seconds_table(account));
+}
+
+}  // namespace kexp::feeder

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+namespace kexp::feeder {
+
+enum class Fate : std::uint8_t { acknowledged, failed, dropped, unknown };
+
+/// A row of sends.csv; times are Unix ns.
+struct Send {
+  std::uint64_t id = 0;
+  std::int64_t bytes = 0;
+  std::int64_t partition = -1;
+  std::optional<std::int64_t> offset;
+  std::int64_t intended_ns = 0;
+  std::optional<std::int64_t> sent_ns;   ///< None when it was dropped.
+  std::optional<std::int64_t> acked_ns;  ///< When its report came.
+  Fate fate = Fate::unknown;
+
+  [[nodiscard]] bool was_sent() const { return fate != Fate::dropped && sent_ns.has_value(); }
+};
+
+/// Visits the rows in their order; the number of rows that make no sense, which are left out. A last line
+/// that was torn when its writer was killed is no row. Errors: FailedError naming the file.
+std::int64_t read_sends_table(const std::filesystem::path& file,
+                              const std::function<void(const Send&)>& visit);
+
+}  // namespace kexp::feeder

@@ -1,0 +1,271 @@
+#include "account.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <random>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+
+#include "fed_run.hpp"
+#include "support/errors.hpp"
+#include "support/temp_dir.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+constexpr std::int64_t kMs = FedRun::kMs;
+constexpr std::int64_t kS = 1000 * kMs;
+
+class AccountTest : public testing::Test {
+ protected:
+  [[nodiscard]] std::filesystem::path folder() const { return dir_ / "run"; }
+  static Account account_of(const FedRun& run, const record::FeedPart& part = {}) {
+    run.write();
+    return account_for(run.path(), part);
+  }
+  static Json outage(std::int64_t start_ms, std::int64_t end_ms, std::int64_t caught_up_ms) {
+    return {{"start_unix_ns", FedRun::kT0 + start_ms * kMs},
+            {"end_unix_ns", FedRun::kT0 + end_ms * kMs},
+            {"caught_up_unix_ns", FedRun::kT0 + caught_up_ms * kMs},
+            {"cause", "Connection refused"}};
+  }
+
+  test::TempDir dir_;
+};
+
+// Due at 950 ms, sent at 1,050 ms, acknowledged at 2,050 ms: three seconds and three segments know of it.
+TEST_F(AccountTest, AnImageCountsWhereItWasDueWhereItWasSentAndWhereItsReportCame) {
+  FedRun run(folder(), 3, 10);
+  run.acknowledged(9, 100 * kMs, 1100 * kMs);
+  run.acknowledge_rest(0, 2 * kMs);
+
+  const Account account = account_of(run);
+
+  ASSERT_EQ(account.seconds.size(), 3U);
+  ASSERT_EQ(account.segments.size(), 3U);
+  for (const bool by_second : {true, false}) {
+    const auto stretch = [&](std::size_t i) {
+      return by_second ? account.seconds[i] : account.segments[i].done;
+    };
+    EXPECT_EQ(stretch(0).planned_images, 10);
+    EXPECT_EQ(stretch(0).sent_images, 9);
+    EXPECT_EQ(stretch(0).acknowledged_bytes, 9000);
+    EXPECT_EQ(stretch(1).sent_images, 11);
+    EXPECT_EQ(stretch(1).acknowledged_images, 10);
+    EXPECT_EQ(stretch(2).acknowledged_images, 11);
+    EXPECT_NEAR(stretch(1).lateness.max_ms, 100, 1e-4);
+    EXPECT_NEAR(stretch(1).lateness.p50_ms, 0, 1e-6);
+    EXPECT_NEAR(stretch(2).delivery.max_ms, 1100, 1e-3);
+    EXPECT_NEAR(stretch(1).delivery.max_ms, 2, 1e-4);
+  }
+}
+
+TEST_F(AccountTest, EveryFateIsCounted) {
+  FedRun run(folder(), 1, 10);
+  run.failed(0, 5 * kMs, 60 * kMs);
+  run.unknown(1, 200 * kMs);
+  run.dropped(2);
+  run.acknowledge_rest(kMs / 2, 3 * kMs);
+
+  const Account account = account_of(run);
+  const AccountSummary& s = account.summary;
+
+  EXPECT_EQ(s.planned, 10);
+  EXPECT_EQ(s.sent, 9);
+  EXPECT_EQ(s.dropped, 1);
+  EXPECT_EQ(s.acknowledged, 7);
+  EXPECT_EQ(s.failed, 1);
+  EXPECT_EQ(s.unknown, 1);
+  EXPECT_EQ(s.sent_bytes, 9000);
+  EXPECT_EQ(s.acknowledged_bytes, 7000);
+  EXPECT_EQ(account.seconds[0].failed_images, 1);
+  EXPECT_EQ(account.seconds[0].dropped_images, 1);
+  EXPECT_EQ(s.lateness.count, 9U);
+  EXPECT_DOUBLE_EQ(s.lateness.max_ms, 200);
+  EXPECT_EQ(s.delivery.count, 7U);
+  EXPECT_DOUBLE_EQ(s.delivery.mean_ms, 3);
+  EXPECT_DOUBLE_EQ(s.late_over_1ms, 2.0 / 9);
+  EXPECT_DOUBLE_EQ(s.late_over_100ms, 1.0 / 9);
+  EXPECT_DOUBLE_EQ(s.late_unexplained, 1.0 / 9);
+  EXPECT_EQ(s.first_sent_unix_ns, run.intended(0) + 5 * kMs);
+  EXPECT_EQ(s.last_sent_unix_ns, run.intended(9) + kMs / 2);
+  EXPECT_EQ(s.skew.most_bytes, 5000U);  // Five odd ids, and the even ones but the dropped.
+  EXPECT_EQ(s.skew.least_bytes, 4000U);
+}
+
+TEST_F(AccountTest, WhatWasDueInAnOutageUntilItWasCaughtUpIsExplained) {
+  FedRun run(folder(), 10, 10);
+  for (std::int64_t id = 20; id < 50; ++id) {  // Due at 2 to 5 s.
+    run.acknowledged(id, 500 * kMs, 600 * kMs);
+  }
+  run.acknowledged(70, 500 * kMs, 600 * kMs);
+  run.acknowledge_rest(0, kMs);
+  run.note("outage", outage(2000, 3500, 5000));
+
+  const AccountSummary s = account_of(run).summary;
+
+  EXPECT_DOUBLE_EQ(s.late_over_100ms, 0.31);
+  EXPECT_DOUBLE_EQ(s.late_unexplained, 0.01);
+}
+
+TEST_F(AccountTest, AnOutageThatNeverEndedExplainsAllAfterIt) {
+  FedRun run(folder(), 2, 10);
+  run.acknowledged(15, 500 * kMs, 600 * kMs);
+  run.acknowledge_rest(0, kMs);
+  Json endless = outage(1000, 0, 0);
+  endless["end_unix_ns"] = endless["caught_up_unix_ns"] = 0;
+  run.note("outage", endless);
+
+  EXPECT_DOUBLE_EQ(account_of(run).summary.late_unexplained, 0);
+}
+
+TEST_F(AccountTest, ASegmentIsOutOfBoundByTheThresholdAndTwoImages) {
+  FedRun run(folder(), 4, 100, R"({"thresholds": {"segment_error_invalid": 0.03}})");
+  for (std::int64_t id = 97; id < 100; ++id) {  // Three of 100 move on: 3 %.
+    run.acknowledged(id, 100 * kMs, 101 * kMs);
+  }
+  for (std::int64_t id = 295; id < 300; ++id) {  // Five: out of bound, there and in the next.
+    run.acknowledged(id, 100 * kMs, 101 * kMs);
+  }
+  run.acknowledge_rest(0, kMs);
+
+  const AccountSummary s = account_of(run).summary;
+
+  EXPECT_EQ(s.segments, 4);
+  EXPECT_EQ(s.segments_out_of_bound, 2);
+  EXPECT_EQ(s.segments_excused, 0);
+}
+
+TEST_F(AccountTest, SegmentsThatAnOutageOrADropTouchedAreExcused) {
+  FedRun run(folder(), 6, 10);
+  for (std::int64_t id = 13; id < 20; ++id) {
+    run.acknowledged(id, 800 * kMs, 900 * kMs);
+  }
+  run.note("outage", outage(1200, 1900, 2500));
+  for (std::int64_t id = 44; id < 50; ++id) {
+    run.dropped(id);
+  }
+  run.acknowledge_rest(0, kMs);
+
+  const AccountSummary s = account_of(run).summary;
+
+  EXPECT_EQ(s.segments_out_of_bound, 0);
+  EXPECT_EQ(s.segments_excused, 3);
+}
+
+TEST_F(AccountTest, OfAFeedThatWasCutShortNoSecondsFollow) {
+  FedRun run(folder(), 100, 10);
+  for (std::int64_t id = 0; id < 25; ++id) {
+    run.acknowledged(id, 0, kMs);
+  }
+
+  const Account account = account_of(run);
+
+  EXPECT_EQ(account.seconds.size(), 3U);
+  EXPECT_EQ(account.segments.size(), 100U);
+  EXPECT_EQ(account.segments[50].done.planned_images, 10);  // The plan is known.
+  EXPECT_EQ(account.summary.planned, 1000);
+  EXPECT_EQ(account.summary.dropped, 975);
+  EXPECT_EQ(account.summary.segments_cut, 98);
+  EXPECT_EQ(account.summary.segments_out_of_bound, 0);
+}
+
+TEST_F(AccountTest, SecondsGoOnAfterThePlanWhileReportsCome) {
+  FedRun run(folder(), 2, 10);
+  run.acknowledged(19, 0, 3 * kS);
+  run.acknowledge_rest(0, kMs);
+
+  const Account account = account_of(run);
+
+  ASSERT_EQ(account.seconds.size(), 5U);
+  EXPECT_EQ(account.seconds[4].acknowledged_images, 1);
+  EXPECT_TRUE(std::isnan(account.seconds[3].delivery.p50_ms));
+  EXPECT_EQ(account.segments[1].done.acknowledged_images, 10);  // The last one holds what comes after.
+}
+
+TEST_F(AccountTest, APartCountsItsOwnImages) {
+  FedRun run(folder(), 2, 10, "{}", {2, 3});
+  run.acknowledge_rest(0, kMs);  // 1, 4, 7, 10, 13, 16, 19.
+
+  const Account account = account_of(run, {2, 3});
+
+  EXPECT_EQ(account.summary.planned, 7);
+  EXPECT_EQ(account.summary.sent, 7);
+  EXPECT_EQ(account.segments[0].done.planned_images, 3);
+  EXPECT_EQ(account.segments[0].done.planned_bytes, 3000);
+  EXPECT_EQ(account.segments[1].done.planned_images, 4);
+  EXPECT_EQ(account.summary.segments_cut, 0);
+  write_feed_tables(run.path(), account, {2, 3});
+  EXPECT_TRUE(std::filesystem::exists(folder() / "feed-2.csv"));
+  EXPECT_TRUE(std::filesystem::exists(folder() / "seconds-2.csv"));
+}
+
+TEST_F(AccountTest, AFeedThatSentNothingHasAnAccount) {
+  FedRun run(folder(), 2, 10);
+
+  const Account account = account_of(run);
+
+  EXPECT_EQ(account.summary.sent, 0);
+  EXPECT_TRUE(account.seconds.empty());
+  EXPECT_FALSE(account.summary.first_sent_unix_ns);
+  EXPECT_TRUE(std::isnan(account.summary.lateness.p50_ms));
+  EXPECT_THAT(segments_table(account), HasSubstr("\n0,0,1,0.01,10000,10,0,0,0,0,0,0,,,,,,\n"));
+}
+
+// Whatever the order of the rows, a percentile is the value of nearest rank among those of its stretch.
+TEST_F(AccountTest, PercentilesAreOfNearestRankOverRandomRuns) {
+  std::mt19937_64 random(7);
+  FedRun run(folder(), 5, 200);
+  std::vector<std::int64_t> ids(1000);
+  std::iota(ids.begin(), ids.end(), 0);
+  std::shuffle(ids.begin(), ids.end(), random);
+  std::vector<std::vector<double>> lateness(20);
+  for (const std::int64_t id : ids) {
+    const auto late = static_cast<std::int64_t>(random() % 3'000'000'000);
+    run.acknowledged(id, late, late + static_cast<std::int64_t>(random() % 1'000'000'000));
+    lateness[static_cast<std::size_t>((run.intended(id) + late - FedRun::kT0) / kS)].push_back(
+        static_cast<double>(late) / 1e6);
+  }
+
+  const Account account = account_of(run);
+
+  for (std::size_t second = 0; second < account.seconds.size(); ++second) {
+    auto& values = lateness[second];
+    std::sort(values.begin(), values.end());
+    const Percentiles& got = account.seconds[second].lateness;
+    if (values.empty()) {
+      EXPECT_TRUE(std::isnan(got.p50_ms));
+      continue;
+    }
+    EXPECT_NEAR(got.p50_ms, values[(values.size() + 1) / 2 - 1], 1e-3);
+    EXPECT_NEAR(got.p99_ms, values[(values.size() * 99 + 99) / 100 - 1], 1e-3);
+    EXPECT_NEAR(got.max_ms, values.back(), 1e-3);
+  }
+}
+
+TEST_F(AccountTest, FilesThatNoFeedWroteAreNamed) {
+  FedRun run(folder(), 2, 10);
+  run.acknowledge_rest(0, kMs);
+  run.write();
+  const auto message = [&] { return test::message_of<FailedError>([&] { return account_for(folder()); }); };
+
+  std::ofstream(folder() / "sends.csv", std::ios::app)
+      << "19,1000,1,9,1795284000000000000,9000000000000000000,,unknown\n";
+  EXPECT_THAT(message(), AllOf(HasSubstr("sends.csv"), HasSubstr("image 19")));
+  std::ofstream(folder() / "plan.csv") << "a,b\n";
+  EXPECT_THAT(message(), HasSubstr("plan.csv"));
+  std::ofstream(folder() / "plan.json") << "{}";
+  EXPECT_THAT(message(), AllOf(HasSubstr("plan.json"), HasSubstr("images")));
+}
+
+}  // namespace
+}  // namespace kexp::feeder
