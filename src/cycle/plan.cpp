@@ -74,10 +74,14 @@ class PartitionBalance {
   std::uint32_t take(std::uint64_t bytes) {
     const std::uint32_t partition = nodes_[1].partition;
     std::size_t node = leaves_ + partition;
-    nodes_[node].bytes += bytes;
-    for (node /= 2; node > 0; node /= 2) {
-      nodes_[node] = winner(nodes_[2 * node], nodes_[2 * node + 1]);
+    Node best{nodes_[node].bytes + bytes, partition};
+    for (; node > 1; node /= 2) {
+      nodes_[node] = best;
+      const Node& sibling = nodes_[node ^ 1U];
+      // An odd node is the higher of the two: it loses when they are equal.
+      best = sibling.bytes < best.bytes + (node & 1U) ? sibling : best;
     }
+    nodes_[1] = best;
     return partition;
   }
 
