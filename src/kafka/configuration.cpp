@@ -90,6 +90,8 @@ Configuration::Configuration(const ClientOptions& options, Events& events)
   set("bootstrap.servers", options.servers);
   set("client.id", options.client_id);
   set("message.max.bytes", kMaxMessageBytes);
+  set("socket.nagle.disable",
+      "true");  // The default since librdkafka 2.10: the end of an image waits for nothing.
   set("log.connection.close", "false");  // Idle connections end by the broker's will, every ten minutes.
   events.register_with(*conf_);
 }

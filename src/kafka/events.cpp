@@ -31,16 +31,30 @@ void Events::register_with(rd_kafka_conf_t& conf) {
   rd_kafka_conf_set_log_cb(&conf, &Events::log_line);
   rd_kafka_conf_set_error_cb(&conf, &Events::error);
   if (on_delivery) {
-    rd_kafka_conf_set_dr_msg_cb(&conf,
-                                [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) noexcept {
-                                  static_cast<Events*>(opaque)->on_delivery(*message);
-                                });
+    rd_kafka_conf_interceptor_add_on_new(&conf, "kexp", &Events::on_new, this);
+  }
+  if (on_statistics) {
+    rd_kafka_conf_set_stats_cb(&conf, [](rd_kafka_t*, char* json, std::size_t size, void* opaque) noexcept {
+      static_cast<Events*>(opaque)->on_statistics({json, size});
+      return 0;  // The library frees the text.
+    });
   }
   if (on_rebalance) {
     rd_kafka_conf_set_rebalance_cb(
         &conf, [](rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions,
                   void* opaque) noexcept { static_cast<Events*>(opaque)->on_rebalance(code, *partitions); });
   }
+}
+
+rd_kafka_resp_err_t Events::on_new(rd_kafka_t* client, const rd_kafka_conf_t* /*conf*/, void* events,
+                                   char* /*error*/, std::size_t /*error_size*/) noexcept {
+  return rd_kafka_interceptor_add_on_acknowledgement(
+      client, "kexp",
+      [](rd_kafka_t*, rd_kafka_message_t* message, void* opaque) noexcept {
+        static_cast<Events*>(opaque)->on_delivery(*message);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+      },
+      events);
 }
 
 std::string Events::last_error() const {
@@ -53,9 +67,14 @@ void Events::silence() {
   silent_ = true;
 }
 
+void Events::keep_error(std::string_view text) {
+  last_error_ = text;
+  has_fault_ = true;
+}
+
 void Events::fault(rd_kafka_resp_err_t code, const std::string& text) {
   const std::scoped_lock lock(mutex_);
-  last_error_ = text;
+  keep_error(text);
   if (std::exchange(fault_, code) != code) {
     write(LogLevel::warn, fmt::format("kafka: error={} text=\"{}\"", error_name(code), text));
   }
@@ -64,6 +83,7 @@ void Events::fault(rd_kafka_resp_err_t code, const std::string& text) {
 void Events::recovered() {
   const std::scoped_lock lock(mutex_);
   last_error_.clear();
+  has_fault_ = false;
   if (std::exchange(fault_, RD_KAFKA_RESP_ERR_NO_ERROR) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     write(LogLevel::info, "kafka: recovered");
   }
@@ -83,7 +103,7 @@ void Events::log_line(const rd_kafka_t* client, int level, const char* facility,
   const std::scoped_lock lock(events.mutex_);
   LogLevel ours = level_of(level);
   if (std::string_view(facility) == "FAIL") {  // A connection's end; `fault` says it when it matters.
-    events.last_error_ = without_thread(text);
+    events.keep_error(without_thread(text));
     ours = LogLevel::debug;
   }
   if (std::string_view(facility) ==
@@ -98,7 +118,7 @@ void Events::error(rd_kafka_t* client, int code, const char* reason, void* opaqu
   const auto error = static_cast<rd_kafka_resp_err_t>(code);
   if (error == RD_KAFKA_RESP_ERR__TRANSPORT) {  // One connection; others may do.
     const std::scoped_lock lock(events.mutex_);
-    events.last_error_ = reason;
+    events.keep_error(reason);
     return;
   }
   if (error == RD_KAFKA_RESP_ERR__FATAL) {

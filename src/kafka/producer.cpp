@@ -15,7 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPollTimeout{100};
+/// Errors and statistics wait for the polling thread as long at most; also how long its end may take.
+constexpr milliseconds kPollTimeout{250};
 /// What a flush still waits once a stop was asked for.
 constexpr milliseconds kGraceAfterStop{1000};
 /// What a flush waits for the reports of what it gave up.
@@ -32,6 +33,12 @@ ClientHandle make_client(const ProducerOptions& options, Events& events) {
   // A queue smaller than the largest record would refuse it for ever.
   conf.set("queue.buffering.max.kbytes", std::max(options.queue_bytes, kMaxMessageBytes) / 1024);
   conf.set("message.timeout.ms", options.delivery_timeout.count());
+  // With 5, the default, librdkafka's thread turns without a pause while five records of a partition are on
+  // their way and more wait: it counts records where it limits requests. Two keep the connection busy.
+  conf.set("max.in.flight.requests.per.connection", 2);
+  if (options.on_statistics) {
+    conf.set("statistics.interval.ms", options.statistics_interval.count());
+  }
   return conf.make_client(RD_KAFKA_PRODUCER);
 }
 
@@ -52,7 +59,8 @@ class RdProducer final : public Producer {
  public:
   RdProducer(const ProducerOptions& options, DeliveryHandler handler, Log& log)
       : handler_(std::move(handler)), events_(log) {
-    events_.on_delivery = [this](const rd_kafka_message_t& message) { report(message); };
+    events_.on_delivery = [this](const rd_kafka_message_t& message) { answered(message); };
+    events_.on_statistics = options.on_statistics;
     client_ = make_client(options, events_);
     poller_ = std::jthread([this](std::stop_token stop) {
       while (!stop.stop_requested()) {
@@ -64,33 +72,30 @@ class RdProducer final : public Producer {
   ~RdProducer() override {
     closing_ = true;  // Who is told is about to be gone.
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    poller_.request_stop();
-    poller_.join();
-    topics_.clear();
   }
 
   [[nodiscard]] SendOutcome send(const OutgoingRecord& record) override {
-    arguments_.clear();
-    arguments_.push_back(argument(RD_KAFKA_VTYPE_RKT));
-    arguments_.back().u.rkt = topic(record.topic);
-    arguments_.push_back(argument(RD_KAFKA_VTYPE_PARTITION));
-    arguments_.back().u.i32 = record.partition >= 0 ? record.partition : RD_KAFKA_PARTITION_UA;
-    arguments_.push_back(argument(RD_KAFKA_VTYPE_MSGFLAGS));
-    arguments_.back().u.i = record.ownership == OutgoingRecord::Value::copied ? RD_KAFKA_MSG_F_COPY : 0;
-    arguments_.push_back(memory(RD_KAFKA_VTYPE_VALUE, record.value.data(), record.value.size()));
-    if (!record.key.empty()) {
-      arguments_.push_back(memory(RD_KAFKA_VTYPE_KEY, record.key.data(), record.key.size()));
-    }
-    arguments_.push_back(argument(RD_KAFKA_VTYPE_TIMESTAMP));
-    arguments_.back().u.i64 = record.timestamp_ms;
-    arguments_.push_back(argument(RD_KAFKA_VTYPE_OPAQUE));
-    arguments_.back().u.ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(record.tag));
     // Ours as long as the record is not taken. Handed over one by one, librdkafka 2.0 frees them twice
     // when a partition has gone (its issue 4627).
     HeadersHandle headers = make_headers(record.headers);
-    arguments_.push_back(argument(RD_KAFKA_VTYPE_HEADERS));
-    arguments_.back().u.headers = headers.get();
-    const SendOutcome outcome = enqueue(record);
+    std::array arguments = {argument(RD_KAFKA_VTYPE_RKT),
+                            argument(RD_KAFKA_VTYPE_PARTITION),
+                            argument(RD_KAFKA_VTYPE_MSGFLAGS),
+                            memory(RD_KAFKA_VTYPE_VALUE, record.value.data(), record.value.size()),
+                            memory(RD_KAFKA_VTYPE_KEY, record.key.data(), record.key.size()),
+                            argument(RD_KAFKA_VTYPE_TIMESTAMP),
+                            argument(RD_KAFKA_VTYPE_OPAQUE),
+                            argument(RD_KAFKA_VTYPE_HEADERS)};
+    arguments[0].u.rkt = topic(record.topic);
+    arguments[1].u.i32 = record.partition >= 0 ? record.partition : RD_KAFKA_PARTITION_UA;
+    arguments[2].u.i = record.ownership == OutgoingRecord::Value::copied ? RD_KAFKA_MSG_F_COPY : 0;
+    if (record.key.empty()) {
+      arguments[4].u.mem.ptr = nullptr;  // No key, which is not the same as an empty one.
+    }
+    arguments[5].u.i64 = record.timestamp_ms;
+    arguments[6].u.ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(record.tag));
+    arguments[7].u.headers = headers.get();
+    const SendOutcome outcome = enqueue(record, arguments);
     if (outcome == SendOutcome::queued) {
       static_cast<void>(headers.release());
     }
@@ -98,17 +103,17 @@ class RdProducer final : public Producer {
   }
 
   [[nodiscard]] std::size_t flush(milliseconds timeout, std::stop_token stop) override {
-    const auto answered = [this] { return in_flight_ == 0; };
     const auto deadline = std::chrono::steady_clock::now() + timeout;
-    std::unique_lock lock(mutex_);
-    if (!all_answered_.wait_until(lock, stop, deadline, answered) && stop.stop_requested()) {
-      const auto grace = std::chrono::steady_clock::now() + kGraceAfterStop;
-      all_answered_.wait_until(lock, std::min(deadline, grace), answered);
-    } else if (!answered()) {
+    if (wait_for_answers(deadline, stop)) {
+      return 0;
+    }
+    if (stop.stop_requested()) {
+      wait_for_answers(std::min(deadline, std::chrono::steady_clock::now() + kGraceAfterStop), {});
+    } else {
       // librdkafka 2.0 may hold what waits for a broker that is gone far beyond message.timeout.ms.
       purging_ = true;
       rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE);
-      all_answered_.wait_for(lock, kGraceAfterPurge, answered);
+      wait_for_answers(std::chrono::steady_clock::now() + kGraceAfterPurge, {});
     }
     return in_flight_;
   }
@@ -141,9 +146,11 @@ class RdProducer final : public Producer {
     return made;
   }
 
-  SendOutcome enqueue(const OutgoingRecord& record) {
-    ++in_flight_;  // Before its report can come.
-    const ErrorHandle error(rd_kafka_produceva(client_.get(), arguments_.data(), arguments_.size()));
+  SendOutcome enqueue(const OutgoingRecord& record, std::span<const rd_kafka_vu_t> arguments) {
+    ++in_flight_;  // Before its answer can come.
+    sender_ = std::this_thread::get_id();
+    const ErrorHandle error(rd_kafka_produceva(client_.get(), arguments.data(), arguments.size()));
+    sender_ = std::thread::id();
     if (!error) {
       return SendOutcome::queued;
     }
@@ -162,26 +169,45 @@ class RdProducer final : public Producer {
     throw make_error(code, what, rd_kafka_error_string(error.get()));
   }
 
-  void report(const rd_kafka_message_t& message) {
+  /// True when every record has its answer.
+  bool wait_for_answers(std::chrono::steady_clock::time_point deadline, std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    return all_answered_.wait_until(lock, std::move(stop), deadline, [this] { return in_flight_ == 0; });
+  }
+
+  void answered(const rd_kafka_message_t& message) {
+    if (sender_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+      return;  // Refused by rd_kafka_produceva, which says so itself.
+    }
+    if (message.err > RD_KAFKA_RESP_ERR__END) {  // A broker's word, not the client's own.
+      events_.answered();
+    }
     if (purging_ && message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
         rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED) {
       return;  // It was on its way before and waited to be sent again: what became of it stays unknown.
     }
     if (!closing_) {
-      DeliveryReport report;
-      report.tag = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(message._private));
-      report.partition = message.partition;
-      report.offset = message.offset;
-      report.error = message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? std::string() : error_name(message.err);
-      rd_kafka_timestamp_type_t stamped = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-      const std::int64_t timestamp_ms = rd_kafka_message_timestamp(&message, &stamped);
-      if (stamped == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) {
-        report.log_append_ms = timestamp_ms;
-      }
-      report.time = std::chrono::steady_clock::now();
-      handler_(report);
+      report(message);
     }
     one_answered();  // After the handler, so that a flush ends when all were counted.
+  }
+
+  void report(const rd_kafka_message_t& message) {
+    DeliveryReport report;
+    report.tag = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(message._private));
+    report.partition = message.partition;
+    report.offset = message.offset;
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      report.error = error_name(message.err);
+    }
+    rd_kafka_timestamp_type_t stamped = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    const std::int64_t timestamp_ms = rd_kafka_message_timestamp(&message, &stamped);
+    if (stamped == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) {
+      report.log_append_ms = timestamp_ms;
+    }
+    report.time = std::chrono::steady_clock::now();
+    const std::scoped_lock lock(reporting_);  // Each broker has a thread of its own.
+    handler_(report);
   }
 
   void one_answered() {
@@ -192,15 +218,16 @@ class RdProducer final : public Producer {
   }
 
   const DeliveryHandler handler_;
-  Events events_;
-  ClientHandle client_;
-  std::vector<std::pair<std::string, TopicHandle>> topics_;
-  std::vector<rd_kafka_vu_t> arguments_;  // Of one send; kept for their memory.
+  std::mutex reporting_;
   std::atomic<std::size_t> in_flight_ = 0;
+  std::atomic<std::thread::id> sender_;  // The thread within rd_kafka_produceva.
   std::atomic<bool> purging_ = false;
   std::atomic<bool> closing_ = false;
   std::mutex mutex_;
   std::condition_variable_any all_answered_;
+  Events events_;
+  ClientHandle client_;  // Its threads use all of the above until it is gone.
+  std::vector<std::pair<std::string, TopicHandle>> topics_;
   std::jthread poller_;
 };
 

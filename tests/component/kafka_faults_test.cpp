@@ -25,9 +25,11 @@ using test::message_of;
 using testing::AllOf;
 using testing::AnyOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
+using testing::StartsWith;
 using Partitions = std::vector<std::int32_t>;
 
 constexpr std::int32_t kBroker = 1;
@@ -145,6 +147,15 @@ class KafkaFaultsTest : public testing::Test {
     consumer->subscribe("in", listener_);
     EXPECT_TRUE(poll_until(*consumer, [this] { return listener_.assigned == 2; }));
     return consumer;
+  }
+
+  template <typename Done>
+  static bool wait_until(Done done, std::chrono::milliseconds timeout = kDeadline) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (!done() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    return done();
   }
 
   template <typename Done>
@@ -295,6 +306,61 @@ TEST_F(KafkaFaultsTest, LogsOnceThatBrokersAreGoneAndThatTheyAreBack) {
   ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
   EXPECT_TRUE(poll_until(*consumer, [this] { return log_.count(LogLevel::info, "recovered") > 0; }));
   consumer->close(5s);
+}
+
+TEST_F(KafkaFaultsTest, LastFaultSaysWhatIsWrongUntilTheNextAnswer) {
+  const auto sender = producer();
+  EXPECT_EQ(sender->last_fault(), "");
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+  EXPECT_EQ(sender->last_fault(), "");
+
+  broker_.set_down();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  EXPECT_TRUE(wait_until([&] { return !sender->last_fault().empty(); }));
+  EXPECT_THAT(sender->last_fault(), Not(HasSubstr("thrd:")));
+
+  broker_.set_up();
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+  EXPECT_EQ(sender->last_fault(), "");
+  EXPECT_THAT(errors(), ElementsAre("", ""));
+}
+
+TEST_F(KafkaFaultsTest, WhatTheClientGivesUpByItselfIsNoAnswer) {
+  broker_.set_down();
+  const auto sender = producer();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_TRUE(wait_until([&] { return !sender->last_fault().empty(); }));
+  ASSERT_EQ(sender->flush(50ms, {}), 0U);
+  ASSERT_THAT(errors(), ElementsAre("_PURGE_QUEUE"));
+  EXPECT_NE(sender->last_fault(), "");
+}
+
+TEST_F(KafkaFaultsTest, StatisticsComeWhenTheyAreAskedFor) {
+  std::vector<std::string> statistics;
+  producer_options_.statistics_interval = 10ms;
+  producer_options_.on_statistics = [&](std::string_view json) {
+    const std::scoped_lock lock(mutex_);
+    statistics.emplace_back(json);
+  };
+  auto sender = producer();
+  ASSERT_TRUE(wait_until([&] {
+    const std::scoped_lock lock(mutex_);
+    return statistics.size() >= 2;
+  }));
+  sender.reset();
+  EXPECT_THAT(statistics.front(), AllOf(StartsWith("{"), EndsWith("}"), HasSubstr("\"txmsgs\"")));
+}
+
+TEST_F(KafkaFaultsTest, IntervalOfStatisticsOfTheUserWins) {
+  std::atomic<int> statistics = 0;
+  producer_options_.statistics_interval = 10ms;
+  producer_options_.client.properties = {{"statistics.interval.ms", "3600000"}};
+  producer_options_.on_statistics = [&](std::string_view) { ++statistics; };
+  const auto sender = producer();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+  EXPECT_FALSE(wait_until([&] { return statistics > 0; }, 100ms));
 }
 
 TEST_F(KafkaFaultsTest, RefusedGroupThrows) {

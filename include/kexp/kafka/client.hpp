@@ -56,7 +56,8 @@ using DeliveryHandler = std::function<void(const DeliveryReport&)>;
 enum class SendOutcome { queued, queue_full };
 
 /// Sends records with acks=all, idempotent. Threads: `send` from one thread; the handler runs on the
-/// producer's own thread and only counts and enqueues.
+/// producer's own threads, one call at a time, as soon as an answer is read. It only counts and enqueues: it
+/// holds up the connection, and no call of this producer is allowed in it.
 class Producer {
  public:
   virtual ~Producer() = default;
