@@ -11,6 +11,8 @@
 
 #include "kexp/core/json.hpp"
 
+#include "read_driver.hpp"
+
 namespace kexp::dataset {
 
 namespace {
@@ -85,10 +87,11 @@ Handle DatasetFile::open_file() const {
   if (H5Fis_hdf5(path_.c_str()) <= 0) {
     throw errors_.broken("no HDF5 file");
   }
-  // Datasets appear in one step, so no lock is needed; network file systems may not have any.
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_file_locking(access.get(), 0, 1);
   limit_cache(access);
+  if (use_read_driver(access.get()) < 0) {
+    throw errors_.hdf5_failed("HDF5");
+  }
   Handle file(H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
   if (!file) {
     throw errors_.hdf5_failed("broken or cut short");

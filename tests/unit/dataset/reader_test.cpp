@@ -173,6 +173,17 @@ TEST_F(DatasetReadTest, AFileWhoseEndIsZeroNamesTheSensor) {
   EXPECT_THAT(failure(), AllOf(HasSubstr("sensor cam"), HasSubstr("heap")));
 }
 
+// HDF5 went round in a circle for ever: the second half of what holds the images was zeros.
+TEST_F(DatasetReadTest, AFileWhoseEndIsZeroFromAmongTheImagesOnNamesTheSensor) {
+  with_frames(file(), 2).enabled("cam", {1, 1}).variable("cam", {Bytes(9'000, 7), Bytes(9'000, 8)});
+  std::string content = read_file(path_);
+  const std::size_t last_image = content.rfind("GCOL");
+  std::fill(content.begin() + static_cast<std::ptrdiff_t>(last_image + 5'000), content.end(), '\0');
+  write_file_atomically(path_, content);
+
+  EXPECT_THAT(failure(), AllOf(HasSubstr("sensor cam, frame "), HasSubstr("damaged heap")));
+}
+
 TEST_F(DatasetReadTest, AnHdf5OfAnotherKindIsNoImageDataset) {
   file().group("/weather");
   EXPECT_THAT(failure(), AllOf(HasSubstr("no image dataset"), HasSubstr("/metadata")));

@@ -179,7 +179,7 @@ TEST_F(StoredDatasetTest, AFileThatIsCutShortMeanwhileIsSaidSo) {
     EXPECT_THAT(message_of<FailedError>([&] {
                   return read(stored, {300, 301});
                 }),
-                AllOf(HasSubstr("--dataset " + path_.string()), HasSubstr("sensor cam, frame 30")));
+                AllOf(HasSubstr("--dataset " + path_.string()), ContainsRegex("sensor cam, frames? 30[01]")));
   }
 }
 
