@@ -16,10 +16,9 @@ void add_cells(std::string& cells, const Percentiles& percentiles) {
 }  // namespace
 
 std::string stretch_cells(const Stretch& stretch) {
-  std::string cells =
-      fmt::format("{},{},{},{},{},{},{},{}", stretch.planned_bytes, stretch.planned_images,
-                  stretch.sent_bytes, stretch.sent_images, stretch.acknowledged_bytes,
-                  stretch.acknowledged_images, stretch.failed_images, stretch.dropped_images);
+  std::string cells = fmt::format("{},{},{},{},{},{},{},{}", stretch.planned_bytes, stretch.planned_images,
+                                  stretch.sent_bytes, stretch.sent_images, stretch.acknowledged_bytes,
+                                  stretch.acknowledged_images, stretch.failed_images, stretch.dropped_images);
   add_cells(cells, stretch.lateness);
   add_cells(cells, stretch.delivery);
   return cells;
