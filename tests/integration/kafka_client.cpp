@@ -511,5 +511,25 @@ TEST_F(KafkaClientTest, AdminCreatesDescribesAndDeletes) {
   EXPECT_EQ(partitions_of(*admin_, topic_, "--topic"), 4);
 }
 
+TEST_F(KafkaClientTest, AdminPutsATopicOnChosenBrokersAndReadsSettings) {
+  const std::int32_t broker = [&] {
+    create(1);
+    return admin_->describe(topic_).partitions.at(0).leader;
+  }();
+  delete_topic_verified(*admin_, clock_, topic_, kDeadline, {});
+  EXPECT_THAT(message_of<KafkaError>([&] { return admin_->create_topic_on(topic_, {broker + 7}, {}), 0; }),
+              HasSubstr(topic_));
+
+  admin_->create_topic_on(topic_, {broker, broker}, {{"retention.ms", "60000"}});
+
+  create_topic_verified(*admin_, clock_, topic_, 2, 1, kDeadline, {});  // It is there: waits for leaders.
+  EXPECT_EQ(admin_->describe(topic_).partitions.at(1).leader, broker);
+  const Settings settings = admin_->topic_settings(topic_);
+  EXPECT_EQ(settings.at("retention.ms"), "60000");
+  EXPECT_EQ(settings.at("message.timestamp.type"), "CreateTime");
+  EXPECT_EQ(settings.at("cleanup.policy"), "delete") << "the broker's default";
+  EXPECT_EQ(admin_->broker_settings(broker).at("socket.request.max.bytes"), "104857600");
+}
+
 }  // namespace
 }  // namespace kexp::kafka

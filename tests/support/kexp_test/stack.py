@@ -22,7 +22,8 @@ class _Service:
 
     script = ""
 
-    def __init__(self, *options):
+    def __init__(self, *options, environment=None):
+        self.environment = environment
         self.dir = tempfile.mkdtemp(prefix="kexp-test-")
         self.options = [str(option) for option in options]
         self.settings = {}
@@ -57,7 +58,8 @@ class _Service:
     def command(self, verb, *options):
         """Runs the script with this service's folder."""
         return subprocess.run(
-            [str(ROOT / "scripts" / self.script), verb, "--dir", self.dir, *map(str, options)], env=clean_environment(),
+            [str(ROOT / "scripts" / self.script), verb, "--dir", self.dir, *map(str, options)],
+            env=clean_environment(self.environment),
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
 
     def stop(self):
@@ -73,12 +75,12 @@ class _Service:
 
 
 class LocalKafka(_Service):
-    """A broker: `with LocalKafka() as kafka: kafka.servers`."""
+    """A broker: `with LocalKafka() as kafka: kafka.servers`; `environment`: more variables of its processes."""
 
     script = "local-kafka.sh"
 
-    def __init__(self, rebalance_delay=0):
-        super().__init__("--port", 0, "--metrics-port", 0, "--rebalance-delay", rebalance_delay)
+    def __init__(self, rebalance_delay=0, environment=None):
+        super().__init__("--port", 0, "--metrics-port", 0, "--rebalance-delay", rebalance_delay, environment=environment)
 
     @property
     def servers(self):

@@ -104,6 +104,44 @@ TEST_F(FakeKafkaTest, KeepsWhatIsSentAndReportsItAtOnce) {
   EXPECT_EQ(producer_->in_flight(), 0U);
 }
 
+TEST_F(FakeKafkaTest, StampsItsOwnTimeWhereTheTopicSaysSo) {
+  kafka_.set_broker_ahead(5s);
+  static_cast<void>(send(1));
+  kafka_.set_topic_config("in", "message.timestamp.type", "LogAppendTime");
+  static_cast<void>(send(2));
+
+  const std::int64_t brokers_ms = unix_ms(clock_.wall_now() + 5s);
+  EXPECT_EQ(kafka_.records("in")[0].timestamp_ms, 7);
+  EXPECT_EQ(kafka_.records("in")[1].timestamp_ms, brokers_ms);
+  ASSERT_EQ(reports_.size(), 2U);
+  EXPECT_EQ(reports_[0].log_append_ms, std::nullopt);
+  EXPECT_EQ(reports_[1].log_append_ms, brokers_ms);
+}
+
+TEST_F(FakeKafkaTest, SettingsAreReadAndAdminCallsAreShownBefore) {
+  std::vector<std::string> calls;
+  kafka_.on_admin = [&](const std::string& call, const std::string& name) {
+    calls.push_back(call + " " + name);
+    if (name == "forbidden") {
+      throw UnavailableError("not for you");
+    }
+  };
+  const auto admin = kafka_.make_admin({}, {});
+  admin->create_topic_on("here", {3, 1}, {{"a", "b"}});
+  kafka_.set_broker_config("c", "d");
+
+  EXPECT_EQ(admin->topic_settings("here"), (kafka::Settings{{"a", "b"}}));
+  EXPECT_EQ(admin->topic_config("here", "c"), std::nullopt);
+  EXPECT_EQ(admin->broker_settings(1), (kafka::Settings{{"c", "d"}}));
+  EXPECT_EQ(admin->describe("here").partitions.size(), 2U);
+  EXPECT_THROW(admin->delete_topic("forbidden"), UnavailableError);
+  admin->delete_topic("here");
+  EXPECT_EQ(kafka_.topics(), (std::vector<std::string>{"in"}));
+  EXPECT_EQ(calls,
+            (std::vector<std::string>{"create_topic here", "topic_settings here", "topic_settings here",
+                                      "broker_settings 1", "delete_topic forbidden", "delete_topic here"}));
+}
+
 TEST_F(FakeKafkaTest, HoldsReportsUntilTheyAreReleasedInAnyOrder) {
   kafka_.hold_reports();
   static_cast<void>(send(1));
