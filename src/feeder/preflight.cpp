@@ -221,12 +221,16 @@ class Preflight {
                                          share_images, format_bytes(mean_bytes));
     const double load = calibration->load(share_images, mean_bytes);
     if (load > options_.threads) {
+      const double served = options_.threads / load;  // Of the whole peak.
+      const std::string lower = options_.max_images_per_s
+                                    ? fmt::format("--max-ips to {:.3g}", served * *options_.max_images_per_s)
+                                    : fmt::format("--max-mbps to {:.3g}", served * peak_bytes / 1e6);
       object(fmt::format(
-          "this feed's peak is {}, and at {} one producer got {:.1f} MB/s, {:.0f} images/s of {} and "
-          "{:.0f} images/s of 1 kB to {}: lower --max-mbps by a factor of {:.2f} or give --threads {:.0f}",
+          "this feed's peak is {}, but at {} one producer got {:.1f} MB/s, {:.0f} images/s of {} and "
+          "{:.0f} images/s of 1 kB to {}: lower {}, give --threads {:.0f}",
           peak, calibration->time, calibration->megabytes_per_s, calibration->images_per_s,
           format_bytes(calibration->mean_image_bytes), calibration->small_images_per_s, calibration->servers,
-          options_.threads / load, std::ceil(load)));
+          lower, std::ceil(load)));
     } else if (load > 1) {
       warn(
           "this feed's peak is {}, {:.2f} times what one producer got to {} at {}: calibrated is nothing for "

@@ -154,7 +154,7 @@ class CalibrateTest(Feeding):
             slow[lateness]["p99_ms"] = 0.1  # Whatever else runs on this machine.
         kept.write_text(json.dumps(slow))
         topic = self.topic()
-        self.assert_refused(topic, "20 images/s of 9", "5 images/s of 300 kB", "--max-mbps", "--force")
+        self.assert_refused(topic, "20 images/s of 9", "5 images/s of 300 kB", "--max-ips to", "--force")
         self.assertIn("calibration", self.assert_feeds(topic, "--force"))
 
     def test_a_stop_leaves_no_topic(self):

@@ -197,8 +197,10 @@ TEST_F(PreflightTest, SettingsThatMayNotBeReadAreAWarning) {
 TEST_F(PreflightTest, APeakAboveTheCalibrationIsRefusedUnlessForced) {
   store_peak(0.5);
   EXPECT_THAT(refusal(),
-              AllOf(HasSubstr("20 images/s of 2"), HasSubstr("10 images/s of 2"), HasSubstr("--max-mbps"),
-                    HasSubstr("0.50"), HasSubstr("--threads 2"), HasSubstr("--force")));
+              AllOf(HasSubstr("20 images/s of 2"), HasSubstr("10 images/s of 2"),
+                    HasSubstr("--max-mbps to 0.02,"), HasSubstr("--threads 2"), HasSubstr("--force")));
+  options_.max_images_per_s = 20;
+  EXPECT_THAT(refusal(), HasSubstr("--max-ips to 10,"));
   options_.force = true;
   EXPECT_THAT(run().warnings, ElementsAre(HasSubstr("this feed's peak")));
 }
