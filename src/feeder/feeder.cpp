@@ -16,10 +16,14 @@
 #include "kexp/record/run_directory.hpp"
 
 #include "account.hpp"
-#include "pacer.hpp"
+#include "cpu_time.hpp"
+#include "memory_source.hpp"
+#include "pacing_threads.hpp"
 #include "plan_files.hpp"
 #include "preflight.hpp"
 #include "send_log.hpp"
+#include "shared_run.hpp"
+#include "statistics_file.hpp"
 
 namespace kexp::feeder {
 namespace {
@@ -27,6 +31,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLead = 500ms;  ///< Between "all is ready" and t0: the first image finds every thread awake.
+constexpr auto kLeastNotice = 2s;         ///< Of a given t0: others must get to theirs, too.
+constexpr auto kStatisticsInterval = 5s;  ///< Of librdkafka; each costs it CPU.
+constexpr std::uint32_t kMostThreads = 64;
+constexpr std::uint32_t kMostShards = 1000;
 constexpr double kQueueSeconds = 2;  ///< Of the peak rate may wait in the producer.
 constexpr std::int64_t kLeastQueue = 64 * 1024 * 1024;
 constexpr std::int64_t kLargestQueue = 512 * 1024 * 1024;
@@ -58,21 +66,20 @@ kafka::ProducerOptions producer_options(const FeederOptions& options, const cycl
   kafka::ProducerOptions producer;
   producer.client = options.client;
   producer.queue_bytes =
-      std::clamp(static_cast<std::int64_t>(peak * kQueueSeconds), kLeastQueue, kLargestQueue);
+      std::clamp(static_cast<std::int64_t>(peak * kQueueSeconds), kLeastQueue, kLargestQueue) /
+      options.threads;
   producer.delivery_timeout = options.delivery_timeout;
+  producer.statistics_interval = kStatisticsInterval;
   return producer;
 }
 
 Json counts_json(const SendCounts& counts) {
-  return {{"planned", counts.planned},
-          {"sent", counts.sent},
-          {"dropped", counts.planned - counts.sent},
-          {"acknowledged", counts.acknowledged},
-          {"failed", counts.failed},
-          {"unknown", counts.unknown},
-          {"sent_bytes", counts.sent_bytes},
-          {"acknowledged_bytes", counts.acknowledged_bytes},
-          {"queue_full", counts.queue_full}};
+  return {{"planned", counts.planned},       {"sent", counts.sent},
+          {"dropped", counts.dropped},       {"acknowledged", counts.acknowledged},
+          {"failed", counts.failed},         {"unknown", counts.unknown},
+          {"sent_bytes", counts.sent_bytes}, {"acknowledged_bytes", counts.acknowledged_bytes},
+          {"queue_full", counts.queue_full}, {"queue_full_s", seconds(Nanoseconds(counts.queue_full_ns))},
+          {"starved", counts.starved},       {"starved_s", seconds(Nanoseconds(counts.starved_ns))}};
 }
 
 /// The first error of several steps that are all to be tried.
@@ -98,38 +105,64 @@ class Failure {
   std::string text_;
 };
 
+/// The same instant on both clocks: wall time is mapped onto the steady clock once.
+struct Start {
+  SteadyTime steady;
+  WallTime wall;
+};
+
 /// One feed from the first file to the last.
 class Feed {
  public:
-  Feed(const FeederOptions& options, const FeederPorts& ports) : options_(options), ports_(ports) {}
+  Feed(const FeederOptions& options, const FeederPorts& ports)
+      : options_(options),
+        ports_(ports),
+        part_{options.shard.index, options.shard.of},
+        lanes_(options.shard, options.threads),
+        statistics_(ports.clock, ports.log) {}
 
   FeederResult run(std::stop_token stop) {
+    require_notice(kLeastNotice, "at least 2 s ahead, so that every shard is ready");
     const auto dataset = dataset::Dataset::read(options_.dataset);
     const auto admin = ports_.kafka.make_admin(options_.client, stop);
     const PreparedPlan prepared = prepare(options_, dataset, topic_partitions(*admin, options_));
     const PreflightReport checked =
         preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
+    const auto source = make_memory_source(prepared.plan, dataset);
     // Made before the run: a property that the client refuses must not leave a run behind. The log comes
-    // before the producer, which reports to it until it is gone.
+    // before the producers, which report to it until they are gone.
     std::optional<SendLog> log;
-    const auto producer =
-        ports_.kafka.make_producer(producer_options(options_, prepared.plan),
-                                   [&log](const kafka::DeliveryReport& r) { log->reported(r); });
-    record::RunDirectory run = join();
+    const auto producers = make_producers(prepared.plan, *source, log);
+    require_notice(kLead, "later: it took until then to make all ready");
+    record::RunDirectory run = join(prepared);
     ports_.log.copy_to(run.file("log"));
     record_preflight(checked, run, ports_.log, ports_.clock.wall_now());
     write_plan(run.path(), prepared);
-    log.emplace(prepared.plan, run.file("sends.csv"), options_.topic, ports_.clock, ports_.progress,
-                ports_.metrics);
+    statistics_.open(run.file(statistics_file_name(part_)));
 
-    const SteadyTime t0 = ports_.clock.now() + kLead;
-    const WallTime t0_wall = ports_.clock.wall_now() + kLead;
-    announce(run, prepared, t0_wall);
-    log->start(t0, t0_wall);
-    const Sending sending{prepared.plan, dataset, options_.topic, run.id(), t0, unix_ns(t0_wall)};
+    std::stop_source ending;  // Also when the log can no longer be written.
+    const std::stop_callback pass_on(stop, [&ending] { ending.request_stop(); });
+    log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers, ending));
+    const Start t0 = start_time();
+    announce(run, prepared, t0.wall);
+    log->set_t0(t0.steady, t0.wall);
+    log->start();
+    const Sending sending{prepared.plan, *source, options_.topic, run.id(), t0.steady, unix_ns(t0.wall)};
     Failure failure;
-    failure.keep([&] { send(sending, *producer, *log, stop); });
-    failure.keep([&] { finish(run, *log, stop.stop_requested(), failure.happened()); });
+    PacingEnd end;
+    CpuShare cpu(ports_.clock);
+    failure.keep([&] {
+      end = run_pacing(sending, lanes_, pacing_options(), producers, *log, ports_.clock, ending.get_token());
+    });
+    const bool ended_early = failure.happened() || end.overloaded;
+    Json fields{{"interrupted", stop.stop_requested()},
+                {"failed_early", ended_early},
+                {"generator_cpu", cpu.share()},
+                {"pacing_cpu", end.cpu}};
+    failure.keep([&] {
+      tell(run, end);
+      finish(run, *log, std::move(fields));
+    });
     if (failure.happened()) {
       note(run, failure.text());
       failure.rethrow();
@@ -139,12 +172,63 @@ class Feed {
   }
 
  private:
-  void send(const Sending& sending, kafka::Producer& producer, SendLog& log, std::stop_token stop) const {
-    (void)pace(sending, producer, log, ports_.clock, stop);
-    const std::size_t unanswered = producer.flush(options_.delivery_timeout + 5s, stop);
-    if (unanswered > 0) {
-      ports_.log.warn("feed: unanswered={} the broker gave no delivery report for them", unanswered);
+  using Producers = std::vector<std::unique_ptr<kafka::Producer>>;
+
+  /// Errors: UsageError naming --t0 when it is nearer than `notice`; `right` says what would do.
+  void require_notice(Nanoseconds notice, std::string_view right) const {
+    const WallTime now = ports_.clock.wall_now();
+    if (options_.t0 && *options_.t0 - now < notice) {
+      throw UsageError(
+          fmt::format("--t0 {} must be {}; it is {} now", format_utc(*options_.t0), right, format_utc(now)));
     }
+  }
+
+  /// --t0, or as soon as every thread can be awake.
+  Start start_time() const {
+    const SteadyTime now = ports_.clock.now();
+    const WallTime wall = ports_.clock.wall_now();
+    const WallTime t0 = options_.t0.value_or(wall + kLead);
+    return {now + (t0 - wall), t0};
+  }
+
+  Producers make_producers(const cycle::Plan& plan, ImageSource& source, std::optional<SendLog>& log) {
+    Producers producers;
+    kafka::ProducerOptions producer = producer_options(options_, plan);
+    for (std::uint32_t thread = 0; thread < options_.threads; ++thread) {
+      producer.on_statistics = [this, thread](std::string_view json) { statistics_.add(thread, json); };
+      producers.push_back(
+          ports_.kafka.make_producer(producer, [&log, &source](const kafka::DeliveryReport& report) {
+            source.release(report.tag);
+            log->reported(report);
+          }));
+    }
+    return producers;
+  }
+
+  PacingOptions pacing_options() const {
+    return {options_.on_overload, options_.max_debt, options_.delivery_timeout + 5s};
+  }
+
+  SendLogFiles log_files(const record::RunDirectory& run) const {
+    return {run.file(part_.csv("sends")), {run.file(part_.csv("feed")), run.file(part_.csv("seconds"))}};
+  }
+
+  SendLogPorts log_ports(record::RunDirectory& run, const Producers& producers, std::stop_source& ending) {
+    return {.clock = ports_.clock,
+            .log = ports_.log,
+            .progress = ports_.progress,
+            .metrics = ports_.metrics,
+            .last_fault =
+                [&producers] {
+                  std::string fault;
+                  for (auto next = producers.begin(); fault.empty() && next != producers.end(); ++next) {
+                    fault = (*next)->last_fault();
+                  }
+                  return fault;
+                },
+            .note = [this, &run](std::string_view event,
+                                 const Json& fields) { run.append(event, fields, ports_.clock.wall_now()); },
+            .broken = [&ending] { ending.request_stop(); }};
   }
 
   /// Leaves the reason of a failure in the run, as far as that can still be written.
@@ -157,12 +241,18 @@ class Feed {
     }
   }
 
-  record::RunDirectory join() const {
+  record::RunDirectory join(const PreparedPlan& prepared) const {
     const WallTime now = ports_.clock.wall_now();
-    if (options_.run.empty()) {
-      return record::RunDirectory::create_default("runs", "feed", settings_json(options_), now);
+    const Json settings = settings_json(options_);
+    if (options_.shard.of > 1) {
+      const std::string id = shared_run_id(*options_.t0, prepared.plan_hash);
+      const auto folder = options_.run.empty() ? std::filesystem::path("runs") / id : options_.run;
+      return record::RunDirectory::join(folder, part_.role(), settings, now, id);
     }
-    return record::RunDirectory::join(options_.run, "feed", settings_json(options_), now);
+    if (options_.run.empty()) {
+      return record::RunDirectory::create_default("runs", part_.role(), settings, now);
+    }
+    return record::RunDirectory::join(options_.run, part_.role(), settings, now);
   }
 
   void announce(record::RunDirectory& run, const PreparedPlan& prepared, WallTime t0_wall) const {
@@ -178,21 +268,37 @@ class Feed {
                             {{"run", run.id()},
                              {"directory", run.path().string()},
                              {"t0", format_utc(t0_wall)},
-                             {"images", static_cast<std::int64_t>(plan.images().size())},
+                             {"images", static_cast<std::int64_t>(lanes_.planned(plan.images().size()))},
                              {"bytes", static_cast<std::int64_t>(plan.total_bytes())},
                              {"duration_s", plan.duration_s()},
                              {"partitions", static_cast<std::int64_t>(prepared.options.partitions)},
                              {"plan", prepared.plan_hash.substr(0, 12)}}});
   }
 
-  void finish(record::RunDirectory& run, SendLog& log, bool interrupted, bool failed) const {
+  /// What the pacing threads ended with that is no failure of the feed.
+  void tell(record::RunDirectory& run, const PacingEnd& end) const {
+    if (end.unanswered > 0) {
+      ports_.log.warn("feed: unanswered={} the broker gave no delivery report for them", end.unanswered);
+    }
+    if (end.overloaded) {
+      run.append("overload",
+                 {{"policy", to_text(options_.on_overload)},
+                  {"id", end.overloaded->id},
+                  {"debt_s", seconds(end.overloaded->debt)},
+                  {"max_debt_s", seconds(options_.max_debt)}},
+                 ports_.clock.wall_now());
+      ports_.log.error("feed: overload=fail id={} debt_s={:.3f} more than --max-debt {:.3f}",
+                       end.overloaded->id, seconds(end.overloaded->debt), seconds(options_.max_debt));
+    }
+  }
+
+  void finish(record::RunDirectory& run, SendLog& log, Json fields) const {
     log.finish();
-    const Account account = account_for(run.path());
-    write_feed_tables(run.path(), account);
-    const SendCounts counts = log.counts();
-    Json fields = counts_json(counts);
-    fields["interrupted"] = interrupted;
-    fields["failed_early"] = failed;
+    const Account account = account_for(run.path(), part_);
+    write_feed_tables(run.path(), account, part_);
+    const SendCounts& counts = log.counts();
+    fields.update(counts_json(counts));
+    fields["worst_debt_s"] = seconds(log.worst_debt());
     fields.update(to_json(account.summary));
     run.append("finished", fields, ports_.clock.wall_now());
     if (counts.failed > 0) {
@@ -202,6 +308,7 @@ class Feed {
                             "finished",
                             {{"planned", counts.planned},
                              {"sent", counts.sent},
+                             {"dropped", counts.dropped},
                              {"acknowledged", counts.acknowledged},
                              {"failed", counts.failed},
                              {"unknown", counts.unknown}}});
@@ -209,7 +316,35 @@ class Feed {
 
   const FeederOptions& options_;
   const FeederPorts& ports_;
+  const record::FeedPart part_;
+  const Lanes lanes_;
+  StatisticsFile statistics_;
 };
+
+void validate_shard(const FeederOptions& options) {
+  const Shard& shard = options.shard;
+  if (shard.of < 1 || shard.of > kMostShards || shard.index < 1 || shard.index > shard.of) {
+    throw UsageError(fmt::format("--shard must be INDEX/OF as 1/2 with an OF up to {}, got {}/{}",
+                                 kMostShards, shard.index, shard.of));
+  }
+  if (shard.of > 1 && !options.t0) {
+    throw UsageError(
+        fmt::format("--shard {}/{} needs --t0: all shards begin at the same time", shard.index, shard.of));
+  }
+}
+
+void validate_overload(const FeederOptions& options) {
+  if (options.max_debt <= 0ms || options.max_debt > 86400s) {
+    throw UsageError(fmt::format("--max-debt must be above 0 and at most 86400 seconds, got {}",
+                                 seconds(options.max_debt)));
+  }
+  const bool bounds_debt = options.on_overload == OnOverload::drop || options.on_overload == OnOverload::fail;
+  if (options.curve.profile == "burst" && bounds_debt) {
+    throw UsageError(
+        fmt::format("--on-overload {} does not go with --profile burst, whose images are all due at once",
+                    to_text(options.on_overload)));
+  }
+}
 
 }  // namespace
 
@@ -236,6 +371,11 @@ void validate(const FeederOptions& options) {
   if (options.partitions && (*options.partitions < 1 || *options.partitions > 100'000)) {
     throw UsageError(fmt::format("--partitions must be 1 to 100000, got {}", *options.partitions));
   }
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    throw UsageError(fmt::format("--threads must be 1 to {}, got {}", kMostThreads, options.threads));
+  }
+  validate_shard(options);
+  validate_overload(options);
   if (options.delivery_timeout < 1s || options.delivery_timeout > 86400s) {
     throw UsageError(fmt::format("--delivery-timeout must be 1 to 86400 seconds, got {}",
                                  options.delivery_timeout.count()));

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 #include "kexp/record/message.hpp"
 
@@ -11,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kQueueFullPause = 1ms;
+constexpr auto kRetryPause = 1ms;
 
 /// Decimal text without an allocation.
 class Decimal {
@@ -27,59 +28,118 @@ class Decimal {
   char* end_;
 };
 
-/// Hands a record to the producer; false when its queue is full. What it did not take counts as not sent.
-bool offer(const kafka::OutgoingRecord& record, kafka::Producer& producer, SendLog& log, const Clock& clock) {
-  const SteadyTime now = clock.now();
-  log.sending(record.tag, now);
-  try {
-    if (producer.send(record) == kafka::SendOutcome::queued) {
-      log.accepted(record.tag, now);
-      return true;
-    }
-  } catch (...) {
-    log.gave_up(record.tag);
-    throw;
+/// The record of one image, which lives as long as this.
+class ImageRecord {
+ public:
+  ImageRecord(const Sending& sending, std::uint64_t id, const cycle::PlannedImage& image)
+      : intended_unix_ns_(sending.t0_unix_ns + static_cast<std::int64_t>(image.intended_ns)),
+        key_(id),
+        segment_(image.segment),
+        intended_(static_cast<std::uint64_t>(intended_unix_ns_)),
+        headers_{{{record::kRunHeader, sending.run_id},
+                  {record::kSegmentHeader, segment_.view()},
+                  {record::kIntendedHeader, intended_.view()}}} {
+    record_.topic = sending.topic;
+    record_.partition = static_cast<std::int32_t>(image.partition);
+    record_.key = key_.view();
+    record_.headers = headers_;
+    record_.timestamp_ms = intended_unix_ns_ / 1'000'000;
+    record_.tag = id;
+    record_.ownership = kafka::OutgoingRecord::Value::borrowed;
   }
-  log.gave_up(record.tag);
-  return false;
-}
+  ImageRecord(const ImageRecord&) = delete;  // It points into itself.
+  ImageRecord& operator=(const ImageRecord&) = delete;
 
-}  // namespace
+  [[nodiscard]] const kafka::OutgoingRecord& with(std::span<const std::uint8_t> bytes) {
+    record_.value = bytes;
+    return record_;
+  }
 
-std::uint64_t pace(const Sending& sending, kafka::Producer& producer, SendLog& log, Clock& clock,
-                   std::stop_token stop) {
-  use_precise_timers();
-  const auto& images = sending.plan.images();
-  for (std::uint64_t id = 0; id < images.size(); ++id) {
-    const cycle::PlannedImage& image = images[id];
-    const std::int64_t intended_ns = static_cast<std::int64_t>(image.intended_ns);
-    if (log.broken() || !clock.sleep_until(sending.t0 + Nanoseconds(intended_ns), stop)) {
-      return id;
+ private:
+  std::int64_t intended_unix_ns_;
+  Decimal key_, segment_, intended_;
+  std::array<kafka::Header, 3> headers_;
+  kafka::OutgoingRecord record_;
+};
+
+class Pacer {
+ public:
+  Pacer(const Sending& sending, LaneState& state, Overload overload, kafka::Producer& producer, Clock& clock,
+        std::stop_token stop)
+      : sending_(sending),
+        state_(state),
+        overload_(overload),
+        producer_(producer),
+        clock_(clock),
+        stop_(std::move(stop)) {}
+
+  std::optional<Overloaded> run(const Lanes& lanes, std::size_t lane) {
+    use_precise_timers();
+    const auto& images = sending_.plan.images();
+    for (std::uint64_t id = lanes.first(lane); id < images.size(); id += lanes.step()) {
+      const cycle::PlannedImage& image = images[id];
+      const auto intended_ns = static_cast<std::int64_t>(image.intended_ns);
+      state_.next_intended_ns.store(intended_ns, std::memory_order_relaxed);
+      if (!clock_.sleep_until(sending_.t0 + Nanoseconds(overload_.due(intended_ns)), stop_) ||
+          !play(id, image)) {
+        return overloaded_;
+      }
     }
-    const std::int64_t intended_unix_ns = sending.t0_unix_ns + intended_ns;
-    const Decimal key(id);
-    const Decimal segment(image.segment);
-    const Decimal intended(static_cast<std::uint64_t>(intended_unix_ns));
-    const std::array headers = {kafka::Header{record::kRunHeader, sending.run_id},
-                                kafka::Header{record::kSegmentHeader, segment.view()},
-                                kafka::Header{record::kIntendedHeader, intended.view()}};
-    kafka::OutgoingRecord record;
-    record.topic = sending.topic;
-    record.partition = static_cast<std::int32_t>(image.partition);
-    record.key = key.view();
-    record.value = sending.dataset.items()[image.dataset_index].bytes;
-    record.headers = headers;
-    record.timestamp_ms = intended_unix_ns / 1'000'000;
-    record.tag = id;
-    record.ownership = kafka::OutgoingRecord::Value::borrowed;
-    while (!offer(record, producer, log, clock)) {
-      log.queue_was_full();
-      if (log.broken() || !clock.sleep_for(kQueueFullPause, stop)) {
-        return id;
+    state_.next_intended_ns.store(LaneState::kNothingLeft, std::memory_order_relaxed);
+    return std::nullopt;
+  }
+
+ private:
+  /// Sends or drops an image; false when that was ended.
+  bool play(std::uint64_t id, const cycle::PlannedImage& image) {
+    const auto intended_ns = static_cast<std::int64_t>(image.intended_ns);
+    ImageRecord record(sending_, id, image);
+    for (;;) {
+      const std::int64_t now_ns = (clock_.now() - sending_.t0).count();
+      switch (overload_.decide(intended_ns, now_ns)) {
+        case Overload::Decision::drop:
+          state_.events.push({id, now_ns, SendEvent::What::dropped});
+          sending_.source.release(id);
+          return true;
+        case Overload::Decision::fail:
+          overloaded_ = Overloaded{id, Nanoseconds(now_ns - intended_ns)};
+          return false;
+        case Overload::Decision::send:
+          break;
+      }
+      const auto bytes = sending_.source.get(id);
+      if (bytes && producer_.send(record.with(*bytes)) == kafka::SendOutcome::queued) {
+        state_.events.push({id, now_ns, SendEvent::What::sent});
+        overload_.sent(intended_ns, now_ns);
+        return true;
+      }
+      if (!wait(bytes ? state_.queue_full : state_.starved, now_ns)) {
+        return false;
       }
     }
   }
-  return images.size();
+
+  bool wait(Waiting& waiting, std::int64_t since_ns) {
+    const bool go_on = clock_.sleep_for(kRetryPause, stop_);
+    waiting.add((clock_.now() - sending_.t0).count() - since_ns);
+    return go_on;
+  }
+
+  const Sending& sending_;
+  LaneState& state_;
+  Overload overload_;
+  kafka::Producer& producer_;
+  Clock& clock_;
+  std::stop_token stop_;
+  std::optional<Overloaded> overloaded_;
+};
+
+}  // namespace
+
+std::optional<Overloaded> pace(const Sending& sending, const Lanes& lanes, std::size_t lane, LaneState& state,
+                               Overload overload, kafka::Producer& producer, Clock& clock,
+                               std::stop_token stop) {
+  return Pacer(sending, state, overload, producer, clock, std::move(stop)).run(lanes, lane);
 }
 
 }  // namespace kexp::feeder

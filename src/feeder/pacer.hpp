@@ -1,35 +1,44 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/cycle/plan.hpp"
-#include "kexp/dataset/dataset.hpp"
 #include "kexp/kafka/client.hpp"
 
-#include "send_log.hpp"
+#include "image_source.hpp"
+#include "lane.hpp"
+#include "overload.hpp"
 
 namespace kexp::feeder {
 
 /// What the images of a run have in common.
 struct Sending {
   const cycle::Plan& plan;
-  const dataset::Dataset& dataset;  ///< Its bytes are sent without a copy.
+  ImageSource& source;  ///< Its bytes are sent without a copy.
   std::string topic;
   std::string run_id;
   SteadyTime t0;
   std::int64_t t0_unix_ns = 0;
 };
 
-/// Hands every image to the producer at t0 + its intended time; returns how many were handed over.
+/// Why `OnOverload::fail` ended a feed.
+struct Overloaded {
+  std::uint64_t id = 0;
+  Nanoseconds debt{};  ///< How late that image was.
+};
+
+/// Hands the images of one lane to its producer, each at t0 + its intended time or when `overload` lets it,
+/// until all are sent or `stop` is requested.
 ///
-/// A full queue does not make the plan move: the image is offered again every millisecond, and it and those
-/// after it are late, which is recorded. Ends early on stop, or when `log` can no longer write.
-/// Errors: KafkaError, of the producer.
-[[nodiscard]] std::uint64_t pace(const Sending& sending, kafka::Producer& producer, SendLog& log,
-                                 Clock& clock, std::stop_token stop);
+/// A full queue, or an image that is not in memory yet, does not make the plan move: the image is offered
+/// again every millisecond, and it and those after it are late. What happens goes to `state` without a lock,
+/// a file or an allocation. Errors: KafkaError, of the producer.
+[[nodiscard]] std::optional<Overloaded> pace(const Sending& sending, const Lanes& lanes, std::size_t lane,
+                                             LaneState& state, Overload overload, kafka::Producer& producer,
+                                             Clock& clock, std::stop_token stop);
 
 }  // namespace kexp::feeder

@@ -1,104 +1,138 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/log.hpp"
 #include "kexp/core/progress.hpp"
 #include "kexp/cycle/plan.hpp"
 #include "kexp/kafka/client.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
+#include "clock_watch.hpp"
+#include "in_flight.hpp"
+#include "lane.hpp"
+#include "live_report.hpp"
+#include "live_tables.hpp"
+#include "outage_watch.hpp"
+#include "sends_file.hpp"
+
 namespace kexp::feeder {
 
-enum class SendStatus : std::uint8_t { planned, sent, acknowledged, failed };
-
-/// What became of one planned image; times in ns after t0.
-struct SendState {
-  std::int64_t sent_ns = 0;
-  std::int64_t acked_ns = 0;
-  std::int64_t offset = -1;
-  SendStatus status = SendStatus::planned;
+/// What a SendLog writes to and asks; all outlive it.
+struct SendLogPorts {
+  const Clock& clock;
+  Log& log;
+  Progress& progress;
+  telemetry::Metrics& metrics;
+  /// What the producers say of their connections (kafka::Producer::last_fault).
+  std::function<std::string()> last_fault;
+  /// Notes an event in the run's feed.json.
+  std::function<void(std::string_view event, const Json& fields)> note;
+  /// Called when rows can no longer be written; `finish` tells why.
+  std::function<void()> broken;
 };
 
-struct SendCounts {
-  std::int64_t planned = 0, sent = 0, acknowledged = 0, failed = 0, unknown = 0, queue_full = 0;
-  std::int64_t sent_bytes = 0, acknowledged_bytes = 0;
+struct SendLogFiles {
+  std::filesystem::path sends;
+  LiveTables::Files tables;
 };
 
-/// Keeps what became of every planned image and writes a row of sends.csv for each whose outcome is known.
+/// The account of a feed while it is at work: joins what the pacing threads did with what the producers
+/// report, by id, and keeps only what is in flight. Twice a second a thread of its own writes the rows of
+/// sends.csv, feed.csv and seconds.csv, shows metrics and progress, and notes outages, stalls and clock
+/// steps.
 ///
-/// Threads: `sending`, `accepted` and `gave_up` from the pacing thread, `reported` from the producer's, a
-/// thread of its own writes. The pacing thread hands over nothing but its own entries: it never waits for a
-/// file or for the producer.
+/// Threads: each pacing thread has its `lane`, producers call `reported`; the others are the feed's. Nobody
+/// waits for a file.
 class SendLog {
  public:
-  /// `plan` and the ports outlive the log.
-  SendLog(const cycle::Plan& plan, const std::filesystem::path& sends_csv, std::string topic,
-          const Clock& clock, Progress& progress, telemetry::Metrics& metrics);
+  /// `plan` outlives the log. Errors: FailedError when a file is there or cannot be written.
+  SendLog(const cycle::Plan& plan, const Lanes& lanes, std::string topic, const SendLogFiles& files,
+          SendLogPorts ports);
   ~SendLog();
   SendLog(const SendLog&) = delete;
   SendLog& operator=(const SendLog&) = delete;
 
   /// `t0` and `t0_wall` are the same instant on both clocks.
-  void start(SteadyTime t0, WallTime t0_wall);
-  /// Just before image `id` is handed to the producer, whose report may come at once.
-  void sending(std::uint64_t id, SteadyTime now);
-  /// The producer took it.
-  void accepted(std::uint64_t id, SteadyTime now);
-  /// The producer did not take it.
-  void gave_up(std::uint64_t id) { states_[id] = {}; }
-  void queue_was_full() { queue_full_.fetch_add(1, std::memory_order_relaxed); }
+  void set_t0(SteadyTime t0, WallTime t0_wall);
+  /// Starts the writing thread, which calls `look` from now on.
+  void start();
+
+  [[nodiscard]] LaneState& lane(std::size_t index) { return *lane_states_[index]; }
   void reported(const kafka::DeliveryReport& report);
 
-  /// Ends the writing thread and writes the rows without an outcome as "unknown". Rethrows what stopped the
-  /// thread. No call may follow but `states` and `counts`.
-  void finish();
-  /// True when rows can no longer be written; `finish` tells why.
-  [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_relaxed); }
+  /// Takes and writes everything that has happened. For tests; otherwise the writing thread's.
+  void look();
+  /// Notes that this process stood still for `duration` until now.
+  void stalled(Nanoseconds duration);
 
-  [[nodiscard]] const std::vector<SendState>& states() const { return states_; }
-  [[nodiscard]] SendCounts counts() const;
+  /// Ends the writing thread and writes the rows without an outcome as "unknown". Rethrows what stopped the
+  /// thread. Requires: the pacing threads have ended. No call may follow but those below.
+  void finish();
+  [[nodiscard]] const SendCounts& counts() const { return counts_; }
+  /// The furthest that the sending was behind the plan.
+  [[nodiscard]] Nanoseconds worst_debt() const { return worst_debt_; }
   /// "image 17: MSG_TIMED_OUT", or empty.
-  [[nodiscard]] std::string first_failure() const;
+  [[nodiscard]] const std::string& first_failure() const { return first_failure_; }
 
  private:
-  void write_reports(std::vector<kafka::DeliveryReport>& reports);
-  void write_row(std::uint64_t id, std::string_view status);
-  void publish();
   void loop(std::stop_token stop);
+  void collect();
+  void join();
+  void take(const SendEvent& event);
+  [[nodiscard]] bool take(const kafka::DeliveryReport& report, std::int64_t time_ns);
+  void watch(std::int64_t now_ns);
+  void note_outage(const ObservedOutage& outage);
+  void publish(SteadyTime now);
+  void write_unknown();
+  void flush();
+  [[nodiscard]] std::int64_t after_t0(SteadyTime time) const { return (time - t0_).count(); }
+  [[nodiscard]] std::optional<std::int64_t> oldest_in_flight() const;
+  [[nodiscard]] Nanoseconds debt(std::int64_t now_ns) const;
 
   const cycle::Plan& plan_;
-  const std::string topic_;
-  const Clock& clock_;
-  Progress& progress_;
-  telemetry::Metrics& metrics_;
-  AppendFile file_;
+  const Lanes lanes_;
+  const SendLogPorts ports_;
+  std::vector<std::unique_ptr<LaneState>> lane_states_;
+
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::vector<kafka::DeliveryReport> incoming_;  // Guarded by mutex_.
+  std::exception_ptr failure_;                   // Of the writing thread, for after its end.
+
+  // Of whoever looks.
+  SendsFile sends_;
+  LiveTables tables_;
+  LiveReport live_;
+  OutageWatch outages_;
+  ClockWatch wall_clock_;
   SteadyTime t0_;
   std::int64_t t0_unix_ns_ = 0;
-
-  std::vector<SendState> states_;  // An entry belongs to the pacing thread, then to the producer's report.
-  std::atomic<std::int64_t> sent_{0}, sent_bytes_{0}, queue_full_{0};
-  std::atomic<std::int64_t> worst_lateness_ns_{0};  // Since the last progress event.
-  std::atomic<bool> broken_{false};
-
-  mutable std::mutex mutex_;
-  std::condition_variable_any wake_;
-  std::vector<kafka::DeliveryReport> reports_;  // Guarded by mutex_, as are the next two.
-  std::exception_ptr failure_;
+  std::vector<InFlight> in_flight_;  // By lane.
+  std::vector<SendEvent> events_;
+  std::vector<kafka::DeliveryReport> reports_;
+  std::vector<kafka::DeliveryReport> early_;  // Reports of sends that are not known yet.
+  std::vector<double> lateness_s_, delivery_s_;
+  SendCounts counts_;
+  Nanoseconds latest_{};  // Since the last look.
+  Nanoseconds worst_debt_{};
   std::string first_failure_;
+  bool told_silence_ = false;
 
-  SendCounts written_;  // Of the writing thread, as are the next two.
-  SendCounts published_;
-  SteadyTime next_progress_;
   std::jthread writer_;  // Last member.
 };
 

@@ -101,6 +101,15 @@ RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role
   return join_as(directory, make_run_id(now), role, settings, now);
 }
 
+RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role, const Json& settings,
+                                WallTime now, const std::string& id) {
+  if (in_run([&] { return fs::exists(directory / kRunFile); }) && read_id(directory) != id) {
+    throw no_run(directory, fmt::format("is run {}, and this would be a part of run {}; give another folder",
+                                        read_id(directory), id));
+  }
+  return join_as(directory, id, role, settings, now);
+}
+
 RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view role, const Json& settings,
                                           WallTime now) {
   std::string id = make_run_id(now);

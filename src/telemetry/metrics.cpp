@@ -1,5 +1,6 @@
 #include "kexp/telemetry/metrics.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <shared_mutex>
 #include <stdexcept>
@@ -36,6 +37,8 @@ class Metric {
  public:
   Metric(const MetricSpec& spec, prometheus::Registry& registry)
       : spec_(spec), label_names_(split_names(spec.labels)), family_(make_family(spec, registry)) {}
+
+  [[nodiscard]] std::span<const double> buckets() const { return spec_.buckets; }
 
   /// Calls `use` with the series as a T (Counter, Gauge, Histogram), which it makes at the first time.
   template <typename T, typename Use>
@@ -171,6 +174,21 @@ void Metrics::set(std::string_view name, double value, const std::vector<std::st
 void Metrics::observe(std::string_view name, double value, const std::vector<std::string>& labels) {
   impl_->find(name).with_series<prometheus::Histogram>(
       labels, [value](prometheus::Histogram& histogram) { histogram.Observe(value); });
+}
+
+void Metrics::observe_many(std::string_view name, std::span<const double> values,
+                           const std::vector<std::string>& labels) {
+  Metric& metric = impl_->find(name);
+  const std::span<const double> bounds = metric.buckets();
+  std::vector<double> counts(bounds.size() + 1);  // The last one has no bound.
+  double sum = 0;
+  for (const double value : values) {
+    const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+    counts[static_cast<std::size_t>(bucket)] += 1;
+    sum += value;
+  }
+  metric.with_series<prometheus::Histogram>(
+      labels, [&](prometheus::Histogram& histogram) { histogram.ObserveMultiple(counts, sum); });
 }
 
 void Metrics::remove(std::string_view name, const std::vector<std::string>& labels) {

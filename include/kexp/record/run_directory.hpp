@@ -22,6 +22,10 @@ class RunDirectory {
   /// folder holds something else than a run; FailedError when it cannot be written.
   [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
                                          const Json& settings, WallTime now);
+  /// As `join`, for a run whose id others know as well (the shards of one feed on several hosts): a new run
+  /// gets `id`. Errors: UsageError naming --run also when the run is there with another id.
+  [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
+                                         const Json& settings, WallTime now, const std::string& id);
   /// As `join`, with a new folder `root`/<run id>: what an empty --run stands for.
   [[nodiscard]] static RunDirectory create_default(const std::filesystem::path& root, std::string_view role,
                                                    const Json& settings, WallTime now);

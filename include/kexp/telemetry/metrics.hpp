@@ -45,6 +45,9 @@ class Metrics {
   void add(std::string_view name, double amount, const std::vector<std::string>& labels = {});
   void set(std::string_view name, double value, const std::vector<std::string>& labels = {});
   void observe(std::string_view name, double value, const std::vector<std::string>& labels = {});
+  /// As `observe` for each value, with one look-up and one lock for all.
+  void observe_many(std::string_view name, std::span<const double> values,
+                    const std::vector<std::string>& labels = {});
   /// Takes a labelled series away (a partition that is no longer ours).
   void remove(std::string_view name, const std::vector<std::string>& labels);
 

@@ -1,5 +1,7 @@
 #include "kexp/feeder/feeder.hpp"
 
+#include <map>
+#include <set>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -10,6 +12,7 @@
 #include "kexp/core/json.hpp"
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/kafka/topics.hpp"
+#include "kexp/record/run_directory.hpp"
 
 #include "support/capturing_log.hpp"
 #include "support/errors.hpp"
@@ -22,6 +25,7 @@ namespace kexp::feeder {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
 
 std::vector<std::vector<std::string>> read_csv(const std::filesystem::path& file) {
@@ -58,14 +62,23 @@ class FeederTest : public testing::Test {
   FeederResult run() {
     return run_feeder(options_, {kafka_, clock_, log_, progress_, metrics_}, stop_.get_token());
   }
-  Json finished() {
-    std::istringstream lines(read_file(dir_ / "run" / "feed.json"));
-    std::string line;
-    std::string last;
-    while (std::getline(lines, line)) {
-      last = line;
+  Json finished(std::string_view role = "feed") { return record::last_event(dir_ / "run", role, "finished"); }
+  /// Ids of the records in the order of their arrival.
+  std::vector<std::string> sent_ids() const {
+    std::vector<std::string> ids;
+    for (const test::FakeRecord& record : kafka_.records("yolo_input")) {
+      ids.push_back(record.key);
     }
-    return parse_json(last, "feed.json");
+    return ids;
+  }
+  /// The producer has no room from image `id` on, for so long.
+  void fill_queue(std::uint64_t id, Nanoseconds duration) {
+    kafka_.on_send = [this, id, duration, until = SteadyTime()](const kafka::OutgoingRecord& record) mutable {
+      if (record.tag == id && until == SteadyTime()) {
+        until = clock_.now() + duration;
+      }
+      kafka_.set_queue_full(until != SteadyTime() && clock_.now() < until);
+    };
   }
 
   test::TempDir dir_;
@@ -79,6 +92,7 @@ class FeederTest : public testing::Test {
 };
 
 TEST_F(FeederTest, KeepsToTheScheduleWhenOneSendIsSlow) {
+  options_.on_overload = OnOverload::burst;
   const SteadyTime start = clock_.now();
   int sends = 0;
   kafka_.on_send = [&](const kafka::OutgoingRecord&) {
@@ -96,6 +110,124 @@ TEST_F(FeederTest, KeepsToTheScheduleWhenOneSendIsSlow) {
   // Image 3 is on time, at 350 ms; those due at 450 to 1250 ms wait for it: 9 of 20.
   EXPECT_DOUBLE_EQ(last.at("late_over_1ms_fraction").get<double>(), 9.0 / 20);
   EXPECT_DOUBLE_EQ(last.at("lateness").at("max_ms").get<double>(), 900);
+}
+
+TEST_F(FeederTest, ADebtIsRepaidAtTwiceTheRateUnlessTold) {
+  fill_queue(2, 400ms);
+
+  (void)run();
+
+  const Json last = finished();
+  // Images 2 to 9 are late, by 400, 350, … 50 ms.
+  EXPECT_DOUBLE_EQ(last.at("late_over_1ms_fraction").get<double>(), 8.0 / 20);
+  EXPECT_DOUBLE_EQ(last.at("lateness").at("max_ms").get<double>(), 400);
+  EXPECT_DOUBLE_EQ(last.at("worst_debt_s").get<double>(), 0.4);
+  EXPECT_DOUBLE_EQ(last.at("queue_full_s").get<double>(), 0.4);
+  EXPECT_EQ(last.at("queue_full"), 400);
+}
+
+TEST_F(FeederTest, WhatIsTooLateIsDroppedWhenThatIsChosen) {
+  options_.on_overload = OnOverload::drop;
+  fill_queue(2, 400ms);
+
+  (void)run();
+
+  const Json last = finished();
+  EXPECT_EQ(last.at("dropped"), 3);
+  EXPECT_EQ(last.at("sent"), 17);
+  EXPECT_EQ(last.at("failed_early"), false);
+  const Json counts = read_json(dir_ / "run" / "run.json").at("counts");
+  EXPECT_EQ(counts.at("dropped"), 3);
+  EXPECT_EQ(counts.at("planned"), 20);
+  EXPECT_THAT(metrics_.render(), HasSubstr("records_dropped_total{topic=\"yolo_input\"} 3"));
+}
+
+TEST_F(FeederTest, AnOverloadEndsTheFeedWhenThatIsChosen) {
+  options_.on_overload = OnOverload::fail;
+  fill_queue(2, 400ms);
+
+  const FeederResult result = run();
+
+  EXPECT_FALSE(result.interrupted);
+  const Json last = finished();
+  EXPECT_EQ(last.at("sent"), 2);
+  EXPECT_EQ(last.at("failed_early"), true);
+  const Json why = record::last_event(dir_ / "run", "feed", "overload");
+  EXPECT_EQ(why.at("id"), 2);
+  EXPECT_DOUBLE_EQ(why.at("debt_s").get<double>(), 0.101);
+  EXPECT_EQ(log_.count(LogLevel::error, "--max-debt"), 1U);
+}
+
+TEST_F(FeederTest, SeveralThreadsPlayTheOnePlan) {
+  options_.threads = 3;
+
+  (void)run();
+
+  const auto ids = sent_ids();
+  EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), 20U);
+  EXPECT_EQ(ids.size(), 20U);
+  EXPECT_EQ(finished().at("acknowledged"), 20);
+  options_.partitions = 3;
+  EXPECT_EQ(read_json(dir_ / "run" / "plan.json").at("plan_hash"), prepare_plan(options_).plan_hash);
+}
+
+TEST_F(FeederTest, WhenOneThreadFailsTheOthersEnd) {
+  options_.threads = 2;
+  kafka_.on_send = [](const kafka::OutgoingRecord& record) {
+    if (record.tag == 3) {
+      throw kafka::KafkaError(ExitCode::failed, "MSG_SIZE_TOO_LARGE", false, "image 3 is too large");
+    }
+  };
+
+  EXPECT_THAT(test::message_of<kafka::KafkaError>([&] { return run(); }), HasSubstr("too large"));
+
+  EXPECT_EQ(finished().at("failed_early"), true);
+}
+
+TEST_F(FeederTest, ShardsShareOnePlanARunAndAStart) {
+  options_.t0 = test::FakeClock::kStart + 3600s;
+  options_.shard = {1, 2};
+  const FeederResult first = run();
+  test::FakeClock other_clock;
+  options_.shard = {2, 2};
+  const FeederResult second =
+      run_feeder(options_, {kafka_, other_clock, log_, progress_, metrics_}, stop_.get_token());
+
+  EXPECT_EQ(first.run_id, second.run_id);
+  EXPECT_THAT(first.run_id, testing::StartsWith("20261121T190000Z-"));
+  EXPECT_EQ(finished("feed-1").at("planned"), 10);
+  EXPECT_EQ(finished("feed-2").at("planned"), 10);
+  EXPECT_EQ(read_csv(dir_ / "run" / "sends-1.csv").at(1).at(0), "0");
+  EXPECT_EQ(read_csv(dir_ / "run" / "sends-2.csv").at(1).at(0), "1");
+  const auto records = kafka_.records("yolo_input");
+  ASSERT_EQ(records.size(), 20U);
+  for (const test::FakeRecord& record : records) {
+    const std::int64_t after_t0_ns = std::stoll(*record.header("kexp-intended-ns")) - unix_ns(*options_.t0);
+    EXPECT_EQ(after_t0_ns, 50'000'000 + 100'000'000 * std::stoll(record.key));
+  }
+}
+
+TEST_F(FeederTest, AShardOfAnotherPlanIsRefused) {
+  options_.t0 = test::FakeClock::kStart + 3600s;
+  options_.shard = {1, 2};
+  (void)run();
+  test::FakeClock other_clock;
+  options_.shard = {2, 2};
+  options_.seed = 2;
+  options_.shuffle = true;
+
+  EXPECT_THAT(
+      test::message_of<UsageError>([&] {
+        return run_feeder(options_, {kafka_, other_clock, log_, progress_, metrics_}, stop_.get_token());
+      }),
+      HasSubstr("--run"));
+}
+
+TEST_F(FeederTest, AT0ThatIsTooNearIsRefused) {
+  options_.t0 = test::FakeClock::kStart + 1999ms;
+  EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }),
+              AllOf(HasSubstr("--t0"), HasSubstr("2 s ahead")));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
 TEST_F(FeederTest, RecordsCarryTheContract) {
@@ -261,7 +393,7 @@ TEST_F(FeederTest, AMissingTopicOrOtherPartitionsAreNamed) {
   options_.topic = "yolo_input";
   options_.partitions = 5;
   EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }),
-              testing::AllOf(HasSubstr("--partitions is 5"), HasSubstr("has 3")));
+              AllOf(HasSubstr("--partitions is 5"), HasSubstr("has 3")));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
@@ -275,7 +407,7 @@ TEST_F(FeederTest, ATopicThatDoesNotTakeTheLargestImageIsRefused) {
   kafka_.set_topic_config("yolo_input", "max.message.bytes", "2000");
 
   EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }),
-              testing::AllOf(HasSubstr("--topic"), HasSubstr("2000"), HasSubstr("3000")));
+              AllOf(HasSubstr("--topic"), HasSubstr("2000"), HasSubstr("3000")));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
@@ -297,6 +429,17 @@ TEST_F(FeederTest, FlagsOutOfRangeAreNamed) {
   EXPECT_THAT(message([](auto& o) { o.topic = "a b"; }), HasSubstr("--topic"));
   EXPECT_THAT(message([](auto& o) { o.partitions = 0; }), HasSubstr("--partitions"));
   EXPECT_THAT(message([](auto& o) { o.delivery_timeout = 0s; }), HasSubstr("--delivery-timeout"));
+  EXPECT_THAT(message([](auto& o) { o.threads = 0; }), HasSubstr("--threads"));
+  EXPECT_THAT(message([](auto& o) { o.shard = {3, 2}; }), HasSubstr("--shard"));
+  EXPECT_THAT(message([](auto& o) { o.shard = {1, 2}; }), AllOf(HasSubstr("--shard"), HasSubstr("--t0")));
+  EXPECT_THAT(message([](auto& o) { o.max_debt = 0ms; }), HasSubstr("--max-debt"));
+  EXPECT_THAT(message([](auto& o) {
+                o.max_images_per_s.reset();
+                o.curve.profile = "burst";
+                o.burst_images = 3;
+                o.on_overload = OnOverload::drop;
+              }),
+              AllOf(HasSubstr("--on-overload"), HasSubstr("--profile burst")));
 }
 
 TEST_F(FeederTest, APropertyThatHoldsASecretIsMasked) {

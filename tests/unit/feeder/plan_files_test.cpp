@@ -89,6 +89,7 @@ TEST_F(PlanFilesTest, AReplayedPlanIsTheSameWhateverElseTheOptionsSay) {
 TEST_F(PlanFilesTest, AStoredPlanIsOfThePlanAlone) {
   options_.client.servers = "kafka-1:9092";
   options_.topic = "elsewhere";
+  options_.t0 = test::FakeClock::kStart;
   options_.shard = {2, 3};
   (void)store(options_);
   const std::string text = read_file(dir_ / "stored" / "plan.json");

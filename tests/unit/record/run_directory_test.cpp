@@ -62,6 +62,15 @@ TEST_F(RunDirectoryTest, OthersJoinUnderTheSameId) {
   EXPECT_EQ(RunDirectory::open(run_).id(), feed.id());
 }
 
+TEST_F(RunDirectoryTest, AnIdThatOthersKnowIsTakenOrRefused) {
+  EXPECT_EQ(RunDirectory::join(run_, "feed-1", Json::object(), kNow, "shared").id(), "shared");
+  EXPECT_EQ(RunDirectory::join(run_, "feed-2", Json::object(), kNow, "shared").id(), "shared");
+  EXPECT_THAT(message_of<UsageError>(
+                  [&] { return RunDirectory::join(run_, "feed-3", Json::object(), kNow, "another"); }),
+              AllOf(HasSubstr("--run"), HasSubstr("shared"), HasSubstr("another")));
+  EXPECT_FALSE(fs::exists(run_ / "feed-3.json"));
+}
+
 TEST_F(RunDirectoryTest, TheSameRoleTwiceIsRefused) {
   static_cast<void>(RunDirectory::join(run_, "track", Json::object(), kNow));
   EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "track", {}, kNow); }),

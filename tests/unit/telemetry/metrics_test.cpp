@@ -57,6 +57,20 @@ TEST(MetricsTest, ObservesIntoTheBucketsOfTheTable) {
   EXPECT_THAT(text, HasSubstr("kexp_send_lateness_seconds_count 1\n"));
 }
 
+TEST(MetricsTest, ObservesManyAsItObservesEach) {
+  Metrics each;
+  Metrics many;
+  const std::vector<double> values = {-1, 0, 1e-6, 1.5e-6, 0.02, 0.02, 10, 11};
+  for (const double value : values) {
+    each.observe("send_lateness_seconds", value);
+  }
+
+  many.observe_many("send_lateness_seconds", values);
+
+  EXPECT_EQ(many.render(), each.render());
+  EXPECT_THROW(many.observe_many("planned_records", values), std::logic_error);
+}
+
 TEST(MetricsTest, ForgetsARemovedSeriesOnly) {
   Metrics metrics;
   metrics.set("consumer_lag_records", 7, {"t", "3"});

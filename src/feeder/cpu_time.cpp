@@ -1,0 +1,34 @@
+#include "cpu_time.hpp"
+
+#include <algorithm>
+#include <time.h>
+
+#include "kexp/core/cpu_quota.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+Nanoseconds read(clockid_t clock) {
+  timespec time{};
+  (void)clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + Nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+Nanoseconds process_cpu_time() { return read(CLOCK_PROCESS_CPUTIME_ID); }
+
+Nanoseconds thread_cpu_time() { return read(CLOCK_THREAD_CPUTIME_ID); }
+
+CpuShare::CpuShare(const Clock& clock)
+    : clock_(clock), began_(clock.now()), cpu_before_(process_cpu_time()) {}
+
+double CpuShare::share() const {
+  const CpuLimits limits = read_cpu_limits();
+  const auto affinity = static_cast<double>(limits.affinity_cpus);
+  const double cpus = limits.quota_cpus > 0 ? std::min(limits.quota_cpus, affinity) : affinity;
+  const double lasted_s = seconds(clock_.now() - began_);
+  return lasted_s > 0 ? seconds(process_cpu_time() - cpu_before_) / lasted_s / cpus : 0;
+}
+
+}  // namespace kexp::feeder

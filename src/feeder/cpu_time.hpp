@@ -1,0 +1,24 @@
+#pragma once
+
+#include "kexp/core/clock.hpp"
+
+namespace kexp::feeder {
+
+/// CPU time that this process, or the calling thread, has used so far.
+[[nodiscard]] Nanoseconds process_cpu_time();
+[[nodiscard]] Nanoseconds thread_cpu_time();
+
+/// How much of the CPUs that it may use (quota and affinity) this process takes, from now on.
+class CpuShare {
+ public:
+  explicit CpuShare(const Clock& clock);
+  /// CPU time over time and CPUs, so far; 0 when no time has passed.
+  [[nodiscard]] double share() const;
+
+ private:
+  const Clock& clock_;
+  SteadyTime began_;
+  Nanoseconds cpu_before_;
+};
+
+}  // namespace kexp::feeder

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "kexp/core/clock.hpp"
+#include "kexp/record/feeds.hpp"
+
+namespace kexp::feeder {
+
+/// The id of the run that several shards feed: every host makes the same of the same plan and t0.
+[[nodiscard]] std::string shared_run_id(WallTime t0, const std::string& plan_hash);
+
+/// librdkafka.jsonl, or librdkafka-2.jsonl of part 2.
+[[nodiscard]] std::string statistics_file_name(const record::FeedPart& part);
+
+}  // namespace kexp::feeder
