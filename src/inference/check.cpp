@@ -40,6 +40,9 @@ ModelCheck::ModelCheck(CheckOptions options, const Clock& clock)
   const SteadyTime start = clock_.now();
   detector_ = make_detector(options_.model, options_.detector);
   load_time_ = clock_.now() - start;
+  if (info_.labels.empty()) {  // what the file does not say, its graph may
+    info_.labels = detector_->labels();
+  }
 }
 
 CheckedImage ModelCheck::check(const fs::path& file) {

@@ -29,6 +29,12 @@ cv::Mat scaled(const image::Image& image, Size2 to) {
   return result;
 }
 
+/// The odd pixel of padding goes right and below.
+void centre(Letterbox& box) {
+  box.left = rounded((box.input.width - box.scaled.width) / 2.0 - 0.1);
+  box.top = rounded((box.input.height - box.scaled.height) / 2.0 - 0.1);
+}
+
 }  // namespace
 
 Letterbox fit(Size2 image, Size2 input) {
@@ -38,8 +44,16 @@ Letterbox fit(Size2 image, Size2 input) {
   Letterbox result{image, input, {}, 0, 0};
   result.scaled.width = std::max(rounded(image.width * ratio), 1);
   result.scaled.height = std::max(rounded(image.height * ratio), 1);
-  result.left = rounded((input.width - result.scaled.width) / 2.0 - 0.1);
-  result.top = rounded((input.height - result.scaled.height) / 2.0 - 0.1);
+  centre(result);
+  return result;
+}
+
+Letterbox fit_rectangle(Size2 image, Size2 largest, int stride) {
+  Letterbox result = fit(image, largest);
+  const auto whole_strides = [&](int side) { return (side + stride - 1) / stride * stride; };
+  result.input = {std::min(whole_strides(result.scaled.width), largest.width),
+                  std::min(whole_strides(result.scaled.height), largest.height)};
+  centre(result);
   return result;
 }
 

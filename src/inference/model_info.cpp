@@ -11,6 +11,8 @@
 #include "kexp/inference/detector.hpp"
 
 #include "coco.hpp"
+#include "graph/onnx_graph.hpp"
+#include "graph/prepare_graph.hpp"
 #include "onnx_file.hpp"
 
 namespace kexp::inference {
@@ -19,14 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string metadata(const onnx::ModelProto& model, std::string_view key) {
-  for (const auto& entry : model.metadata_props()) {
-    if (entry.key() == key) {
-      return entry.value();
-    }
-  }
-  return {};
-}
+constexpr std::int64_t kMostSide = 1 << 16;
 
 TensorInfo tensor_of(const onnx::ValueInfoProto& value) {
   TensorInfo result{value.name(), {}};
@@ -92,6 +87,8 @@ std::optional<int> number(const std::string& text) {
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
+bool is_no_side(std::int64_t side) { return side < 1 || side > kMostSide; }
+
 bool is_open(const TensorInfo& tensor) {
   return tensor.shape.empty() || std::count(tensor.shape.begin(), tensor.shape.end(), -1) > 0;
 }
@@ -100,31 +97,61 @@ void read_labels(const onnx::ModelProto& model, ModelInfo& info) {
   const std::string names = metadata(model, "names");
   if (auto labels = parse_labels(names)) {
     info.labels = std::move(*labels);
+    info.labels_given = !info.labels.empty();
   } else if (!names.empty()) {
     info.warnings.push_back(fmt::format("its metadata \"names\" cannot be read: {}", names.substr(0, 60)));
   }
 }
 
-/// Where the file names no classes: COCO's when there are 80, else numbers.
-void complete_labels(ModelInfo& info) {
-  const std::size_t classes = info.layout ? info.layout->classes : 0;
-  if (!info.labels.empty() || classes == 0) {
-    return;
+/// "[320, 640]", height first, as exporters write it.
+std::optional<Size2> size_in(const std::string& imgsz) {
+  std::vector<int> sides;
+  for (std::size_t at = 0; at < imgsz.size();) {
+    const std::size_t begin = imgsz.find_first_of("0123456789", at);
+    if (begin == std::string::npos) {
+      break;
+    }
+    const std::size_t end = std::min(imgsz.find_first_not_of("0123456789", begin), imgsz.size());
+    sides.push_back(number(imgsz.substr(begin, end - begin)).value_or(0));
+    at = end;
   }
-  if (classes == kCocoLabels.size()) {
-    info.labels.assign(kCocoLabels.begin(), kCocoLabels.end());
-    info.warnings.emplace_back("it names no classes; its 80 are taken for COCO's");
-    return;
+  if (sides.empty() || sides.size() > 2 || std::any_of(sides.begin(), sides.end(), is_no_side)) {
+    return std::nullopt;
   }
-  for (std::size_t id = 0; id < classes; ++id) {
-    info.labels.push_back(fmt::format("class {}", id));
+  return Size2{sides.back(), sides.front()};
+}
+
+void read_size(const onnx::ModelProto& model, ModelInfo& info) {
+  const std::int64_t height = info.input.shape[2];
+  const std::int64_t width = info.input.shape[3];
+  if (height > kMostSide || width > kMostSide) {
+    throw ModelError(fmt::format("its input {} is too large", shape_text(info.input.shape)));
   }
-  info.warnings.emplace_back("it names no classes; they are numbered");
+  info.open_size = height < 0 || width < 0;
+  if (info.open_size) {
+    info.size = size_in(metadata(model, "imgsz")).value_or(Size2{});
+  } else {
+    info.size = {static_cast<int>(width), static_cast<int>(height)};
+  }
+}
+
+/// In a prepared model every output belongs to the head, and none holds finished boxes.
+void read_output(const onnx::ModelProto& model, ModelInfo& info) {
+  if (metadata(model, kHeadKey).empty()) {
+    info.output = box_output(model.graph());
+    if (!is_open(info.output)) {
+      info.layout = layout_of(info.output.shape, info.labels.size());
+    }
+  } else if (model.graph().output_size() > 0) {
+    info.output = tensor_of(model.graph().output(0));
+  }
 }
 
 void read_graph(const onnx::ModelProto& model, ModelInfo& info) {
   check_task(model);
   info.producer = model.producer_name();
+  info.description = metadata(model, "description");
+  info.description.erase(info.description.find_last_not_of(' ') + 1);
   info.license = metadata(model, "license");
   info.stride = number(metadata(model, "stride"));
   for (const auto& import : model.opset_import()) {
@@ -133,19 +160,10 @@ void read_graph(const onnx::ModelProto& model, ModelInfo& info) {
     }
   }
   info.input = image_input(model.graph());
-  info.output = box_output(model.graph());
-  constexpr std::int64_t kMostPixels = 1 << 16;
-  if (info.input.shape[2] > kMostPixels || info.input.shape[3] > kMostPixels) {
-    throw ModelError(fmt::format("its input {} is too large", shape_text(info.input.shape)));
-  }
-  if (info.input.shape[2] > 0 && info.input.shape[3] > 0) {
-    info.size = {static_cast<int>(info.input.shape[3]), static_cast<int>(info.input.shape[2])};
-  }
+  read_size(model, info);
   read_labels(model, info);
-  if (!is_open(info.output)) {
-    info.layout = layout_of(info.output.shape, info.labels.size());
-  }
-  complete_labels(info);
+  read_output(model, info);
+  complete_labels(info, info.layout ? info.layout->classes : 0);
 }
 
 std::string ending_advice(const fs::path& file) {
@@ -188,17 +206,35 @@ std::string read_model_file(const fs::path& file) {
   return read_file(file);
 }
 
-ModelInfo read_model_info(const fs::path& file, std::string_view content) {
-  const onnx::ModelProto model = parse_onnx(file, content);
+ModelInfo read_model_info(const fs::path& file, const onnx::ModelProto& model, std::size_t bytes) {
   ModelInfo info;
   info.name = file.stem();
-  info.bytes = content.size();
+  info.bytes = bytes;
   try {
     read_graph(model, info);
   } catch (const ModelError& e) {
     throw ModelError(fmt::format("{}: {}", file.string(), e.what()));
   }
   return info;
+}
+
+ModelInfo read_model_info(const fs::path& file, std::string_view content) {
+  return read_model_info(file, parse_onnx(file, content), content.size());
+}
+
+void complete_labels(ModelInfo& info, std::size_t classes) {
+  if (!info.labels.empty() || classes == 0) {
+    return;
+  }
+  if (classes == kCocoLabels.size()) {
+    info.labels.assign(kCocoLabels.begin(), kCocoLabels.end());
+    info.warnings.emplace_back("it names no classes; its 80 are taken for COCO's");
+    return;
+  }
+  for (std::size_t id = 0; id < classes; ++id) {
+    info.labels.push_back(fmt::format("class {}", id));
+  }
+  info.warnings.emplace_back("it names no classes; they are numbered");
 }
 
 ModelInfo read_model_info(const fs::path& file) { return read_model_info(file, read_model_file(file)); }

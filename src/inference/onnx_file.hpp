@@ -5,9 +5,18 @@
 
 #include <onnx/onnx_pb.h>
 
+#include "kexp/inference/model_info.hpp"
+
 namespace kexp::inference {
 
 /// Parses an ONNX file's content. Errors: ModelError naming `file` when it is no ONNX model or is cut short.
 [[nodiscard]] onnx::ModelProto parse_onnx(const std::filesystem::path& file, std::string_view content);
+
+/// What a parsed file of `bytes` says about itself. Errors: ModelError naming `file`.
+[[nodiscard]] ModelInfo read_model_info(const std::filesystem::path& file, const onnx::ModelProto& model,
+                                        std::size_t bytes);
+
+/// Where the file names no classes: COCO's when there are 80, else numbers.
+void complete_labels(ModelInfo& info, std::size_t classes);
 
 }  // namespace kexp::inference

@@ -6,7 +6,11 @@
 #include "kexp/inference/darknet.hpp"
 #include "kexp/inference/detector.hpp"
 
+#include "graph/onnx_graph.hpp"
+#include "graph/prepare_graph.hpp"
+#include "graph/repairs.hpp"
 #include "half.hpp"
+#include "input_plan.hpp"
 #include "onnx_file.hpp"
 
 namespace kexp::inference {
@@ -33,7 +37,36 @@ fs::path names_of(const PrepareOptions& options) {
 }
 
 fs::path out_of(const PrepareOptions& options) {
-  return options.out.empty() ? with_ending(options.file, ".onnx") : options.out;
+  if (!options.out.empty()) {
+    return options.out;
+  }
+  return is_darknet(options) ? with_ending(options.file, ".onnx")
+                             : options.file.parent_path() / (options.file.stem().string() + "-prepared.onnx");
+}
+
+/// Writes down the size that was asked for, or, where every size goes, the exported one.
+void fix_size(const PrepareOptions& options, PreparedGraph& graph) {
+  if (!options.input && graph.sizes == Sizes::by_choice) {
+    return;
+  }
+  const InputSize wanted = options.input ? InputSize{InputSize::Kind::fixed, *options.input} : InputSize{};
+  const Size2 size = InputPlan(graph, wanted).largest();
+  if (graph.info.open_size || options.input) {
+    graph.changes.push_back(fmt::format("input fixed at {}x{}", size.width, size.height));
+  }
+  set_input_size(*graph.model.mutable_graph(), size);
+  set_metadata(graph.model, "imgsz", fmt::format("[{}, {}]", size.height, size.width));
+}
+
+std::string repaired(const PrepareOptions& options, PreparedModel& result) {
+  PreparedGraph graph = prepare_graph(options.file, read_model_file(options.file));
+  try {
+    fix_size(options, graph);
+  } catch (const ModelError& e) {
+    throw ModelError(fmt::format("{}: {}", options.file.string(), e.what()));
+  }
+  result.changes = graph.changes;
+  return as_file(std::move(graph));
 }
 
 /// The model's content, and what was done to get it.
@@ -48,12 +81,7 @@ std::string converted(const PrepareOptions& options, PreparedModel& result) {
     result.changes.emplace_back("converted from Darknet, batch normalisation folded in");
     return std::move(model.onnx);
   }
-  std::string content = read_model_file(options.file);
-  if (auto wide = widened(options.file, content)) {
-    result.changes.emplace_back("16-bit floats made 32-bit ones");
-    content = std::move(*wide);
-  }
-  return content;
+  return repaired(options, result);
 }
 
 /// Loads and runs it once where it will not be taken for the finished one.
@@ -83,16 +111,9 @@ void validate(const PrepareOptions& options) {
   if (is_darknet(options)) {
     return;
   }
-  const char* extra = !options.weights.empty() ? "--weights"
-                      : !options.names.empty() ? "--names"
-                      : options.input          ? "--input"
-                                               : nullptr;
+  const char* extra = !options.weights.empty() ? "--weights" : !options.names.empty() ? "--names" : nullptr;
   if (extra != nullptr) {
     throw UsageError(fmt::format("{} goes with a Darknet .cfg, got {}", extra, options.file.string()));
-  }
-  if (options.out.empty()) {
-    throw UsageError(
-        fmt::format("-o is needed for {}: the file that the prepared model goes to", options.file.string()));
   }
 }
 

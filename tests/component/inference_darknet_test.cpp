@@ -126,7 +126,9 @@ TEST_F(Yolov3TinyTest, FindsMostOfWhatYolov5nFinds) {
   if (!test_data("data/images")) {
     GTEST_SKIP() << kNoTestData;
   }
-  const auto detector = inference::make_detector(model_, {});
+  inference::DetectorOptions options;
+  options.input = inference::parse_input_size("square", "--input");
+  const auto detector = inference::make_detector(model_, options);
   int matched = 0;
   int golden_total = 0;
   for (const auto& [name, golden] : golden_boxes()) {

@@ -10,12 +10,13 @@
 #include "kexp/image/image.hpp"
 #include "kexp/inference/darknet.hpp"
 #include "kexp/inference/detector.hpp"
-#include "kexp/inference/prepare.hpp"
 
 #include "golden_boxes.hpp"
+#include "half_models.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/inference/darknet_files.hpp"
+#include "unit/inference/onnx_files.hpp"
 
 namespace kexp::test {
 namespace {
@@ -24,6 +25,7 @@ using inference::DetectorOptions;
 using inference::make_detector;
 using inference::ModelError;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -77,14 +79,44 @@ TEST_F(DetectorTest, KeepsToTheLimitsAndTheOrder) {
   }
 }
 
-TEST_F(DetectorTest, RunsAtTheExportedSizeOnly) {
+std::vector<std::int64_t> shape_at(const std::filesystem::path& model, const std::string& input,
+                                   Size2 picture) {
+  DetectorOptions options;
+  options.input = inference::parse_input_size(input, "--input");
+  const auto bytes =
+      std::size_t{3} * static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);
+  const image::Image image{picture.width, picture.height, std::vector<std::uint8_t>(bytes, 200)};
+  return make_detector(model, options)->detect(image).input_shape;
+}
+
+TEST_F(DetectorTest, RunsAGraphWithoutFixedSizesAtEveryMultipleOfItsStride) {
   const auto model = tiny(Size2{96, 64});
 
-  EXPECT_THAT(refusal(model, "square"), HasSubstr("exported for 96x64, cannot run at 96x96 (--input)"));
-  EXPECT_THAT(refusal(model, "64"), HasSubstr("cannot run at 64x64"));
-  DetectorOptions fixed;
-  fixed.input = inference::parse_input_size("96x64", "--input");
-  EXPECT_NO_THROW(static_cast<void>(make_detector(model, fixed)));
+  EXPECT_THAT(shape_at(model, "square", {50, 30}), ElementsAre(1, 3, 96, 96));
+  EXPECT_THAT(shape_at(model, "64x128", {50, 30}), ElementsAre(1, 3, 128, 64));
+  EXPECT_THAT(refusal(model, "100x64"),
+              HasSubstr("cannot run at 100x64 (--input): its sides have to be multiples"));
+}
+
+TEST_F(DetectorTest, SeesOnlyThePartOfASquareThatAPictureFills) {
+  const auto square = tiny(Size2{96, 96});
+
+  EXPECT_THAT(shape_at(square, "auto", {96, 40}), ElementsAre(1, 3, 48, 96));
+  EXPECT_THAT(shape_at(square, "auto", {30, 96}), ElementsAre(1, 3, 96, 32));
+  EXPECT_THAT(shape_at(square, "square", {96, 40}), ElementsAre(1, 3, 96, 96));
+  EXPECT_THAT(shape_at(tiny(Size2{96, 64}), "auto", {64, 64}), ElementsAre(1, 3, 64, 96)) << "exported so";
+}
+
+TEST_F(DetectorTest, RunsAGraphOfFixedSizesAtTheExportedOneOnly) {
+  const auto graphs = test_data("models/graphs");
+  if (!graphs) {
+    GTEST_SKIP() << kNoTestData;
+  }
+  const auto model = *graphs / "yolo11f-op18-320.onnx";
+
+  EXPECT_THAT(refusal(model, "640"), HasSubstr("exported for 320x320, cannot run at 640x640 (--input)"));
+  EXPECT_THAT(shape_at(model, "auto", {96, 40}), ElementsAre(1, 3, 320, 320));
+  EXPECT_THAT(shape_at(*graphs / "yolo11f-op18-dyn-320.onnx", "auto", {96, 40}), ElementsAre(1, 3, 160, 320));
 }
 
 TEST_F(DetectorTest, TellsMissingTruncatedAndForeignModelsApart) {
@@ -94,66 +126,37 @@ TEST_F(DetectorTest, TellsMissingTruncatedAndForeignModelsApart) {
   EXPECT_THAT(refusal(dir_.write("half.onnx", whole.substr(0, whole.size() / 2))), HasSubstr("cut short"));
 }
 
-// What OpenCV 4.6 cannot run has to end with its name and the cause, not with an internal error.
-TEST_F(DetectorTest, NamesOpenCvAndTheCauseWhereItCannotRunAGraph) {
-  const auto graphs = test_data("models/graphs");
-  if (!graphs) {
-    GTEST_SKIP() << kNoTestData;
-  }
-  EXPECT_THAT(refusal(*graphs / "yolov8f-op18-dyn-320.onnx"), HasSubstr("its input size is open"));
-  for (const char* name :
-       {"yolov8f-op18-half-320.onnx", "yolov10f-op18-e2e-320.onnx", "yolo11f-op12-320.onnx"}) {
-    try {
-      static_cast<void>(make_detector(*graphs / name, {}));  // a later OpenCV may run it
-    } catch (const ModelError& e) {
-      EXPECT_THAT(e.what(), AllOf(HasSubstr(name), HasSubstr("OpenCV " CV_VERSION " cannot run this graph")));
-    }
-  }
-}
-
-/// `model` with its weights, constants, input and output in 16-bit floats, as yolov5's own release is.
-std::string in_halves(const std::string& content) {
-  onnx::ModelProto model;
-  model.ParseFromString(content);
-  const auto halve = [](onnx::TensorProto& tensor) {
-    if (tensor.data_type() != onnx::TensorProto::FLOAT || !tensor.has_raw_data()) {
-      return;
-    }
-    std::string raw = tensor.raw_data();
-    cv::Mat halves;
-    cv::convertFp16(cv::Mat(1, static_cast<int>(raw.size() / sizeof(float)), CV_32F, raw.data()), halves);
-    tensor.set_raw_data(halves.data, halves.total() * 2);
-    tensor.set_data_type(onnx::TensorProto::FLOAT16);
-  };
-  for (auto& tensor : *model.mutable_graph()->mutable_initializer()) {
-    halve(tensor);
-  }
-  for (auto& node : *model.mutable_graph()->mutable_node()) {
-    for (auto& attribute : *node.mutable_attribute()) {
-      if (attribute.has_t()) {
-        halve(*attribute.mutable_t());
-      }
-    }
-  }
-  for (auto* value : {model.mutable_graph()->mutable_input(0), model.mutable_graph()->mutable_output(0)}) {
-    value->mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT16);
-  }
+/// Images of 8x8, then one node of `type`, which makes the boxes.
+std::string graph_of(const std::string& type) {
+  onnx::ModelProto model = model_with({{1, 3, 8, 8}}, {{1, 300, 6}});
+  auto& node = *model.mutable_graph()->mutable_node(0);
+  node.set_op_type(type);
+  node.set_name("/model.23/" + type);
+  node.add_input("images0");
+  node.add_output("output0");
   return model.SerializeAsString();
 }
 
-TEST_F(DetectorTest, RunsAModelOf16BitFloatsOncePrepared) {
+// What OpenCV cannot run has to end with its name, the node and the cause, not with an internal error.
+TEST_F(DetectorTest, NamesOpenCvAndTheNodeWhereItCannotRunAGraph) {
+  EXPECT_THAT(refusal(dir_.write("strange.onnx", graph_of("NonZero"))),
+              AllOf(HasSubstr("strange.onnx: OpenCV " CV_VERSION " cannot run this graph"),
+                    HasSubstr("/model.23/NonZero")));
+}
+
+TEST_F(DetectorTest, RunsAModelOf16BitFloats) {
   const auto original = test_data("models/yolov5n-640.onnx");
   if (!original) {
     GTEST_SKIP() << kNoTestData;
   }
   const auto halves = dir_.write("yolov5n.onnx", in_halves(read_file(*original)));
-  EXPECT_THAT(refusal(halves), HasSubstr("kexp model prepare"));
+  DetectorOptions options;
+  options.input = inference::parse_input_size("square", "--input");
+  const auto detector = make_detector(halves, options);
 
-  const auto prepared = inference::prepare_model({halves, dir_ / "wide.onnx", {}, {}, {}});
-
-  EXPECT_THAT(prepared.changes, ElementsAre(HasSubstr("16-bit")));
+  EXPECT_THAT(detector->preparation().changes, Contains(HasSubstr("16-bit")));
   const image::Image picture = image::decode(golden_image("bus.jpg"));
-  const auto found = make_detector(prepared.file, {})->detect(picture).detections;
+  const auto found = detector->detect(picture).detections;
   const std::vector<GoldenBox> golden = golden_boxes()["bus.jpg"];
   ASSERT_EQ(found.size(), golden.size());
   for (std::size_t i = 0; i < found.size(); ++i) {

@@ -164,18 +164,45 @@ double median_ms(std::vector<Nanoseconds> times) {
   return milliseconds(*middle);
 }
 
+/// "640x640", or what a picture's own form makes of it.
+std::string input_text(const ModelCheck& check) {
+  const auto shape = check.detector().input_shape();
+  return fmt::format("{}{}", inference::shape_text(shape),
+                     check.detector().preparation().rectangular ? ", less where a picture is no square" : "");
+}
+
 void print_info(std::ostream& out, const ModelCheck& check) {
   const inference::ModelInfo& info = check.info();
+  const inference::Preparation& preparation = check.detector().preparation();
   out << fmt::format("model    {} ({}, opset {})\n", info.name, format_bytes(static_cast<double>(info.bytes)),
                      info.opset);
+  if (!info.description.empty()) {
+    out << fmt::format("is       {}\n", info.description);
+  }
   if (info.layout) {
     out << fmt::format("layout   {}\n", inference::layout_text(*info.layout));
   }
+  if (!preparation.head.empty()) {
+    out << fmt::format("head     {}\n", preparation.head);
+  }
+  for (const std::string& change : preparation.changes) {
+    out << fmt::format("changed  {}\n", change);
+  }
   out << fmt::format(
       "input    {}\nlabels   {}\nlicence  {}\nengine   {}\nloaded   {:.1f} ms, first run included\n",
-      inference::shape_text(check.detector().input_shape()), info.labels.size(),
-      info.license.empty() ? "not given" : info.license, check.detector().engine(),
-      milliseconds(check.load_time()));
+      input_text(check), info.labels.size(), info.license.empty() ? "not given" : info.license,
+      check.detector().engine(), milliseconds(check.load_time()));
+}
+
+/// What the last run cost by type of layer.
+void print_layers(std::ostream& out, ModelCheck& check) {
+  constexpr double kWorthALine = 0.05;  // ms
+  for (const inference::LayerTime& layer : check.layer_times()) {
+    if (milliseconds(layer.time) >= kWorthALine) {
+      out << fmt::format("layers   {:7.2f} ms  {:3} {}\n", milliseconds(layer.time), layer.layers,
+                         layer.type);
+    }
+  }
 }
 
 void print_image(std::ostream& out, const ModelCheck& check, const inference::CheckedImage& checked) {
@@ -211,6 +238,7 @@ ExitCode check_images(ModelCheck& check, const std::vector<fs::path>& images, bo
   if (!json && !times.empty()) {
     context.out << fmt::format("median   {:.1f} ms of inference, {} pictures\n", median_ms(times),
                                times.size());
+    print_layers(context.out, check);
   }
   return times.size() == images.size() ? ExitCode::ok : ExitCode::failed;
 }
@@ -238,6 +266,7 @@ ExitCode run_check(const CheckFlags& flags, Context& context) {
   if (images.empty()) {
     context.out << fmt::format("median   {:.1f} ms of inference, {} runs on a grey picture\n",
                                median_ms(check.inference_times(kRoundsWithoutImages)), kRoundsWithoutImages);
+    print_layers(context.out, check);
     return ExitCode::ok;
   }
   return check_images(check, images, flags.json, context);
@@ -288,11 +317,12 @@ void add_check_flags(CLI::App& check, CheckFlags& flags) {
 
 void add_prepare_flags(CLI::App& prepare, PrepareFlags& flags) {
   prepare.add_option("file", flags.file, "Darknet .cfg, or ONNX file")->required();
-  prepare.add_option("-o,--out", flags.out, "File to write (default: beside a .cfg, with the ending .onnx)");
+  prepare.add_option("-o,--out", flags.out,
+                     "File to write (default: beside FILE, m.onnx of m.cfg, m-prepared.onnx of m.onnx)");
   prepare.add_option("--weights", flags.weights, "Darknet weights (default: beside the .cfg)");
   prepare.add_option("--names", flags.names,
                      "Labels, one a line (default: .names or coco.names beside the .cfg)");
-  prepare.add_option("--input", flags.input, "Another size of the network's input than the .cfg's, N or WxH");
+  prepare.add_option("--input", flags.input, "Another size of the network's input than the file's, N or WxH");
 }
 
 }  // namespace
@@ -311,7 +341,8 @@ CommandRun add_model(CLI::App& command) {
   get->add_option("--input", get_flags->input, "Another size of the network's input, N or WxH");
   CLI::App* check = command.add_subcommand("check", "Load a model, try it on pictures, measure it");
   add_check_flags(*check, *check_flags);
-  CLI::App* prepare = command.add_subcommand("prepare", "Convert a model to one that the engines run");
+  CLI::App* prepare =
+      command.add_subcommand("prepare", "Write a model as the engines run it: converted, repaired, cut");
   add_prepare_flags(*prepare, *prepare_flags);
   for (CLI::App* nested : {list, get, check, prepare}) {
     nested->fallthrough();

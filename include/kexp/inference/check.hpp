@@ -39,6 +39,8 @@ class ModelCheck {
 
   [[nodiscard]] const ModelInfo& info() const { return info_; }
   [[nodiscard]] const Detector& detector() const { return *detector_; }
+  /// What the last picture cost in the network, the slowest type of layer first.
+  [[nodiscard]] std::vector<LayerTime> layer_times() { return detector_->layer_times(); }
   /// Reading the file, building the network and the first run.
   [[nodiscard]] Nanoseconds load_time() const { return load_time_; }
 

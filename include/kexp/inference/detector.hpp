@@ -29,7 +29,8 @@ struct Detection {
   double x = 0, y = 0, width = 0, height = 0;
 };
 
-/// The network input's size: as the model was exported, a square of the model's size, or a given one.
+/// The network input's size. Automatic: the exported one, and of a square only the part that a picture fills,
+/// where the graph runs at any size. Else a square of the model's size, or a given one.
 struct InputSize {
   enum class Kind { automatic, square, fixed } kind = Kind::automatic;
   Size2 size;  ///< When fixed.
@@ -56,6 +57,20 @@ struct DetectorResult {
   std::vector<std::int64_t> input_shape;  ///< N x C x H x W of the blob.
 };
 
+/// What a model turned out to be, and what was done so that it runs.
+struct Preparation {
+  std::string head;                  ///< How its boxes are coded; empty when the graph decodes them itself.
+  std::vector<std::string> changes;  ///< To its graph, for people.
+  bool rectangular = false;          ///< The network sees each picture without padding to a square.
+};
+
+/// The layers of one type in one run.
+struct LayerTime {
+  std::string type;
+  int layers = 0;
+  Nanoseconds time{};
+};
+
 /// Finds objects in images. Threads: one at a time per object.
 class Detector {
  public:
@@ -64,7 +79,11 @@ class Detector {
   [[nodiscard]] virtual const std::string& engine() const = 0;      ///< "opencv".
   [[nodiscard]] virtual const std::string& model_name() const = 0;  ///< "yolov3-tiny".
   [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
+  /// Of the last run.
   [[nodiscard]] virtual std::vector<std::int64_t> input_shape() const = 0;
+  [[nodiscard]] virtual const Preparation& preparation() const;
+  /// What the last run cost, the slowest type of layer first; empty when the engine does not say.
+  [[nodiscard]] virtual std::vector<LayerTime> layer_times() { return {}; }
 };
 
 /// Loads `model` (an ONNX file) into the chosen engine and runs it once, so that the first image is no slower

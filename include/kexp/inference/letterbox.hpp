@@ -23,6 +23,10 @@ struct Letterbox {
 /// Requires: all sides above 0.
 [[nodiscard]] Letterbox fit(Size2 image, Size2 input);
 
+/// The same in the smallest input of whole strides that holds the picture, at the scale that it has in
+/// `largest`: nothing is padded but to the next stride.
+[[nodiscard]] Letterbox fit_rectangle(Size2 image, Size2 largest, int stride);
+
 /// Fills `blob` (1x3xHxW, RGB, [0, 1]) with the letterboxed picture; its memory is used again.
 /// Requires: `image` has the size that `letterbox` was made for.
 void fill_blob(const image::Image& image, const Letterbox& letterbox, std::vector<float>& blob);

@@ -24,13 +24,16 @@ struct ModelInfo {
   std::uint64_t bytes = 0;
   std::int64_t opset = 0;
   std::string producer;
-  std::string license;  ///< As the file says; empty when it does not.
+  std::string description;  ///< "Ultralytics YOLOv8n model", as the file says; may be empty.
+  std::string license;      ///< As the file says; empty when it does not.
   TensorInfo input;
-  TensorInfo output;  ///< The tensor with the boxes.
-  Size2 size;         ///< Of the input; {0, 0} when open.
+  TensorInfo output;       ///< The tensor with the boxes; in a prepared model the first one of its head.
+  Size2 size;              ///< Of the input; where that is open, what the metadata says, else {0, 0}.
+  bool open_size = false;  ///< The graph leaves the input's sides open.
   std::optional<int> stride;
   std::optional<OutputLayout> layout;  ///< Absent when the output's shape is open.
   std::vector<std::string> labels;     ///< By class id; empty when unknown.
+  bool labels_given = false;           ///< The file names its classes.
   std::vector<std::string> warnings;
 };
 

@@ -14,11 +14,11 @@
 namespace kexp::inference {
 
 struct PrepareOptions {
-  std::filesystem::path file;     ///< A Darknet cfg, or an ONNX model.
-  std::filesystem::path out;      ///< Empty: beside a cfg, with the ending .onnx.
+  std::filesystem::path file;  ///< A Darknet cfg, or an ONNX model.
+  std::filesystem::path out;  ///< Empty: beside the file, `m.onnx` of `m.cfg`, `m-prepared.onnx` of `m.onnx`.
   std::filesystem::path weights;  ///< Of a cfg. Empty: beside it, with the ending .weights.
   std::filesystem::path names;    ///< Of a cfg. Empty: beside it, with the ending .names, else coco.names.
-  std::optional<Size2> input;     ///< Of a cfg: another size than it says.
+  std::optional<Size2> input;     ///< Another size than the file says.
 };
 
 /// Pure checks of the options. Errors: UsageError naming the flag.
@@ -31,7 +31,8 @@ struct PreparedModel {
   std::vector<std::string> warnings;  ///< What looks wrong in the source.
 };
 
-/// Writes a model that the engines run: a Darknet one converted, an ONNX one checked, 16-bit floats widened.
+/// Writes a model that the engines run: a Darknet one converted, an ONNX one repaired and cut before its
+/// decoding (see its metadata), with an open input only where other sizes need another graph.
 /// The file is replaced in one step, and not written at all when an engine could not load it.
 /// Errors: UsageError, ModelError; FailedError when it cannot be written.
 [[nodiscard]] PreparedModel prepare_model(const PrepareOptions& options);

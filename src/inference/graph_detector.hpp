@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <onnx/onnx_pb.h>
+
+#include "kexp/inference/detector.hpp"
+
+#include "engine.hpp"
+
+namespace kexp::inference {
+
+/// What an engine gets: it may keep and change the graph.
+struct EngineInput {
+  std::string file;  ///< For messages.
+  onnx::ModelProto model;
+  std::vector<std::string> outputs;
+  int threads = 1;
+  bool any_size = false;  ///< Else the graph is closed at a size before it runs, for each size again.
+};
+using MakeEngine = std::function<std::unique_ptr<Engine>(EngineInput)>;
+
+/// A detector of a model file on an engine: reads and prepares the graph, hands it on, runs it once.
+/// Errors: ModelError naming the file.
+[[nodiscard]] std::unique_ptr<Detector> make_graph_detector(const std::filesystem::path& model,
+                                                            const DetectorOptions& options,
+                                                            const MakeEngine& make_engine);
+
+}  // namespace kexp::inference

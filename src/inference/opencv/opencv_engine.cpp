@@ -1,0 +1,158 @@
+#include "opencv/opencv_engine.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/dnn.hpp>
+
+#include "graph/repairs.hpp"
+#include "opencv/activations.hpp"
+
+namespace kexp::inference {
+
+namespace {
+
+/// OpenCV prints its errors before it throws them; they are ours to tell.
+void silence_opencv() {
+  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+  cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+TensorView view_of(const cv::Mat& tensor) {
+  return {{tensor.size.p, tensor.size.p + tensor.dims}, tensor.ptr<float>()};
+}
+
+class OpencvEngine final : public Engine {
+ public:
+  explicit OpencvEngine(EngineInput input)
+      : file_(std::move(input.file)),
+        any_size_(input.any_size),
+        model_(std::move(input.model)),
+        names_(input.outputs.begin(), input.outputs.end()) {
+    fuse_activations(*model_.mutable_graph());
+  }
+
+  const std::string& name() const override { return name_; }
+
+  std::vector<TensorView> run(std::vector<float>& blob, Size2 size) override {
+    if (net_.empty() || (size != size_ && !any_size_)) {
+      load(size);
+    }
+    const int shape[] = {1, 3, size.height, size.width};
+    try {
+      net_.setInput(cv::Mat(4, shape, CV_32F, blob.data()));
+      net_.forward(tensors_, names_);
+    } catch (const cv::Exception& e) {
+      throw cannot_run(e, failing_layer({shape, shape + 4}));
+    }
+    size_ = size;
+    return views();
+  }
+
+  std::vector<LayerTime> layer_times() override {
+    std::vector<double> ticks;
+    net_.getPerfProfile(ticks);
+    const std::vector<cv::String> layers = net_.getLayerNames();
+    std::map<std::string, LayerTime> by_type;
+    for (std::size_t i = 0; i < ticks.size() && i < layers.size(); ++i) {
+      if (ticks[i] > 0) {
+        const std::string type = net_.getLayer(net_.getLayerId(layers[i]))->type;
+        LayerTime& sum = by_type.emplace(type, LayerTime{type, 0, {}}).first->second;
+        ++sum.layers;
+        sum.time += std::chrono::duration_cast<Nanoseconds>(
+            std::chrono::duration<double>(ticks[i] / cv::getTickFrequency()));
+      }
+    }
+    std::vector<LayerTime> result;
+    for (auto& [type, sum] : by_type) {
+      result.push_back(std::move(sum));
+    }
+    std::stable_sort(result.begin(), result.end(),
+                     [](const LayerTime& a, const LayerTime& b) { return a.time > b.time; });
+    return result;
+  }
+
+ private:
+  void load(Size2 size) {
+    const std::string content = content_for(size);
+    try {
+      net_ = cv::dnn::readNetFromONNX(content.data(), content.size());
+      net_.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+      net_.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+    } catch (const cv::Exception& e) {
+      throw cannot_run(e, "");
+    }
+  }
+
+  /// A graph that is loaded once is given back: two copies of its weights are enough.
+  std::string content_for(Size2 size) {
+    if (any_size_) {
+      set_input_size(*model_.mutable_graph(), size);
+      return std::exchange(model_, {}).SerializeAsString();
+    }
+    onnx::ModelProto closed = model_;
+    set_input_size(*closed.mutable_graph(), size);
+    return closed.SerializeAsString();
+  }
+
+  [[nodiscard]] std::vector<TensorView> views() const {
+    std::vector<TensorView> result;
+    for (const cv::Mat& tensor : tensors_) {
+      if (tensor.type() != CV_32F || !tensor.isContinuous()) {
+        throw ModelError(fmt::format("{}: its output is no plain float32 tensor", file_));
+      }
+      result.push_back(view_of(tensor));
+    }
+    return result;
+  }
+
+  /// The first layer whose shape OpenCV cannot work out; empty when it is another fault.
+  [[nodiscard]] std::string failing_layer(const cv::dnn::MatShape& input) const {
+    for (const cv::String& layer : net_.getLayerNames()) {
+      try {
+        std::vector<cv::dnn::MatShape> in;
+        std::vector<cv::dnn::MatShape> out;
+        net_.getLayerShapes(input, net_.getLayerId(layer), in, out);
+      } catch (const cv::Exception&) {
+        return layer;
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] ModelError cannot_run(const cv::Exception& e, const std::string& layer) const {
+    return ModelError(fmt::format("{}: OpenCV {} cannot run this graph{}: {}", file_, CV_VERSION,
+                                  layer.empty() ? "" : fmt::format(" (its node {})", layer),
+                                  one_line(e.err)));
+  }
+
+  const std::string name_ = "opencv";
+  std::string file_;
+  bool any_size_;
+  onnx::ModelProto model_;
+  std::vector<cv::String> names_;
+  cv::dnn::Net net_;
+  Size2 size_;
+  std::vector<cv::Mat> tensors_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_opencv_engine(EngineInput input) {
+  silence_opencv();
+  register_activations();
+  cv::setNumThreads(input.threads);
+  return std::make_unique<OpencvEngine>(std::move(input));
+}
+
+std::string opencv_version() { return CV_VERSION; }
+
+}  // namespace kexp::inference
