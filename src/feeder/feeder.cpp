@@ -12,12 +12,11 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/ids.hpp"
 #include "kexp/core/time_text.hpp"
-#include "kexp/dataset/dataset.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "account.hpp"
 #include "cpu_time.hpp"
-#include "memory_source.hpp"
+#include "feed_images.hpp"
 #include "pacing_threads.hpp"
 #include "plan_files.hpp"
 #include "preflight.hpp"
@@ -39,23 +38,8 @@ constexpr double kQueueSeconds = 2;  ///< Of the peak rate may wait in the produ
 constexpr std::int64_t kLeastQueue = 64 * 1024 * 1024;
 constexpr std::int64_t kLargestQueue = 512 * 1024 * 1024;
 
-std::vector<std::uint64_t> sizes_of(const dataset::Dataset& dataset, const FeederOptions& options) {
-  std::vector<std::uint64_t> sizes;
-  sizes.reserve(dataset.items().size());
-  for (const dataset::Dataset::Item& item : dataset.items()) {
-    if (item.bytes.size() > static_cast<std::size_t>(kafka::kMaxImageBytes)) {
-      throw UsageError(fmt::format("--dataset {}: image {} has {} bytes, at most {} can be sent",
-                                   options.dataset.string(), sizes.size(), item.bytes.size(),
-                                   kafka::kMaxImageBytes));
-    }
-    sizes.push_back(item.bytes.size());
-  }
-  return sizes;
-}
-
-PreparedPlan prepare(const FeederOptions& effective, const dataset::Dataset& dataset,
-                     std::uint32_t partitions) {
-  return make_plan(effective, sizes_of(dataset, effective), dataset.hash(), partitions);
+PreparedPlan prepare(const FeederOptions& effective, const FeedImages& images, std::uint32_t partitions) {
+  return make_plan(effective, images.sizes(), images.hash(), partitions);
 }
 
 kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan) {
@@ -123,19 +107,20 @@ class Feed {
 
   FeederResult run(std::stop_token stop) {
     require_notice(kLeastNotice, "at least 2 s ahead, so that every shard is ready");
-    const auto dataset = dataset::Dataset::read(options_.dataset);
+    FeedImages images(options_, FeedImages::Keep::images);
     const auto admin = ports_.kafka.make_admin(options_.client, stop);
-    const PreparedPlan prepared = prepare(options_, dataset, topic_partitions(*admin, options_));
+    const PreparedPlan prepared = prepare(options_, images, topic_partitions(*admin, options_));
     const PreflightReport checked =
         preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
-    const auto source = make_memory_source(prepared.plan, dataset);
+    const auto source = images.make_source(prepared.plan, stop);
     // Made before the run: a property that the client refuses must not leave a run behind. The log comes
     // before the producers, which report to it until they are gone.
     std::optional<SendLog> log;
     const auto producers = make_producers(prepared.plan, *source, log);
     require_notice(kLead, "later: it took until then to make all ready");
-    record::RunDirectory run = join(prepared);
+    record::RunDirectory run = join(prepared, images);
     ports_.log.copy_to(run.file("log"));
+    log_memory(images, prepared.plan);
     record_preflight(checked, run, ports_.log, ports_.clock.wall_now());
     write_plan(run.path(), prepared);
     statistics_.open(run.file(statistics_file_name(part_)));
@@ -241,9 +226,20 @@ class Feed {
     }
   }
 
-  record::RunDirectory join(const PreparedPlan& prepared) const {
+  void log_memory(const FeedImages& images, const cycle::Plan& plan) const {
+    const auto megabytes = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+    if (images.is_streamed()) {
+      ports_.log.info("feed: dataset_mb={:.1f} streamed window_mb={:.1f}", megabytes(images.total_bytes()),
+                      megabytes(images.window_bytes(plan)));
+    } else {
+      ports_.log.info("feed: dataset_mb={:.1f} in memory", megabytes(images.total_bytes()));
+    }
+  }
+
+  record::RunDirectory join(const PreparedPlan& prepared, const FeedImages& images) const {
     const WallTime now = ports_.clock.wall_now();
-    const Json settings = settings_json(options_);
+    Json settings = settings_json(options_);
+    settings.update(images.settings(prepared.plan));
     if (options_.shard.of > 1) {
       const std::string id = shared_run_id(*options_.t0, prepared.plan_hash);
       const auto folder = options_.run.empty() ? std::filesystem::path("runs") / id : options_.run;
@@ -385,7 +381,7 @@ void validate(const FeederOptions& options) {
 PreparedPlan prepare_plan(const FeederOptions& options) {
   validate(options);
   const FeederOptions effective = resolve(options);
-  return prepare(effective, dataset::Dataset::read(effective.dataset),
+  return prepare(effective, FeedImages(effective, FeedImages::Keep::index),
                  static_cast<std::uint32_t>(effective.partitions.value_or(1)));
 }
 
