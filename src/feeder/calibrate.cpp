@@ -17,8 +17,9 @@
 #include "kexp/core/random.hpp"
 #include "kexp/core/sha256.hpp"
 #include "kexp/core/time_text.hpp"
-#include "kexp/dataset/dataset.hpp"
+#include "kexp/dataset/stored.hpp"
 
+#include "cpu_time.hpp"
 #include "scratch_topic.hpp"
 
 namespace kexp::feeder {
@@ -30,22 +31,14 @@ using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::size_t kRandomImage = 300'000;
 constexpr std::size_t kRandomImages = 8;
-constexpr auto kFirstAnswer = 10s;  ///< Until a broker has taken the first image.
+constexpr std::size_t kMostMemory = 256 * 1024 * 1024;  ///< For a dataset's images.
+constexpr auto kFirstAnswer = 10s;                      ///< Until a broker has taken the first image.
 constexpr auto kQueueFullPause = 1ms;
 
 /// Shares of the whole time; what is left goes into topics, connections and last answers.
 constexpr int kTimerShare = 8;  // Each of the two.
 constexpr int kImageShare = 2;
 constexpr int kSmallShare = 10;
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds_of = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
-}
 
 [[noreturn]] void interrupted() { throw InterruptedError("stopped while calibrating"); }
 
@@ -63,30 +56,52 @@ stats::Summary timer_lateness(int per_second, Nanoseconds duration, Clock& clock
   return lateness.summary();
 }
 
-/// What is sent: a dataset's images, or random bytes.
+/// What is sent: a dataset's first images, as many as fit into memory, or random bytes.
 class Images {
  public:
   explicit Images(const std::filesystem::path& dataset) {
-    if (!dataset.empty()) {
-      dataset_ = dataset::Dataset::read(dataset);
-      for (const dataset::Dataset::Item& item : dataset_->items()) {
-        images_.push_back(item.bytes);
-      }
-      return;
-    }
-    SplitMix64 random(1);
-    random_.resize(kRandomImages * kRandomImage);
-    std::generate(random_.begin(), random_.end(), [&] { return static_cast<std::uint8_t>(random.next()); });
-    for (std::size_t i = 0; i < kRandomImages; ++i) {
-      images_.push_back(Bytes(random_).subspan(i * kRandomImage, kRandomImage));
+    if (dataset.empty()) {
+      make_random();
+    } else {
+      read(dataset);
     }
   }
 
   [[nodiscard]] Bytes at(std::size_t i) const { return images_[i % images_.size()]; }
 
  private:
-  std::optional<dataset::Dataset> dataset_;
-  std::vector<std::uint8_t> random_;
+  void make_random() {
+    SplitMix64 random(1);
+    memory_.resize(kRandomImages * kRandomImage);
+    std::generate(memory_.begin(), memory_.end(), [&] { return static_cast<std::uint8_t>(random.next()); });
+    for (std::size_t i = 0; i < kRandomImages; ++i) {
+      images_.push_back(Bytes(memory_).subspan(i * kRandomImage, kRandomImage));
+    }
+  }
+
+  void read(const std::filesystem::path& file) {
+    dataset::StoredDataset stored = dataset::StoredDataset::open(file);
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    for (const std::uint64_t size : stored.sizes()) {
+      if (count > 0 && bytes + size > kMostMemory) {
+        break;
+      }
+      ++count;
+      bytes += size;
+    }
+    memory_.resize(bytes);
+    std::vector<dataset::StoredDataset::Wanted> wanted;
+    for (std::size_t i = 0, begin = 0; i < count; ++i) {
+      const auto size = static_cast<std::size_t>(stored.sizes()[i]);
+      wanted.push_back({i, std::span(memory_).subspan(begin, size)});
+      images_.emplace_back(wanted.back().memory);
+      begin += size;
+    }
+    stored.read(wanted);
+  }
+
+  std::vector<std::uint8_t> memory_;
   std::vector<Bytes> images_;
 };
 
@@ -116,7 +131,7 @@ class Flood {
     warm_up(at(0), stop);
     const SteadyTime start = ports_.clock.now();
     const SteadyTime end = start + duration;
-    const double cpu_before = cpu_seconds();
+    const Nanoseconds cpu_before = process_cpu_time();
     begin(end);
     std::int64_t bytes = 0;
     for (std::size_t i = 0; bytes < most_bytes && send(at(i), i, end, stop); ++i) {
@@ -125,7 +140,7 @@ class Flood {
     if (const Nanoseconds left = end - ports_.clock.now(); left > 0ns) {
       (void)producer_->flush(std::chrono::ceil<std::chrono::milliseconds>(left), stop);
     }
-    const double cpu_s = cpu_seconds() - cpu_before;
+    const double cpu_s = seconds(process_cpu_time() - cpu_before);
     if (stop.stop_requested()) {
       interrupted();
     }

@@ -216,6 +216,7 @@ Json settings_json(const FeederOptions& options) {
   settings["dataset_memory_bytes"] = options.dataset_memory_bytes;
   settings["thresholds"] = record::to_json(options.thresholds);
   settings["force"] = options.force;
+  settings["broker_clock"] = options.broker_clock;
   settings["delivery_timeout_s"] = options.delivery_timeout.count();
   settings["servers"] = options.client.servers;
   Json properties = Json::object();

@@ -61,6 +61,15 @@ class FeedCliTest(unittest.TestCase):
         burst = self.feed("--dry-run", "--profile", "burst", "--count", "3").stdout
         self.assertNotIn("MB/s", burst)
 
+    def test_calibrate_takes_flags_of_its_own_only(self):
+        self.fails(["calibrate"], 2, "--dataset is a flag of feed, not of feed calibrate")
+        for args, word in ((["--max-mbps", "3"], "--max-mbps is a flag of feed"), (["--duration", "1"], "--duration must be 2 to 600"),
+                           (["--partitions", "0"], "--partitions"), (["--replication", "0"], "--replication"),
+                           (["--most-mb", "0.5"], "--most-mb must be at least 1"), (["--dataset", "nowhere.h5"], "nowhere.h5")):
+            done = kexp_test.run(["feed", "calibrate", "--servers", "127.0.0.1:1", *args])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(word, done.stderr)
+
     def test_a_dry_run_writes_the_plan_where_it_is_told(self):
         run = Path(self.folder.name, "planned")
         done = self.feed("--duration", "60", "--dry-run", "--out", run)

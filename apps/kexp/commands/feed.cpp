@@ -306,7 +306,6 @@ void print_calibration(std::ostream& out, const feeder::Calibration& calibration
                      format_bytes(calibration.mean_image_bytes), calibration.small_images_per_s,
                      format_bytes(static_cast<double>(feeder::kSmallImage)));
   out << fmt::format("{:<20} {:.3f} core-s/GB\n", "the producer took", calibration.cpu_s_per_gb);
-  out << fmt::format("{:<20} {}\n", "kept in", feeder::calibration_file(calibration.servers).string());
 }
 
 ExitCode run_calibrate(const CalibrateFlags& flags, Context& context) {
@@ -319,12 +318,16 @@ ExitCode run_calibrate(const CalibrateFlags& flags, Context& context) {
   }
   const feeder::Calibration calibration =
       feeder::calibrate(options, {context.kafka, context.clock, context.log, context.progress}, context.stop);
-  feeder::store(calibration);
   if (flags.json) {
     context.out << feeder::to_json(calibration).dump(2) << '\n';
   } else {
     print_calibration(context.out, calibration);
   }
+  feeder::store(calibration);
+  context.progress.report(
+      {"calibrate",
+       "kept",
+       {{"servers", calibration.servers}, {"file", feeder::calibration_file(calibration.servers).string()}}});
   return ExitCode::ok;
 }
 
