@@ -7,6 +7,7 @@
 #   --port N              0: any free one; remembered in DIR [9092]
 #   --metrics-port N      JMX metrics over HTTP            [7071; any free one with --port 0]
 #   --rebalance-delay MS  group.initial.rebalance.delay.ms [3000]; 0 makes tests faster
+#   --properties FILE     appended to server.properties, where it wins; {PORT} and {CONTROLLER_PORT} in it are the chosen ports
 #   --yes                 reset without asking
 #
 # start prints on stdout, for eval:  KAFKA_SERVERS=127.0.0.1:9092  KAFKA_METRICS=127.0.0.1:7071  KAFKA_PID=…
@@ -115,6 +116,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 log.cleaner.dedupe.buffer.size=8388608
 END
+  if [ -n "$properties" ]; then
+    sed "s/{PORT}/$port/g; s/{CONTROLLER_PORT}/$controller_port/g" -- "$properties" >>"$dir/server.properties"
+  fi
 }
 
 # 128 random bits as Kafka writes them. A leading dash would be taken for a flag, so it is replaced: Kafka avoids it too.
@@ -188,7 +192,7 @@ reset() {
 verb=$1
 shift
 dir=${XDG_STATE_HOME:-$HOME/.local/state}/kexp/kafka
-rebalance_delay=3000 port_flag='' metrics_flag='' yes=''
+rebalance_delay=3000 port_flag='' metrics_flag='' properties='' yes=''
 case $verb in
   start | stop | status | reset) ;;
   -h | --help) usage; exit 0 ;;
@@ -196,13 +200,18 @@ case $verb in
 esac
 while [ $# -gt 0 ]; do
   case $1 in
-    --dir | --port | --metrics-port | --rebalance-delay) [ $# -ge 2 ] || die 2 "$1 needs a value" ;;&
+    --dir | --port | --metrics-port | --rebalance-delay | --properties) [ $# -ge 2 ] || die 2 "$1 needs a value" ;;&
     --dir) dir=$2; shift ;;
     --port) check_port_flag "$1" "$2"; port_flag=$2; shift ;;
     --metrics-port) check_port_flag "$1" "$2"; metrics_flag=$2; shift ;;
     --rebalance-delay)
       [[ $2 =~ ^[0-9]{1,6}$ ]] || die 2 "$1 must be milliseconds, got '$2'"
       rebalance_delay=$2
+      shift
+      ;;
+    --properties)
+      [ -r "$2" ] || die 2 "$1 must be a file that can be read, got '$2'"
+      properties=$2
       shift
       ;;
     --yes) yes=1 ;;

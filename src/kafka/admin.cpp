@@ -318,6 +318,22 @@ class RdAdmin final : public Admin {
     return answer;
   }
 
+  /// Why nothing could be asked; `last` is what a connection said at last.
+  std::string unavailable_text(const std::string& last) const {
+    const double timeout_s = std::chrono::duration<double>(options_.admin_timeout).count();
+    for (const std::string_view refusal : {"SASL ", "SSL handshake"}) {
+      if (const std::size_t begin = last.find(refusal); begin != std::string::npos) {
+        // Without "(after 7ms in state …)" at its end.
+        return fmt::format(
+            "the brokers at {} and this client did not agree within {:g} s: {} (-X sasl.…, -X ssl.…)",
+            options_.servers, timeout_s, last.substr(begin, last.rfind(" (after ") - begin));
+      }
+    }
+    return fmt::format(
+        "no broker answered at {} within {:g} s: is it running? (--servers, KAFKA_SERVERS){}{}",
+        options_.servers, timeout_s, last.empty() ? "" : "; ", last);
+  }
+
   /// Errors: UnavailableError when the broker did not answer, KafkaError for every other code.
   void check_answered(rd_kafka_resp_err_t code, std::string_view what) const {
     switch (code) {
@@ -326,11 +342,7 @@ class RdAdmin final : public Admin {
       case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
       case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
       case RD_KAFKA_RESP_ERR__RESOLVE: {
-        const std::string last = events_.last_error();
-        throw UnavailableError(fmt::format(
-            "no broker answered at {} within {:g} s: is it running? (--servers, KAFKA_SERVERS){}{}",
-            options_.servers, std::chrono::duration<double>(options_.admin_timeout).count(),
-            last.empty() ? "" : "; ", last));
+        throw UnavailableError(unavailable_text(events_.last_error()));
       }
       default:
         check(code, what);

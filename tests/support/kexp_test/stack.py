@@ -75,12 +75,16 @@ class _Service:
 
 
 class LocalKafka(_Service):
-    """A broker: `with LocalKafka() as kafka: kafka.servers`; `environment`: more variables of its processes."""
+    """A broker: `with LocalKafka() as kafka: kafka.servers`.
+
+    `environment`: more variables of its processes; `properties`: a file of more settings, as local-kafka.sh takes it.
+    """
 
     script = "local-kafka.sh"
 
-    def __init__(self, rebalance_delay=0, environment=None):
-        super().__init__("--port", 0, "--metrics-port", 0, "--rebalance-delay", rebalance_delay, environment=environment)
+    def __init__(self, rebalance_delay=0, environment=None, properties=None):
+        more = ("--properties", properties) if properties else ()
+        super().__init__("--port", 0, "--metrics-port", 0, "--rebalance-delay", rebalance_delay, *more, environment=environment)
 
     @property
     def servers(self):

@@ -11,6 +11,7 @@ namespace {
 
 using test::message_of;
 using testing::HasSubstr;
+using testing::Not;
 using testing::Pair;
 
 TEST(KafkaOptionsTest, SplitsAPropertyAtTheFirstEquals) {
@@ -25,6 +26,21 @@ TEST(KafkaOptionsTest, RefusesAPropertyWithoutNameOrValue) {
                 HasSubstr("-X must be name=value"))
         << text;
   }
+}
+
+TEST(KafkaOptionsTest, DoesNotRepeatWhatMayBeASecret) {
+  for (const char* text : {"sasl.password:hunter2", "sasl.password hunter2", "=hunter2"}) {
+    EXPECT_THAT(message_of<UsageError>([&] { return parse_property(text); }), Not(HasSubstr("hunter2")))
+        << text;
+  }
+}
+
+TEST(KafkaOptionsTest, ShowsNoSecret) {
+  for (const char* name : {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
+                           "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"}) {
+    EXPECT_EQ(shown_value(name, "hunter2"), "***") << name;
+  }
+  EXPECT_EQ(shown_value("sasl.username", "feeder"), "feeder");
 }
 
 }  // namespace
