@@ -265,7 +265,7 @@ PreparedPlan make_plan(const FeederOptions& effective, const std::vector<std::ui
   return prepared;
 }
 
-void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared) {
+Json plan_json(const PreparedPlan& prepared) {
   const cycle::Plan& plan = prepared.plan;
   Json json;
   json["settings"] = plan_settings(prepared.options);
@@ -281,15 +281,23 @@ void write_plan(const std::filesystem::path& directory, const PreparedPlan& prep
   if (is_file_profile(prepared.options.curve)) {
     json["segments"] = segments_json(plan);  // The file may be gone or changed when the plan is played again.
   }
-  write_json(directory / kPlanFile, json);
+  return json;
+}
 
+std::string plan_csv(const PreparedPlan& prepared) {
   std::string csv = "segment,start_s,duration_s,target_mbps,bytes,images\n";
-  for (std::size_t i = 0; i < plan.segments().size(); ++i) {
-    const cycle::SegmentTotals& totals = plan.segments()[i];
+  const auto& segments = prepared.plan.segments();
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const cycle::SegmentTotals& totals = segments[i];
     csv += fmt::format("{},{},{},{},{},{}\n", i, totals.segment.start_s, totals.segment.duration_s,
                        totals.target_bytes_per_s / 1e6, totals.bytes, totals.images);
   }
-  write_file_atomically(directory / "plan.csv", csv);
+  return csv;
+}
+
+void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared) {
+  write_json(directory / kPlanFile, plan_json(prepared));
+  write_file_atomically(directory / "plan.csv", plan_csv(prepared));
 }
 
 }  // namespace kexp::feeder

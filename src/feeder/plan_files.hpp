@@ -15,6 +15,10 @@ namespace kexp::feeder {
 /// The fields of plan.json and feed.json about the bytes of partitions.
 [[nodiscard]] Json skew_json(const cycle::PartitionSkew& skew);
 
+/// What plan.json and plan.csv hold.
+[[nodiscard]] Json plan_json(const PreparedPlan& prepared);
+[[nodiscard]] std::string plan_csv(const PreparedPlan& prepared);
+
 /// What the plan of these options is made of.
 [[nodiscard]] cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions);
 

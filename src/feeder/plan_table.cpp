@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint32_t kMostPartitions = 1'000'000;
+constexpr std::int64_t kMostImages = 1'000'000'000;
 constexpr double kLongestRun = 366.0 * 86'400;
 
 template <typename Number>
@@ -93,6 +94,9 @@ PlanTable read_plan_table(const fs::path& run) {
   table.duration_s = field<double>(plan, file, "duration_s");
   if (!(table.duration_s >= 0) || table.duration_s > kLongestRun) {
     throw FailedError(fmt::format("{}: no run lasts {} s", file.string(), table.duration_s));
+  }
+  if (table.images < 0 || table.images > kMostImages) {
+    throw FailedError(fmt::format("{}: no plan has {} images", file.string(), table.images));
   }
   table.partitions = std::min(field<std::uint32_t>(plan, file, "partitions"), kMostPartitions);
   table.segments = read_segments(run / "plan.csv");

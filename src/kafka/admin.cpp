@@ -96,6 +96,25 @@ class RdAdmin final : public Admin {
     return lags;
   }
 
+  [[nodiscard]] std::vector<PartitionOffset> offsets_at(const std::string& topic,
+                                                        std::int64_t unix_ms) override {
+    const std::string what = fmt::format("cannot look up a time in {}", topic);
+    const std::vector<PartitionLag> lags = lag(topic, "");
+    const PartitionList times = make_partition_list(lags.size());
+    for (const PartitionLag& partition : lags) {
+      rd_kafka_topic_partition_list_add(times.get(), topic.c_str(), partition.partition)->offset = unix_ms;
+    }
+    const Deadline deadline(options_.admin_timeout);
+    check_answered(rd_kafka_offsets_for_times(client_.get(), times.get(), deadline.left_ms()), what);
+    std::vector<PartitionOffset> offsets;
+    for (const rd_kafka_topic_partition_t& found : elements(*times)) {
+      check(found.err, what);
+      const std::int64_t end = lags[offsets.size()].end;
+      offsets.push_back({found.partition, found.offset >= 0 ? found.offset : end});
+    }
+    return offsets;
+  }
+
   [[nodiscard]] GroupInfo group(const std::string& group) override {
     const Deadline deadline = connect();
     const rd_kafka_group_list* answered = nullptr;

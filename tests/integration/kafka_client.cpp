@@ -511,6 +511,26 @@ TEST_F(KafkaClientTest, AdminCreatesDescribesAndDeletes) {
   EXPECT_EQ(partitions_of(*admin_, topic_, "--topic"), 4);
 }
 
+TEST_F(KafkaClientTest, AdminFindsTheFirstRecordOfATime) {
+  admin_->create_topic(topic_, 2, 1);
+  const std::int64_t now_ms = unix_ms(clock_.wall_now());
+  const auto sender = producer();
+  const std::uint8_t byte = 1;
+  for (const std::int64_t age_ms : {3000, 2000, 1000}) {
+    OutgoingRecord sent = record(topic_, 1, {&byte, 1});
+    sent.timestamp_ms = now_ms - age_ms;
+    ASSERT_EQ(sender->send(sent), SendOutcome::queued);
+  }
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+
+  const auto offsets = admin_->offsets_at(topic_, now_ms - 2000);
+
+  ASSERT_EQ(offsets.size(), 2U);
+  EXPECT_EQ(offsets[0].offset, 0);  // Nothing there: its end.
+  EXPECT_EQ(offsets[1].offset, 1);
+  EXPECT_EQ(admin_->offsets_at(topic_, now_ms)[1].offset, 3);
+}
+
 TEST_F(KafkaClientTest, AdminPutsATopicOnChosenBrokersAndReadsSettings) {
   const std::int32_t broker = [&] {
     create(1);

@@ -424,6 +424,19 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     return lags;
   }
 
+  [[nodiscard]] std::vector<kafka::PartitionOffset> offsets_at(const std::string& topic,
+                                                               std::int64_t unix_ms) override {
+    const std::scoped_lock lock(kafka_.mutex_);
+    kafka_.check_up();
+    std::vector<kafka::PartitionOffset> offsets;
+    for (const auto& log : kafka_.topic_at(topic).partitions) {
+      const auto found = std::find_if(log.begin(), log.end(),
+                                      [&](const auto& record) { return record->timestamp_ms >= unix_ms; });
+      offsets.push_back({static_cast<std::int32_t>(offsets.size()), found - log.begin()});
+    }
+    return offsets;
+  }
+
   [[nodiscard]] kafka::GroupInfo group(const std::string& group) override {
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();

@@ -17,6 +17,7 @@
 #include "kexp/feeder/calibrate.hpp"
 #include "kexp/feeder/feeder.hpp"
 #include "kexp/feeder/plan_plot.hpp"
+#include "kexp/feeder/verify.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
@@ -285,6 +286,60 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   return is_sound ? ExitCode::ok : ExitCode::invalid;
 }
 
+struct VerifyFlags {
+  feeder::VerifyOptions options;
+  std::string run;
+  std::vector<std::string> properties;
+  bool json = false;
+};
+
+void print_verification(std::ostream& out, const feeder::Verification& verification) {
+  for (const feeder::Check& check : verification.checks) {
+    if (check.ok) {
+      out << fmt::format("ok       {}\n", check.what);
+    } else if (check.recorded.empty() && check.recomputed.empty()) {
+      out << fmt::format("WRONG    {}\n", check.what);
+    } else {
+      out << fmt::format("WRONG    {}: recorded {}, recomputed {}\n", check.what, check.recorded,
+                         check.recomputed);
+    }
+  }
+  out << fmt::format("verdict  {}\n", verification.verdict);
+  for (const std::string& reason : verification.reasons) {
+    out << fmt::format("         {}\n", reason);
+  }
+}
+
+Json verification_json(const feeder::Verification& verification) {
+  Json checks = Json::array();
+  for (const feeder::Check& check : verification.checks) {
+    checks.push_back({{"what", check.what},
+                      {"ok", check.ok},
+                      {"recorded", check.recorded},
+                      {"recomputed", check.recomputed}});
+  }
+  return {{"holds", verification.holds()},
+          {"checks", checks},
+          {"verdict", {{"state", verification.verdict}, {"reasons", verification.reasons}}}};
+}
+
+ExitCode run_verify(const VerifyFlags& flags, Context& context) {
+  feeder::VerifyOptions options = flags.options;
+  options.run = flags.run;
+  for (const std::string& property : flags.properties) {
+    options.client.properties.push_back(kafka::parse_property(property));
+  }
+  const feeder::Verification verification =
+      feeder::verify(options, {context.kafka, context.clock, context.progress}, context.stop);
+  if (flags.json) {
+    context.out << verification_json(verification).dump(2) << '\n';
+  } else {
+    print_verification(context.out, verification);
+  }
+  const bool is_sound = verification.verdict != "INVALID";
+  return verification.holds() && is_sound ? ExitCode::ok : ExitCode::invalid;
+}
+
 struct CalibrateFlags {
   feeder::CalibrateOptions options;
   std::string dataset;
@@ -433,6 +488,17 @@ void require_own_flags(const CLI::App& feed, const CLI::App& inner) {
   }
 }
 
+void add_verify_flags(CLI::App& verify, VerifyFlags& flags) {
+  verify.add_option("run", flags.run, "Run directory")->required();
+  verify.add_flag("--from-topic", flags.options.from_topic,
+                  "Look every image up in the topic as well, and decide those of unknown fate");
+  verify.add_option("--other-topic", flags.options.topic,
+                    "Topic to look in instead of the one that the run sent to");
+  add_servers(verify, flags.options.client.servers);
+  add_kafka_properties(verify, flags.properties);
+  add_json(verify, flags.json);
+}
+
 void add_calibrate_flags(CLI::App& calibrate, CalibrateFlags& flags) {
   calibrate.add_option("--dataset", flags.dataset,
                        "Images to send, HDF5 (KEXP_DATASET; default: random ones of 300 kB)");
@@ -459,7 +525,14 @@ CommandRun add_feed(CLI::App& command) {
       command.add_subcommand("calibrate", "Measure this machine's timers and what this broker takes");
   add_calibrate_flags(*calibrate, *calibrate_flags);
   calibrate->callback([&command, calibrate] { require_own_flags(command, *calibrate); });
+  auto verify_flags = std::make_shared<VerifyFlags>();
+  CLI::App* verify = command.add_subcommand("verify", "Compute every figure of a run again from its files");
+  add_verify_flags(*verify, *verify_flags);
+  verify->callback([&command, verify] { require_own_flags(command, *verify); });
   return [=](Context& context) {
+    if (verify->parsed()) {
+      return run_verify(*verify_flags, context);
+    }
     return calibrate->parsed() ? run_calibrate(*calibrate_flags, context) : run_feed(*flags, context);
   };
 }

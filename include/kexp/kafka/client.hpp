@@ -189,6 +189,9 @@ class Admin {
   virtual void delete_topic(const std::string& topic) = 0;
   [[nodiscard]] virtual TopicInfo describe(const std::string& topic) = 0;
   [[nodiscard]] virtual std::vector<PartitionLag> lag(const std::string& topic, const std::string& group) = 0;
+  /// Of every partition the first record whose CreateTime is `unix_ms` or later; its end where there is none.
+  [[nodiscard]] virtual std::vector<PartitionOffset> offsets_at(const std::string& topic,
+                                                                std::int64_t unix_ms) = 0;
   [[nodiscard]] virtual GroupInfo group(const std::string& group) = 0;
   /// What holds for the topic: its own settings, and the broker's where it has none.
   [[nodiscard]] virtual Settings topic_settings(const std::string& topic) = 0;

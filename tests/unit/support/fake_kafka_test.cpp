@@ -294,6 +294,21 @@ TEST_F(FakeKafkaTest, WaitUntilSeesChangesOfOtherThreads) {
   EXPECT_FALSE(kafka_.wait_until([] { return false; }, 0ms));
 }
 
+TEST_F(FakeKafkaTest, AdminFindsTheFirstRecordOfATime) {
+  const auto admin = kafka_.make_admin({}, {});
+  admin->create_topic("out", 2, 1);
+  for (const std::int64_t time : {1000, 2000, 3000}) {
+    FakeRecord record;
+    record.timestamp_ms = time;
+    kafka_.add_record("out", record);
+  }
+  const auto offsets = admin->offsets_at("out", 1500);
+  ASSERT_EQ(offsets.size(), 2U);
+  EXPECT_EQ(offsets[0].offset, 1);
+  EXPECT_EQ(offsets[1].offset, 0);  // There is none: its end.
+  EXPECT_EQ(admin->offsets_at("out", 4000)[0].offset, 3);
+}
+
 TEST_F(FakeKafkaTest, AdminSeesTopicsLagAndGroups) {
   const auto admin = kafka_.make_admin({}, {});
   admin->create_topic("out", 3, 1);

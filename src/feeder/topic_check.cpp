@@ -1,0 +1,348 @@
+#include "topic_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/record/message.hpp"
+#include "kexp/record/sends.hpp"
+
+#include "sends_table.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPoll = 100ms;
+constexpr auto kSilence = 30s;  ///< Without a record the broker has no more for us, whatever its end says.
+constexpr auto kProgressInterval = 5s;
+/// Images come by the megabyte: a small window would leave the line idle between two fetches.
+constexpr std::int64_t kPrefetchBytes = 64 * 1024 * 1024;
+constexpr int kPrefetchRecords = 100'000;
+
+/// What is known of an image before the topic is asked, and what the topic says.
+struct Image {
+  std::int64_t offset = -1;  ///< Where its feed says that it lies, or where it was found.
+  std::int64_t intended_ns = 0;
+  std::int32_t partition = -1;
+  std::uint32_t bytes = 0;
+  enum class State : std::uint8_t {
+    no_row,        ///< Its feed was killed, or is not here.
+    never_sent,    ///< Its feed was cut short before it.
+    unknown,       ///< Sent, without a report.
+    acknowledged,  ///< Not looked up yet.
+    failed,
+    dropped,
+    confirmed,  ///< Acknowledged, and found where it should be.
+    found       ///< Nobody knew, and it is there.
+  } state = State::no_row;
+  bool repeated = false;  ///< Failed, and met in the topic.
+};
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+std::string place(std::int32_t partition, std::int64_t offset) {
+  return fmt::format("{}/{}", partition, offset);
+}
+
+class TopicCheck {
+ public:
+  TopicCheck(const TopicQuestion& question, const PlanTable& table, const cycle::Plan* plan,
+             const VerifyPorts& ports, Checks& checks)
+      : question_(question), table_(table), ports_(ports), checks_(checks) {
+    images_.resize(static_cast<std::size_t>(table.images));
+    if (plan != nullptr) {
+      take_plan(*plan);
+    }
+    for (const TopicQuestion::Feed& feed : question.feeds) {
+      take_rows(feed);
+    }
+  }
+
+  void run(const kafka::ClientOptions& client, const std::stop_token& stop) {
+    const auto admin = ports_.kafka.make_admin(client, stop);
+    std::vector<kafka::PartitionOffset> from =
+        admin->offsets_at(question_.topic, question_.t0_unix_ns / 1'000'000);
+    for (const kafka::PartitionLag& lag : admin->lag(question_.topic, "")) {
+      begins_[lag.partition] = lag.begin;
+      ends_[lag.partition] = lag.end;
+    }
+    kafka::ConsumerOptions options;
+    options.client = client;
+    options.prefetch_bytes = kPrefetchBytes;
+    options.prefetch_records = kPrefetchRecords;
+    const auto consumer = ports_.kafka.make_consumer(options);
+    for (const kafka::PartitionOffset& start : from) {
+      next_[start.partition] = start.offset;
+      to_read_ += ends_[start.partition] - start.offset;
+    }
+    checks_.begin(
+        fmt::format("topic {} has every acknowledged image once, at its place, with its size and times",
+                    question_.topic));
+    consumer->assign(question_.topic, from);
+    read(*consumer, stop);
+    consumer->close(1s);
+    check_places();
+    decide();
+  }
+
+ private:
+  void take_plan(const cycle::Plan& plan) {
+    for (std::size_t id = 0; id < std::min(images_.size(), plan.images().size()); ++id) {
+      const cycle::PlannedImage& planned = plan.images()[id];
+      images_[id].bytes = planned.bytes;
+      images_[id].intended_ns = question_.t0_unix_ns + static_cast<std::int64_t>(planned.intended_ns);
+    }
+  }
+
+  void take_rows(const TopicQuestion::Feed& feed) {
+    using enum Image::State;
+    for (std::uint64_t id = feed.part.index - 1; feed.finished && id < images_.size(); id += feed.part.of) {
+      images_[id].state = never_sent;
+    }
+    const std::filesystem::path file = question_.run / feed.part.csv("sends");
+    if (!std::filesystem::exists(file)) {
+      return;
+    }
+    read_sends_table(file, [this](const Send& send) {
+      if (send.id >= images_.size()) {
+        return;  // The ledger tells of it.
+      }
+      Image& image = images_[send.id];
+      image.offset = send.offset.value_or(-1);
+      image.partition = static_cast<std::int32_t>(send.partition);
+      image.bytes = static_cast<std::uint32_t>(send.bytes);
+      image.intended_ns = send.intended_ns;
+      constexpr std::array kStates = {acknowledged, failed, dropped, unknown};
+      image.state = kStates.at(static_cast<std::size_t>(send.fate));
+    });
+  }
+
+  void read(kafka::Consumer& consumer, const std::stop_token& stop) {
+    SteadyTime last_record = ports_.clock.now();
+    last_progress_ = begin_ = last_record;
+    while (is_behind()) {
+      if (stop.stop_requested()) {
+        throw InterruptedError("stopped before the topic was read");
+      }
+      const auto message = consumer.poll(kPoll);
+      const SteadyTime now = ports_.clock.now();
+      if (message) {
+        take(*message);
+        last_record = now;
+      } else if (now - last_record > kSilence) {
+        checks_.compare(fmt::format("topic {} records that came", question_.topic), to_read_, read_);
+        read_whole_ = false;
+        return;
+      }
+      if (now - last_progress_ >= kProgressInterval) {
+        report_progress(now);
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_behind() {
+    return std::any_of(next_.begin(), next_.end(),
+                       [&](const auto& next) { return next.second < ends_[next.first]; });
+  }
+
+  void take(const kafka::Message& message) {
+    if (message.offset() >= ends_[message.partition()]) {
+      return;  // Somebody else's, of later.
+    }
+    next_[message.partition()] = message.offset() + 1;
+    ++read_;
+    read_bytes_ += static_cast<std::int64_t>(message.value().size());
+    if (message.header(record::kRunHeader) != question_.run_id) {
+      return;
+    }
+    const auto id = number_in(message.key());
+    if (!id || *id >= images_.size() || fmt::to_string(*id) != message.key()) {
+      checks_.compare(
+          fmt::format("topic {} key at {}", question_.topic, place(message.partition(), message.offset())),
+          "an id of the plan", std::string(message.key()));
+      return;
+    }
+    take_image(*id, images_[*id], message);
+  }
+
+  void take_image(std::uint64_t id, Image& image, const kafka::Message& message) {
+    using enum Image::State;
+    const bool is_its_place = message.partition() == image.partition && message.offset() == image.offset;
+    switch (image.state) {
+      case acknowledged:
+        if (is_its_place) {
+          image.state = confirmed;
+          compare_content(id, image, message);
+        } else {
+          misplaced_.emplace_back(id, kafka::PartitionOffset{message.partition(), message.offset()});
+        }
+        return;
+      case no_row:
+      case unknown:
+        image.state = found;
+        image.partition = message.partition();
+        image.offset = message.offset();
+        compare_content(id, image, message);
+        return;
+      case failed:
+        failed_but_there_ += image.repeated ? 0 : 1;
+        image.repeated = true;
+        return;
+      case never_sent:
+      case dropped:
+        checks_.compare(fmt::format("image {}", id), "dropped",
+                        fmt::format("in the topic at {}", place(message.partition(), message.offset())));
+        return;
+      case confirmed:
+      case found:
+        compare_repeated(id, message.partition(), message.offset());
+    }
+  }
+
+  void compare_repeated(std::uint64_t id, std::int32_t partition, std::int64_t offset) {
+    checks_.compare(fmt::format("image {}", id), "once in the topic",
+                    fmt::format("again at {}", place(partition, offset)));
+  }
+
+  void compare_content(std::uint64_t id, const Image& image, const kafka::Message& message) {
+    const auto text = [](std::optional<std::string_view> header) {
+      return std::string(header.value_or("nothing"));
+    };
+    if (image.intended_ns != 0) {
+      checks_.compare(fmt::format("image {} size in the topic", id), image.bytes,
+                      static_cast<std::int64_t>(message.value().size()));
+      checks_.compare(fmt::format("image {} CreateTime in the topic", id), image.intended_ns / 1'000'000,
+                      message.timestamp_ms());
+      checks_.compare(fmt::format("image {} {} in the topic", id, record::kIntendedHeader),
+                      fmt::to_string(image.intended_ns), text(message.header(record::kIntendedHeader)));
+    }
+    checks_.compare(fmt::format("image {} {} in the topic", id, record::kSegmentHeader),
+                    fmt::to_string(table_.segment_of(id)), text(message.header(record::kSegmentHeader)));
+  }
+
+  void check_places() {
+    using enum Image::State;
+    std::int64_t deleted = 0;
+    for (std::size_t id = 0; id < images_.size(); ++id) {
+      const Image& image = images_[id];
+      if (image.state != acknowledged) {
+        continue;
+      }
+      if (image.offset < begins_[image.partition]) {
+        ++deleted;
+      } else if (read_whole_) {
+        checks_.compare(fmt::format("image {}", id),
+                        fmt::format("acknowledged at {}", place(image.partition, image.offset)), "not there");
+      }
+    }
+    deletes_ = deleted > 0;
+    checks_.compare(fmt::format("topic {} acknowledged images that it has deleted since", question_.topic), 0,
+                    deleted);
+    for (const auto& [id, where] : misplaced_) {
+      if (images_[id].state == confirmed) {
+        compare_repeated(id, where.partition, where.offset);
+      } else {
+        checks_.compare(fmt::format("image {}", id), "nowhere but where it was acknowledged",
+                        fmt::format("in the topic at {}", place(where.partition, where.offset)));
+      }
+    }
+    if (failed_but_there_ > 0) {
+      checks_.note(
+          fmt::format("{} images that count as failed are in the topic all the same", failed_but_there_));
+    }
+  }
+
+  /// Whether image `id` can have been sent: one after it of the same feed was seen.
+  [[nodiscard]] std::vector<std::uint64_t> last_seen() const {
+    std::vector<std::uint64_t> last(parts(), 0);
+    for (std::size_t id = 0; id < images_.size(); ++id) {
+      const Image::State state = images_[id].state;
+      if (state != Image::State::no_row && state != Image::State::never_sent) {
+        last[id % last.size()] = id;
+      }
+    }
+    return last;
+  }
+  [[nodiscard]] std::size_t parts() const {
+    return question_.feeds.empty() ? 1 : question_.feeds.front().part.of;
+  }
+
+  void decide() {
+    using enum Image::State;
+    const std::vector<std::uint64_t> last = last_seen();
+    std::int64_t found_count = 0;
+    std::int64_t lost = 0;
+    std::int64_t unsent = 0;
+    std::string csv = "id,partition,offset,status\n";
+    for (std::size_t id = 0; id < images_.size(); ++id) {
+      const Image& image = images_[id];
+      if (image.state == found) {
+        ++found_count;
+        csv += fmt::format("{},{},{},acknowledged\n", id, image.partition, image.offset);
+      } else if (!read_whole_ || deletes_) {
+        continue;
+      } else if (image.state == unknown || (image.state == no_row && id < last[id % last.size()])) {
+        ++lost;
+        csv += fmt::format("{},,,{}\n", id, record::kNotInTopic);
+      } else if (image.state == no_row) {
+        ++unsent;
+        csv += fmt::format("{},,,dropped\n", id);
+      }
+    }
+    write_file_atomically(question_.run / record::kFeedTopicFile, csv);
+    if (found_count + lost + unsent > 0) {
+      checks_.note(
+          fmt::format("of the images of unknown fate {} are in topic {}, {} are not, {} were never sent",
+                      found_count, question_.topic, lost, unsent));
+    }
+  }
+
+  void report_progress(SteadyTime now) {
+    const double elapsed = seconds(now - begin_);
+    const double rate = static_cast<double>(read_) / elapsed;
+    ports_.progress.report({"verify",
+                            "progress",
+                            {{"records", read_},
+                             {"of", to_read_},
+                             {"mbps", static_cast<double>(read_bytes_) / elapsed / 1e6},
+                             {"eta_s", rate > 0 ? static_cast<double>(to_read_ - read_) / rate : 0}}});
+    last_progress_ = now;
+  }
+
+  const TopicQuestion& question_;
+  const PlanTable& table_;
+  const VerifyPorts& ports_;
+  Checks& checks_;
+  std::vector<Image> images_;
+  std::map<std::int32_t, std::int64_t> begins_, ends_, next_;  // By partition.
+  std::int64_t to_read_ = 0, read_ = 0, read_bytes_ = 0;
+  std::int64_t failed_but_there_ = 0;
+  /// Records of acknowledged images that were met elsewhere first.
+  std::vector<std::pair<std::uint64_t, kafka::PartitionOffset>> misplaced_;
+  bool read_whole_ = true;
+  bool deletes_ = false;
+  SteadyTime begin_, last_progress_;
+};
+
+}  // namespace
+
+void check_topic(const TopicQuestion& question, const PlanTable& table, const cycle::Plan* plan,
+                 const kafka::ClientOptions& client, const VerifyPorts& ports, Checks& checks,
+                 std::stop_token stop) {
+  TopicCheck(question, table, plan, ports, checks).run(client, stop);
+}
+
+}  // namespace kexp::feeder

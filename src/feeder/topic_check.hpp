@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "kexp/cycle/plan.hpp"
+#include "kexp/feeder/verify.hpp"
+#include "kexp/record/feeds.hpp"
+
+#include "checks.hpp"
+#include "plan_table.hpp"
+
+namespace kexp::feeder {
+
+/// Which run is looked for where.
+struct TopicQuestion {
+  std::filesystem::path run;
+  std::string run_id;
+  std::string topic;
+  std::int64_t t0_unix_ns = 0;  ///< Nothing of the run is older.
+  /// The feeds that are here, and whether each came to its end.
+  struct Feed {
+    record::FeedPart part;
+    bool finished = false;
+  };
+  std::vector<Feed> feeds;
+};
+
+/// Reads all that the topic can have of the run, holds it against what the feeds wrote (and, when there is
+/// one, the plan), and leaves feed-topic.csv with the fates of the images that no feed knew.
+///
+/// Such an image was acknowledged when it is there. When it is not, it has failed if it was sent, or if one
+/// after it in the plan was: images are sent in their order. What was planned after the last one that was
+/// ever seen was never sent: dropped. Nothing is decided that the topic may have deleted meanwhile, or that
+/// was not read. Errors: those of Kafka; InterruptedError on stop; FailedError naming the file.
+void check_topic(const TopicQuestion& question, const PlanTable& table, const cycle::Plan* plan,
+                 const kafka::ClientOptions& client, const VerifyPorts& ports, Checks& checks,
+                 std::stop_token stop);
+
+}  // namespace kexp::feeder

@@ -1,0 +1,301 @@
+#include "kexp/feeder/verify.hpp"
+
+#include <array>
+#include <csignal>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/dataset/stored.hpp"
+#include "kexp/record/feeds.hpp"
+#include "kexp/record/run_directory.hpp"
+
+#include "account.hpp"
+#include "checks.hpp"
+#include "plan_files.hpp"
+#include "plan_table.hpp"
+#include "sends_table.hpp"
+#include "topic_check.hpp"
+
+namespace kexp::feeder {
+namespace {
+
+namespace fs = std::filesystem;
+
+UsageError no_run(const fs::path& run, std::string_view why) {
+  return UsageError(fmt::format("RUN {} {}", run.string(), why));
+}
+
+Json member(const Json& object, const char* name) {
+  return object.is_object() && object.contains(name) ? object[name] : Json();
+}
+
+/// One feed of the run, by its own file.
+struct Feed {
+  record::FeedPart part;
+  Json start, sending, end;
+
+  [[nodiscard]] std::string file() const { return part.role() + ".json"; }
+  [[nodiscard]] bool finished() const { return !end.is_null(); }
+  [[nodiscard]] Json setting(const char* name) const { return member(member(start, "settings"), name); }
+};
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+/// The process that is this feed, when it is still there: what it has not written yet would be judged.
+std::optional<pid_t> process_of(const Feed& feed) {
+  const Json pid = member(feed.start, "pid");
+  if (feed.finished() || !pid.is_number_integer() || member(feed.start, "host") != host_name()) {
+    return std::nullopt;
+  }
+  const auto process = pid.get<pid_t>();
+  std::error_code error;
+  const fs::path program = fs::read_symlink(fmt::format("/proc/{}/exe", process), error);
+  const bool is_kexp = !error && program == fs::read_symlink("/proc/self/exe", error);
+  return is_kexp && process != getpid() ? std::optional(process) : std::nullopt;
+}
+
+std::vector<Feed> read_feeds(const fs::path& run) {
+  std::vector<Feed> feeds;
+  for (const record::FeedPart& part : record::joined_feeds(run)) {
+    const auto event = [&](const char* name) { return record::last_event(run, part.role(), name); };
+    Feed feed{part, event("started"), event("sending"), event("finished")};
+    if (const auto process = process_of(feed)) {
+      throw no_run(run, fmt::format("is being fed by process {}: verify it when that has ended", *process));
+    }
+    feeds.push_back(std::move(feed));
+  }
+  if (feeds.empty()) {
+    throw no_run(run, "was not fed");
+  }
+  return feeds;
+}
+
+class Verifier {
+ public:
+  Verifier(const VerifyOptions& options, const VerifyPorts& ports) : options_(options), ports_(ports) {
+    if (!fs::exists(options.run / "run.json")) {
+      throw no_run(options.run, "is no run: it has no run.json");
+    }
+    run_id_ = record::RunDirectory::open(options.run).id();
+    feeds_ = read_feeds(options.run);
+    table_ = read_plan_table(options.run);
+  }
+
+  Verification run(std::stop_token stop) {
+    check_plan_sums();
+    make_plan_again();
+    for (const Feed& feed : feeds_) {
+      check_feed(feed);
+    }
+    check_derived();
+    if (options_.from_topic) {
+      ask_topic(std::move(stop));
+    }
+    const Json derived = record::derive(options_.run);
+    Verification verification;
+    verification.checks = checks_.take();
+    verification.verdict = derived["verdict"]["state"];
+    verification.reasons = derived["verdict"]["reasons"].get<std::vector<std::string>>();
+    return verification;
+  }
+
+ private:
+  void check_plan_sums() {
+    const Json plan = read_json(options_.run / "plan.json");
+    checks_.begin("plan.csv adds up to plan.json");
+    std::int64_t bytes = 0;
+    double end_s = 0;
+    for (std::size_t i = 0; i < table_.segments.size(); ++i) {
+      const PlanTable::Segment& segment = table_.segments[i];
+      bytes += segment.bytes;
+      const bool follows = std::abs(segment.start_s - end_s) <= 1e-9 * table_.duration_s;
+      checks_.compare(fmt::format("plan.csv segment {} start_s", i), fmt::to_string(segment.start_s),
+                      fmt::to_string(follows ? segment.start_s : end_s));
+      end_s = segment.start_s + segment.duration_s;
+    }
+    checks_.compare("plan.json images", table_.images, table_.segments.back().end_id);
+    checks_.compare("plan.json bytes", table_.bytes, bytes);
+    const bool ends = std::abs(end_s - table_.duration_s) <= 1e-9 * table_.duration_s;
+    checks_.compare("plan.json duration_s", fmt::to_string(table_.duration_s),
+                    fmt::to_string(ends ? table_.duration_s : end_s));
+    for (const Feed& feed : feeds_) {
+      for (const char* hash : {"plan_hash", "dataset_hash"}) {
+        if (!feed.sending.is_null()) {
+          checks_.compare(fmt::format("plan.json {}", hash), member(plan, hash).dump(),
+                          member(feed.sending, hash).dump());
+        }
+      }
+    }
+  }
+
+  /// Needs the dataset as it was; without it the plan is only known by its sums.
+  void make_plan_again() {
+    const Json dataset = feeds_.front().setting("dataset");
+    const std::string file = dataset.is_string() ? dataset.get<std::string>() : "";
+    const auto not_made = [&](std::string_view why) {
+      checks_.note(fmt::format("the plan was not made again: dataset {} {}", file, why));
+    };
+    if (!fs::exists(file)) {
+      return not_made("is not there");
+    }
+    try {
+      const auto stored = dataset::StoredDataset::open(file);
+      const Json plan = read_json(options_.run / "plan.json");
+      if (member(plan, "dataset_hash") != stored.hash()) {
+        return not_made("has become another one");
+      }
+      FeederOptions replay;
+      replay.plan = options_.run;
+      const FeederOptions effective = resolve(replay);
+      plan_.options = plan_options(effective, static_cast<std::uint32_t>(*effective.partitions));
+      plan_.plan = cycle::Plan::make(plan_.options, stored.sizes());
+      plan_.plan_hash = plan_.plan.hash();
+      plan_.dataset_hash = stored.hash();
+    } catch (const UsageError& e) {
+      return not_made(fmt::format("does not make one: {}", e.what()));
+    }
+    has_plan_ = true;
+    compare_plan();
+  }
+
+  void compare_plan() {
+    checks_.begin("plan.json and plan.csv are what their settings and the dataset make");
+    checks_.compare_json("plan.json", read_json(options_.run / "plan.json"), plan_json(plan_),
+                         Checks::Extra::wrong);
+    checks_.compare_tables("plan.csv", read_file(options_.run / "plan.csv"), plan_csv(plan_));
+  }
+
+  void check_feed(const Feed& feed) {
+    if (has_plan_) {
+      check_rows(feed);
+    }
+    if (!feed.finished()) {
+      checks_.note(
+          fmt::format("{} has no end: the feed was killed, its tables were not compared", feed.file()));
+      return;
+    }
+    try {
+      const Account account = account_for(options_.run, feed.part);
+      checks_.begin(fmt::format("{} says what {} adds up to", feed.file(), feed.part.csv("sends")));
+      checks_.compare_json(feed.file(), feed.end, Json::parse(to_json(account.summary).dump()),
+                           Checks::Extra::ignored);
+      compare_table(feed, "feed", segments_table(account));
+      compare_table(feed, "seconds", seconds_table(account));
+    } catch (const FailedError& e) {
+      checks_.compare(feed.part.csv("sends"), e.what(), "what a feed writes");
+    }
+  }
+
+  void compare_table(const Feed& feed, const char* name, const std::string& text) {
+    const std::string file = feed.part.csv(name);
+    checks_.begin(fmt::format("{} is what {} adds up to", file, feed.part.csv("sends")));
+    checks_.compare_tables(file, fs::exists(options_.run / file) ? read_file(options_.run / file) : "", text);
+  }
+
+  /// Every row of sends.csv against the plan that was made again.
+  void check_rows(const Feed& feed) {
+    const std::string file = feed.part.csv("sends");
+    const Json t0 = member(feed.sending, "t0_unix_ns");
+    if (!fs::exists(options_.run / file) || !t0.is_number_integer()) {
+      return;
+    }
+    checks_.begin(fmt::format("{} has the images of the plan", file));
+    const auto& images = plan_.plan.images();
+    read_sends_table(options_.run / file, [&](const Send& send) {
+      const std::string row = fmt::format("{} image {}", file, send.id);
+      if (send.id >= images.size() || !feed.part.plays(send.id)) {
+        checks_.compare(row, "sent", "not in the plan of this feed");
+        return;
+      }
+      const cycle::PlannedImage& image = images[send.id];
+      checks_.compare(row + " bytes", send.bytes, image.bytes);
+      checks_.compare(row + " partition", send.partition, image.partition);
+      checks_.compare(row + " intended_ns", send.intended_ns,
+                      t0.get<std::int64_t>() + static_cast<std::int64_t>(image.intended_ns));
+    });
+  }
+
+  /// run.json and ledger.json as they stand against what derives from the files beside them.
+  void check_derived() {
+    const auto recorded = [&](const char* name) {
+      const fs::path file = options_.run / name;
+      return fs::exists(file) ? Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false) : Json();
+    };
+    const Json run = recorded("run.json");
+    const Json ledger = recorded("ledger.json");
+    const Json derived = record::derive(options_.run);
+    if (is_older(run, derived)) {
+      checks_.note(
+          "run.json and ledger.json were older than other files: they were derived anew, not compared");
+      return;
+    }
+    checks_.begin("run.json and ledger.json follow from the other files");
+    checks_.compare_json("ledger.json", ledger, read_json(options_.run / "ledger.json"),
+                         Checks::Extra::wrong);
+    checks_.compare_json("run.json", run, Json::parse(derived.dump()), Checks::Extra::wrong);
+  }
+
+  /// Whether a role has joined or ended since; a feed that was killed is such a case.
+  static bool is_older(const Json& recorded, const Json& derived) {
+    const Json before = member(recorded, "roles");
+    const Json now = member(derived, "roles");
+    if (!before.is_object() || before.size() != now.size()) {
+      return true;
+    }
+    for (const auto& [role, said] : now.items()) {
+      if (!before.contains(role) || member(before[role], "finished") != member(said, "finished")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void ask_topic(std::stop_token stop) {
+    const Feed& first = feeds_.front();
+    const Json topic = first.setting("topic");
+    TopicQuestion question;
+    question.run = options_.run;
+    question.run_id = run_id_;
+    question.topic = options_.topic.empty() && topic.is_string() ? topic.get<std::string>() : options_.topic;
+    question.t0_unix_ns = INT64_MAX;
+    for (const Feed& feed : feeds_) {
+      question.feeds.push_back({feed.part, feed.finished()});
+      if (const Json t0 = member(feed.sending, "t0_unix_ns"); t0.is_number_integer()) {
+        question.t0_unix_ns = std::min(question.t0_unix_ns, t0.get<std::int64_t>());
+      }
+    }
+    if (question.t0_unix_ns == INT64_MAX) {
+      checks_.note("no feed began to send: the topic was not read");
+      return;
+    }
+    check_topic(question, table_, has_plan_ ? &plan_.plan : nullptr, options_.client, ports_, checks_,
+                std::move(stop));
+  }
+
+  const VerifyOptions& options_;
+  const VerifyPorts& ports_;
+  std::string run_id_;
+  std::vector<Feed> feeds_;
+  PlanTable table_;
+  PreparedPlan plan_;
+  bool has_plan_ = false;
+  Checks checks_;
+};
+
+}  // namespace
+
+Verification verify(const VerifyOptions& options, const VerifyPorts& ports, std::stop_token stop) {
+  return Verifier(options, ports).run(std::move(stop));
+}
+
+}  // namespace kexp::feeder
