@@ -1,15 +1,20 @@
 // The detector on OpenCV with models that it can run, cannot run, and should not.
 
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
 #include <onnx/onnx_pb.h>
-#include <opencv2/core.hpp>
+#include <opencv2/dnn.hpp>
 
 #include "kexp/core/file.hpp"
 #include "kexp/image/image.hpp"
 #include "kexp/inference/darknet.hpp"
+#include "kexp/inference/decode.hpp"
 #include "kexp/inference/detector.hpp"
+#include "kexp/inference/letterbox.hpp"
+#include "kexp/inference/model_info.hpp"
+#include "kexp/inference/nms.hpp"
 
 #include "golden_boxes.hpp"
 #include "half_models.hpp"
@@ -163,6 +168,62 @@ TEST_F(DetectorTest, RunsAModelOf16BitFloats) {
     EXPECT_EQ(found[i].class_id, golden[i].class_id);
     EXPECT_NEAR(found[i].x, golden[i].x1, 2) << "16-bit weights are not quite the same";
     EXPECT_NEAR(found[i].confidence, golden[i].confidence, 0.02);
+  }
+}
+
+/// What OpenCV alone finds with a graph that it runs to its end.
+std::vector<inference::Detection> found_by_the_whole_graph(const std::filesystem::path& model,
+                                                           const image::Image& picture,
+                                                           const DetectorOptions& options) {
+  const inference::ModelInfo info = inference::read_model_info(model);
+  const inference::Letterbox letterbox = inference::fit({picture.width, picture.height}, info.size);
+  std::vector<float> blob;
+  fill_blob(picture, letterbox, blob);
+  cv::dnn::Net net = cv::dnn::readNetFromONNX(model.string());
+  net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+  const int shape[] = {1, 3, info.size.height, info.size.width};
+  net.setInput(cv::Mat(4, shape, CV_32F, blob.data()));
+  const cv::Mat rows = net.forward();
+  std::vector<inference::Detection> found;
+  const auto candidates =
+      decode(info.layout.value(), {rows.ptr<float>(), rows.total()}, static_cast<float>(options.confidence));
+  for (const auto& candidate : suppress(candidates, options.iou, 300)) {
+    found.push_back(to_image(candidate, letterbox));
+  }
+  return found;
+}
+
+// Anchors of three networks of YOLOv5 and of a converted Darknet one, read out of their graphs.
+TEST_F(DetectorTest, FindsWithTheCutGraphWhatTheWholeOneFinds) {
+  if (!test_data("data/images")) {
+    GTEST_SKIP() << kNoTestData;
+  }
+  DetectorOptions options;
+  options.input = inference::parse_input_size("square", "--input");
+  const image::Image picture = image::decode(golden_image("dog.jpg"));
+  const std::vector<std::pair<std::filesystem::path, double>> models{
+      {*test_data("models/yolov5n-640.onnx"), 0.01},
+      {*test_data("models/custom-20k-640.onnx"), 0.00017},  // random weights are sure of nothing
+      {*test_data("models/custom-120k-640.onnx"), 0.00015},
+      {tiny(), 0.01}};
+  for (const auto& [model, confidence] : models) {
+    options.confidence = confidence;
+    SCOPED_TRACE(model);
+    const auto wanted = found_by_the_whole_graph(model, picture, options);
+    const auto detector = make_detector(model, options);
+    EXPECT_THAT(detector->preparation().changes, Contains(HasSubstr("cut after its last")));
+    const auto found = detector->detect(picture).detections;
+    ASSERT_FALSE(wanted.empty());
+    ASSERT_EQ(found.size(), wanted.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto same = [&](const inference::Detection& one) {
+        return one.class_id == found[i].class_id && std::abs(one.confidence - found[i].confidence) < 1e-4 &&
+               std::abs(one.x - found[i].x) < 0.05 &&
+               std::abs(one.y + one.height - found[i].y - found[i].height) < 0.05;
+      };
+      EXPECT_TRUE(std::any_of(wanted.begin(), wanted.end(), same))
+          << found[i].x << ' ' << found[i].confidence;
+    }
   }
 }
 

@@ -9,7 +9,7 @@
 #include <opencv2/dnn/layer.details.hpp>
 
 #include "graph/onnx_graph.hpp"
-#include "opencv/activation_kernels.hpp"
+#include "opencv/kernels.hpp"
 
 namespace kexp::inference {
 

@@ -10,6 +10,7 @@
 
 #include "graph/repairs.hpp"
 #include "opencv/activations.hpp"
+#include "opencv/attention.hpp"
 
 namespace kexp::inference {
 
@@ -38,6 +39,7 @@ class OpencvEngine final : public Engine {
         model_(std::move(input.model)),
         names_(input.outputs.begin(), input.outputs.end()) {
     fuse_activations(*model_.mutable_graph());
+    replace_attention(*model_.mutable_graph());
   }
 
   const std::string& name() const override { return name_; }
@@ -149,6 +151,7 @@ class OpencvEngine final : public Engine {
 std::unique_ptr<Engine> make_opencv_engine(EngineInput input) {
   silence_opencv();
   register_activations();
+  register_attention();
   cv::setNumThreads(input.threads);
   return std::make_unique<OpencvEngine>(std::move(input));
 }

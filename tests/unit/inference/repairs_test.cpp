@@ -1,0 +1,122 @@
+#include "graph/repairs.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kexp/inference/detector.hpp"
+
+#include "graph/onnx_graph.hpp"
+#include "graph_files.hpp"
+#include "support/errors.hpp"
+
+namespace kexp::test {
+namespace {
+
+using inference::ModelError;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Numbers = std::vector<std::int64_t>;
+
+TEST(RepairsTest, IdentitiesAreLeftOutAlsoOneBehindAnother) {
+  TestGraph made;
+  const std::string first = made.builder().node("Identity", {"images"});
+  const std::string second = made.builder().node("Identity", {first});
+  made.builder().node("Relu", {second}, {}, "output");
+  made.output("output", {1, 3, 64, 64});
+
+  EXPECT_EQ(inference::drop_identities(made.graph()), 2U);
+
+  EXPECT_THAT(node_types(made.graph()), ElementsAre("Relu"));
+  EXPECT_EQ(made.graph().node(0).input(0), "images");
+}
+
+TEST(RepairsTest, AnIdentityThatMakesAnOutputStays) {
+  TestGraph made;
+  made.builder().node("Identity", {"images"}, {}, "output");
+  made.output("output", {1, 3, 64, 64});
+
+  EXPECT_EQ(inference::drop_identities(made.graph()), 0U);
+}
+
+TEST(RepairsTest, TheSizesOfASplitBecomeItsAttribute) {
+  TestGraph made;
+  const std::string sizes = made.builder().integers({1, 2});
+  const auto parts = made.builder().nodes("Split", {"images", sizes}, 2, {{"num_outputs", std::int64_t{2}}});
+  made.output(parts[1], {1, 2, 64, 64});
+
+  EXPECT_EQ(inference::inline_split_sizes(made.graph()), 1U);
+
+  const onnx::NodeProto& split = made.graph().node(0);
+  EXPECT_EQ(split.input_size(), 1);
+  EXPECT_THAT(inference::integers(split, "split"), ElementsAre(1, 2));
+  EXPECT_EQ(inference::attribute(split, "num_outputs"), nullptr);
+}
+
+TEST(RepairsTest, ASplitOfSizesThatAreNoConstantIsNamed) {
+  TestGraph made;
+  const std::string sizes = made.builder().node("Shape", {"images"});
+  made.builder().nodes("Split", {"images", sizes}, 2, {});
+
+  EXPECT_THAT(message_of<ModelError>([&] { return inference::inline_split_sizes(made.graph()); }),
+              HasSubstr("Split Split_"));
+}
+
+TEST(RepairsTest, OnlyCastsOfFloatsAreIdle) {
+  TestGraph made;
+  const Numbers kFloat{onnx::TensorProto::FLOAT};
+  const std::string image = made.builder().node("Cast", {"images"}, {{"to", kFloat[0]}});
+  const std::string shape = made.builder().node("Shape", {image});
+  const std::string sides = made.builder().node("Cast", {shape}, {{"to", kFloat[0]}});
+  made.builder().node("Mul", {image, sides}, {}, "output");
+  made.output("output", {1, 3, 64, 64});
+
+  EXPECT_EQ(inference::drop_idle_casts(made.graph()), 1U);
+
+  EXPECT_THAT(node_types(made.graph()), ElementsAre("Shape", "Cast", "Mul"));
+  EXPECT_EQ(made.graph().node(0).input(0), "images");
+}
+
+TEST(RepairsTest, TidyKeepsWhatTheOutputsNeedInAnOrderThatRuns) {
+  TestGraph made;
+  made.builder().node("Relu", {"later"}, {}, "output");
+  made.convolution("images", 2, 1, "later");
+  made.convolution("images", 2, 1, "of no use");
+  made.output("output", {1, 2, 64, 64});
+
+  inference::tidy(made.graph());
+
+  EXPECT_THAT(node_types(made.graph()), ElementsAre("Conv", "Relu"));
+  EXPECT_EQ(made.graph().initializer_size(), 1);
+}
+
+TEST(RepairsTest, ANodeThatNeedsItsOwnResultIsNamed) {
+  TestGraph made;
+  made.builder().node("Relu", {"output"}, {}, "ring");
+  made.builder().node("Relu", {"ring"}, {}, "output");
+  made.output("output", {1, 3, 64, 64});
+
+  EXPECT_THAT(message_of<ModelError>([&] {
+                inference::tidy(made.graph());
+                return 0;
+              }),
+              HasSubstr("Relu Relu_"));
+}
+
+TEST(RepairsTest, OpenSidesOfTheInputAreFixed) {
+  TestGraph made;
+  auto& shape = *made.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+  shape.mutable_dim(0)->set_dim_param("batch");
+  shape.mutable_dim(2)->set_dim_param("height");
+
+  inference::set_input_size(made.graph(), {96, 32});
+
+  Numbers sides;
+  for (const auto& dimension : shape.dim()) {
+    sides.push_back(dimension.dim_value());
+  }
+  EXPECT_THAT(sides, ElementsAre(1, 3, 32, 96));
+}
+
+}  // namespace
+}  // namespace kexp::test
