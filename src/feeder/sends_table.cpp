@@ -17,10 +17,11 @@ constexpr std::array<std::string_view, 8> kColumns = {"id",          "bytes",   
                                                       "intended_ns", "sent_ns", "acked_ns",  "status"};
 enum Column : std::size_t { kId, kBytes, kPartition, kOffset, kIntended, kSent, kAcked, kStatus };
 
+/// No number of a feed is negative.
 template <typename Integer>
 bool read(std::string_view text, Integer& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
+  return error == std::errc() && end == text.data() + text.size() && value >= Integer{0};
 }
 
 bool read(std::string_view text, std::optional<std::int64_t>& value) {

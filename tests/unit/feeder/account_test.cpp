@@ -252,6 +252,18 @@ TEST_F(AccountTest, PercentilesAreOfNearestRankOverRandomRuns) {
   }
 }
 
+TEST_F(AccountTest, RowsThatNoFeedWroteAreLeftOut) {
+  FedRun run(folder(), 1, 10);
+  run.acknowledge_rest(0, kMs);
+  run.write();
+  std::ofstream(folder() / "sends.csv", std::ios::app) << "3,1000,1,9,1795284000000000000,-5,,unknown\n"
+                                                          "x,1000,1,9,1795284000000000000,5,,unknown\n"
+                                                          "3,1000,1,9,1795284000000000000,5,,sent\n"
+                                                          "3,1000\n"
+                                                          "4,1000,1,9,17952840000";
+  EXPECT_EQ(account_for(folder()).summary.sent, 10);
+}
+
 TEST_F(AccountTest, FilesThatNoFeedWroteAreNamed) {
   FedRun run(folder(), 2, 10);
   run.acknowledge_rest(0, kMs);
