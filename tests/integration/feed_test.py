@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -96,9 +97,57 @@ class FeedTest(unittest.TestCase):
         topic = self.topic(2)
         with kexp_test.Process(self.arguments(topic, "--max-ips", "50", "--profile", "constant", "--duration", "600")) as feed:
             kexp_test.wait_until(lambda: self.sent(topic) > 20, 30, "twenty images")
+            kexp_test.wait_until(lambda: (self.folder / topic / "seconds.csv").read_text().count("\n") > 3, 30, "three seconds")
             feed.kill()
-        for row in rows(self.folder / topic / "sends.csv")[:-1]:
+        sends = rows(self.folder / topic / "sends.csv")[:-1]
+        for row in sends:
             self.assertEqual(row["status"], "acknowledged")
+        seconds = rows(self.folder / topic / "seconds.csv")
+        self.assertEqual([int(row["second"]) for row in seconds], list(range(len(seconds))))
+        self.assertEqual({row["planned_images"] for row in seconds}, {"50"})
+        counted = sum(int(row["sent_images"]) for row in seconds)
+        self.assertGreaterEqual(len(sends), counted - 50)  # sends.csv is up to the last second, too.
+
+    def test_several_threads_play_the_one_plan(self):
+        topic = self.topic(3)
+        done = kexp_test.run(self.arguments(topic, "--threads", "3", "--max-ips", "60", "--profile", "constant", "--duration", "3"))
+        self.assertIn(done.returncode, (0, 5), done.stderr)
+        self.assertEqual({record[2] for record in self.consumed(topic, 180)}, {str(i) for i in range(180)})
+        last = json.loads((self.folder / topic / "feed.json").read_text().splitlines()[-1])
+        self.assertEqual(last["acknowledged"], 180)
+        for share in ("generator_cpu", "pacing_cpu"):
+            self.assertGreater(last[share], 0)
+            self.assertLess(last[share], 1)
+
+    def test_two_shards_feed_one_run_from_one_start(self):
+        topic = self.topic(2)
+        t0 = time.time() + 6
+        flags = ["--t0", f"{t0:.3f}", "--max-ips", "40", "--profile", "constant", "--duration", "2"]
+        with kexp_test.Process(self.arguments(topic, "--shard", "1/2", *flags)) as one, \
+             kexp_test.Process(self.arguments(topic, "--shard", "2/2", *flags)) as two:
+            for shard in (one, two):
+                self.assertIn(shard.wait(30), (0, 5), shard.output())
+        run = self.folder / topic
+        derived = json.loads((run / "run.json").read_text())
+        self.assertEqual(derived["counts"]["acknowledged"], 80)
+        self.assertEqual([row["id"] for row in rows(run / "sends-2.csv")], [str(i) for i in range(1, 80, 2)])
+        records = self.consumed(topic, 80)
+        self.assertEqual({record[2] for record in records}, {str(i) for i in range(80)})
+        for record in records:
+            self.assertIn(f"kexp-run={derived['id']}", record[4])
+        first = [int(rows(run / f"sends-{shard}.csv")[0]["sent_ns"]) / 1e9 - t0 for shard in (1, 2)]
+        self.assertLess(max(first) - min(first), 0.1 + 1 / 40)  # The second shard's first image is due one gap later.
+
+    def test_the_statistics_of_the_client_are_kept(self):
+        topic = self.topic(1)
+        done = kexp_test.run(self.arguments(topic, "-X", "statistics.interval.ms=500", "--max-ips", "10", "--profile", "constant",
+                                            "--duration", "3"))
+        self.assertIn(done.returncode, (0, 5), done.stderr)
+        lines = [json.loads(line) for line in (self.folder / topic / "librdkafka.jsonl").read_text().splitlines()]
+        self.assertGreaterEqual(len(lines), 3)
+        for line in lines:
+            self.assertEqual(line["thread"], 0)
+            self.assertIn("brokers", line["statistics"])
 
     def hang_up(self, topic, *more):
         """Feeds for 8 s, takes its terminal away after some images; the log then."""

@@ -156,6 +156,7 @@ TEST_F(FeederTest, AnOverloadEndsTheFeedWhenThatIsChosen) {
   EXPECT_EQ(why.at("id"), 2);
   EXPECT_DOUBLE_EQ(why.at("debt_s").get<double>(), 0.101);
   EXPECT_EQ(log_.count(LogLevel::error, "--max-debt"), 1U);
+  EXPECT_EQ(read_json(dir_ / "run" / "run.json").at("verdict").at("state"), "INVALID");
 }
 
 TEST_F(FeederTest, SeveralThreadsPlayTheOnePlan) {
