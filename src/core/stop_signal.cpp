@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <ctime>
 #include <pthread.h>
 #include <signal.h>
 
@@ -19,9 +18,8 @@ StopSignal::StopSignal() {
   sigaction(SIGPIPE, &ignore, nullptr);
 
   waiter_ = std::jthread([this](std::stop_token quit) {
-    constexpr timespec kTick{0, 100'000'000};
     while (!quit.stop_requested()) {
-      const int signal = sigtimedwait(&set_, nullptr, &kTick);
+      const int signal = sigwaitinfo(&set_, nullptr);  // Without a tick: a waiting process takes no CPU.
       if (signal <= 0 || quit.stop_requested()) {
         continue;
       }
@@ -34,7 +32,7 @@ StopSignal::StopSignal() {
 }
 
 StopSignal::~StopSignal() {
-  // Wakes the waiter out of its tick: a short command must not wait 100 ms for its end.
+  // Wakes the waiter; a signal for one thread stays pending until that takes it, so it cannot miss this one.
   waiter_.request_stop();
   (void)pthread_kill(waiter_.native_handle(), SIGTERM);
 }

@@ -108,10 +108,7 @@ class Feed {
   FeederResult run(std::stop_token stop) {
     require_notice(kLeastNotice, "at least 2 s ahead, so that every shard is ready");
     FeedImages images(options_, FeedImages::Keep::images);
-    const auto admin = ports_.kafka.make_admin(options_.client, stop);
-    const PreparedPlan prepared = prepare(options_, images, topic_partitions(*admin, options_));
-    const PreflightReport checked =
-        preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
+    const auto [prepared, checked] = prepare_and_check(images, stop);
     const auto source = images.make_source(prepared.plan, stop);
     // Made before the run: a property that the client refuses must not leave a run behind. The log comes
     // before the producers, which report to it until they are gone.
@@ -125,39 +122,54 @@ class Feed {
     write_plan(run.path(), prepared);
     statistics_.open(run.file(statistics_file_name(part_)));
 
-    std::stop_source ending;  // Also when the log can no longer be written.
-    const std::stop_callback pass_on(stop, [&ending] { ending.request_stop(); });
-    log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers, ending));
-    const Start t0 = start_time();
-    announce(run, prepared, t0.wall);
-    log->set_t0(t0.steady, t0.wall);
-    log->start();
-    const Sending sending{prepared.plan, *source, options_.topic, run.id(), t0.steady, unix_ns(t0.wall)};
-    Failure failure;
-    PacingEnd end;
-    CpuShare cpu(ports_.clock);
-    failure.keep([&] {
-      end = run_pacing(sending, lanes_, pacing_options(), producers, *log, ports_.clock, ending.get_token());
-    });
-    const bool ended_early = failure.happened() || end.overloaded;
-    Json fields{{"interrupted", stop.stop_requested()},
-                {"failed_early", ended_early},
-                {"generator_cpu", cpu.share()},
-                {"pacing_cpu", end.cpu}};
-    failure.keep([&] {
-      tell(run, end);
-      finish(run, *log, std::move(fields));
-    });
-    if (failure.happened()) {
-      note(run, failure.text());
-      failure.rethrow();
-    }
+    const std::stop_callback pass_on(stop, [this] { ending_.request_stop(); });
+    log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
+    play(run, prepared, *source, producers, *log, stop);
     (void)record::derive(run.path());
     return {run.path(), run.id(), stop.stop_requested()};
   }
 
  private:
   using Producers = std::vector<std::unique_ptr<kafka::Producer>>;
+
+  /// The plan for this topic, and what was found of it. The client that looks is gone then: while it lives it
+  /// costs CPU.
+  std::pair<PreparedPlan, PreflightReport> prepare_and_check(const FeedImages& images,
+                                                             const std::stop_token& stop) const {
+    const auto admin = ports_.kafka.make_admin(options_.client, stop);
+    PreparedPlan prepared = prepare(options_, images, topic_partitions(*admin, options_));
+    PreflightReport checked =
+        preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
+    return {std::move(prepared), std::move(checked)};
+  }
+
+  /// Sends the plan and writes down how that went; a failure, too, before it is thrown on.
+  void play(record::RunDirectory& run, const PreparedPlan& prepared, ImageSource& source,
+            const Producers& producers, SendLog& log, const std::stop_token& stop) const {
+    const Start t0 = start_time();
+    announce(run, prepared, t0.wall);
+    log.set_t0(t0.steady, t0.wall);
+    log.start();
+    const Sending sending{prepared.plan, source, options_.topic, run.id(), t0.steady, unix_ns(t0.wall)};
+    const CpuShare cpu(ports_.clock);
+    Failure failure;
+    PacingEnd end;
+    failure.keep([&] {
+      end = run_pacing(sending, lanes_, pacing_options(), producers, log, ports_.clock, ending_.get_token());
+    });
+    Json fields{{"interrupted", stop.stop_requested()},
+                {"failed_early", failure.happened() || end.overloaded},
+                {"generator_cpu", cpu.share()},
+                {"pacing_cpu", end.cpu}};
+    failure.keep([&] {
+      tell(run, end);
+      finish(run, log, std::move(fields));
+    });
+    if (failure.happened()) {
+      note(run, failure.text());
+      failure.rethrow();
+    }
+  }
 
   /// Errors: UsageError naming --t0 when it is nearer than `notice`; `right` says what would do.
   void require_notice(Nanoseconds notice, std::string_view right) const {
@@ -198,7 +210,7 @@ class Feed {
     return {run.file(part_.csv("sends")), {run.file(part_.csv("feed")), run.file(part_.csv("seconds"))}};
   }
 
-  SendLogPorts log_ports(record::RunDirectory& run, const Producers& producers, std::stop_source& ending) {
+  SendLogPorts log_ports(record::RunDirectory& run, const Producers& producers) {
     return {.clock = ports_.clock,
             .log = ports_.log,
             .progress = ports_.progress,
@@ -213,7 +225,7 @@ class Feed {
                 },
             .note = [this, &run](std::string_view event,
                                  const Json& fields) { run.append(event, fields, ports_.clock.wall_now()); },
-            .broken = [&ending] { ending.request_stop(); }};
+            .broken = [this] { ending_.request_stop(); }};
   }
 
   /// Leaves the reason of a failure in the run, as far as that can still be written.
@@ -315,6 +327,7 @@ class Feed {
   const record::FeedPart part_;
   const Lanes lanes_;
   StatisticsFile statistics_;
+  std::stop_source ending_;  // Of the pacing: at a stop, or when the log can no longer be written.
 };
 
 void validate_shard(const FeederOptions& options) {
