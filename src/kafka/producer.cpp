@@ -72,6 +72,10 @@ class RdProducer final : public Producer {
   ~RdProducer() override {
     closing_ = true;  // Who is told is about to be gone.
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    poller_.request_stop();
+    // librdkafka waits by the wall clock: where that was set back, the poll would go on for as long.
+    const QueueHandle polled(rd_kafka_queue_get_main(client_.get()));
+    rd_kafka_queue_yield(polled.get());
   }
 
   [[nodiscard]] SendOutcome send(const OutgoingRecord& record) override {

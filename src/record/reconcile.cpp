@@ -194,7 +194,9 @@ class Counting {
   void count_ids_without_a_row() {
     const std::optional<std::int64_t> planned = planned_images();
     ledger_.planned = planned.value_or(sends_);
-    result_.dropped_by_policy = result_.dropped.total;
+    for (auto& [part, rows] : rows_) {
+      result_.dropped_by_policy += rows[kDropped];
+    }
     std::int64_t in_plan = 0;
     for (std::int64_t id = 0; planned && id < *planned; ++id) {
       const auto number = static_cast<std::uint64_t>(id);

@@ -141,18 +141,45 @@ class LocalPrometheus(_Service):
 def create_topic(servers, name, partitions=1, configs=None):
     """Creates a topic by one CreateTopics request (v2), so that tests of other things need no `kexp topics`."""
     entries = (configs or {}).items()
-    body = struct.pack(">hhi", 19, 2, 1) + _string("kexp-test") + struct.pack(">i", 1)
-    body += _string(name) + struct.pack(">ihii", partitions, 1, 0, len(entries))
+    body = struct.pack(">i", 1) + _string(name) + struct.pack(">ihii", partitions, 1, 0, len(entries))
     for key, value in entries:
         body += _string(key) + _string(str(value))
     body += struct.pack(">i?", 30000, False)  # timeout in ms, no dry run
+    answer = _ask(servers, 19, 2, body)
+    # throttle time, number of topics, name, error code
+    code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
+    assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
+    _wait_for_leaders(servers, name, partitions)
+
+
+def add_partitions(servers, name, partitions):
+    """Gives a topic more partitions, `partitions` in all (CreatePartitions v1)."""
+    body = struct.pack(">i", 1) + _string(name) + struct.pack(">ii", partitions, -1)  # -1: the broker assigns them
+    body += struct.pack(">i?", 30000, False)
+    answer = _ask(servers, 37, 1, body)
+    code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
+    assert code == 0, f"CreatePartitions {name}: Kafka's error {code}"
+    _wait_for_leaders(servers, name, partitions)
+
+
+def delete_topic(servers, name):
+    """Deletes a topic and waits until no broker knows it (DeleteTopics v1)."""
+    answer = _ask(servers, 20, 1, struct.pack(">i", 1) + _string(name) + struct.pack(">i", 30000))
+    code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
+    assert code == 0, f"DeleteTopics {name}: Kafka's error {code}"
+    _wait_for_leaders(servers, name, 0)
+
+
+def _ask(servers, key, version, body):
+    """One request of Kafka's protocol to the controller; the answer behind its correlation id."""
+    request = struct.pack(">hhi", key, version, 1) + _string("kexp-test") + body
     host, port = servers.split(":")
     with socket.create_connection((host, int(port)), timeout=60) as connection, connection.makefile("rb") as answers:
-        connection.sendall(struct.pack(">i", len(body)) + body)
-        answer = answers.read(struct.unpack(">i", answers.read(4))[0])
-    # correlation id, throttle time, number of topics, name, error code
-    code, = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(name.encode()))
-    assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        return answers.read(struct.unpack(">i", answers.read(4))[0])[4:]
+
+
+def _wait_for_leaders(servers, name, partitions):
     wait_until(lambda: _leaders(servers, name) == partitions, 30, f"the metadata to show {partitions} partitions of {name}")
 
 
