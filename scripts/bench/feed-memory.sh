@@ -2,7 +2,7 @@
 # What memory `kexp feed` takes beyond its dataset (or the window, when it is streamed), at high rates and while the broker stands still:
 # peak RSS of the whole run, minus the images. The figures stand in docs/benchmarks.md.
 #
-#   feed-memory.sh [KEXP]    [build/release/bin/kexp]; a broker of its own, 5 GB of disk below TMPDIR, 5 minutes
+#   feed-memory.sh [KEXP]    [build/release/bin/kexp]; a broker of its own, 5 GB of disk below TMPDIR, 6 minutes
 #
 # Each run: 12 s of load, the broker stopped (SIGSTOP) for 20 s, what is left of the plan and the debt.
 set -euo pipefail
@@ -66,6 +66,7 @@ print(f"| {label} | {dataset:.0f} | {window:.0f} | {peak:.0f} | {peak - window:.
 echo "| load | dataset, MB | images in memory, MB | peak RSS, MB | beyond the images, MB | planned | acknowledged | without an answer, s |"
 echo "|---|---|---|---|---|---|---|---|"
 measure "1 KB, 20,000/s" "$scratch/small.h5" --max-ips 20000
+measure "1 KB, 20,000/s, 4 threads" "$scratch/small.h5" --max-ips 20000 --threads 4
 measure "300 KB, 100 MB/s" "$scratch/large.h5" --max-mbps 100
 measure "300 KB, 100 MB/s, streamed in 60 MB" "$scratch/large.h5" --max-mbps 100 --dataset-memory 60
-measure "300 KB, 100 MB/s, streamed, shuffled" "$scratch/large.h5" --max-mbps 100 --dataset-memory 200 --shuffle
+measure "300 KB, 100 MB/s, streamed in 200 MB, shuffled" "$scratch/large.h5" --max-mbps 100 --dataset-memory 200 --shuffle

@@ -52,6 +52,7 @@ kafka::ProducerOptions producer_options(const FeederOptions& options, const cycl
   producer.queue_bytes =
       std::clamp(static_cast<std::int64_t>(peak * kQueueSeconds), kLeastQueue, kLargestQueue) /
       options.threads;
+  producer.queue_records /= options.threads;  // What they take beside the images has one bound, too.
   producer.delivery_timeout = options.delivery_timeout;
   producer.statistics_interval = kStatisticsInterval;
   return producer;

@@ -32,6 +32,7 @@ ClientHandle make_client(const ProducerOptions& options, Events& events) {
   conf.set("reconnect.backoff.max.ms", 1000);
   // A queue smaller than the largest record would refuse it for ever.
   conf.set("queue.buffering.max.kbytes", std::max(options.queue_bytes, kMaxMessageBytes) / 1024);
+  conf.set("queue.buffering.max.messages", options.queue_records);
   conf.set("message.timeout.ms", options.delivery_timeout.count());
   // With 5, the default, librdkafka's thread turns without a pause while five records of a partition are on
   // their way and more wait: it counts records where it limits requests. Two keep the connection busy.

@@ -272,6 +272,15 @@ TEST_F(KafkaFaultsTest, SaysQueueFullAndLeavesNothingBehindAtTheEnd) {
   EXPECT_THAT(reports_, SizeIs(0)) << "nobody is told of what nobody knows";
 }
 
+TEST_F(KafkaFaultsTest, SmallRecordsFillTheQueueByTheirNumber) {
+  broker_.set_down();
+  producer_options_.queue_records = 2;
+  const auto sender = producer();
+  EXPECT_EQ(send_byte(*sender), SendOutcome::queued);
+  EXPECT_EQ(send_byte(*sender), SendOutcome::queued);
+  EXPECT_EQ(send_byte(*sender), SendOutcome::queue_full);
+}
+
 TEST_F(KafkaFaultsTest, FlushEndsWithinASecondOfAStop) {
   broker_.set_down();
   const auto sender = producer();

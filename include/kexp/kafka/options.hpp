@@ -36,6 +36,8 @@ struct ProducerOptions {
   ClientOptions client;
   /// Bytes that may wait in the client: size it as seconds of the peak rate.
   std::int64_t queue_bytes = 64 * 1024 * 1024;
+  /// Records that may wait in the client, about 800 bytes each beside their values.
+  std::int64_t queue_records = 100'000;
   /// A record without an answer for so long has failed.
   std::chrono::milliseconds delivery_timeout{120'000};
   /// Gets librdkafka's statistics, one JSON object each, on the producer's own thread; none: not asked for.
