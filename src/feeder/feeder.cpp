@@ -164,7 +164,7 @@ class Feed {
                 {"pacing_cpu", end.cpu}};
     failure.keep([&] {
       tell(run, end);
-      finish(run, log, std::move(fields));
+      finish(run, log, end.overloaded ? end.overloaded->debt : 0ns, std::move(fields));
     });
     if (failure.happened()) {
       note(run, failure.text());
@@ -301,13 +301,13 @@ class Feed {
     }
   }
 
-  void finish(record::RunDirectory& run, SendLog& log, Json fields) const {
+  void finish(record::RunDirectory& run, SendLog& log, Nanoseconds overloaded_by, Json fields) const {
     log.finish();
     const Account account = account_for(run.path(), part_);
     write_feed_tables(run.path(), account, part_);
     const SendCounts& counts = log.counts();
     fields.update(counts_json(counts));
-    fields["worst_debt_s"] = seconds(log.worst_debt());
+    fields["worst_debt_s"] = seconds(std::max(log.worst_debt(), overloaded_by));
     fields.update(to_json(account.summary));
     run.append("finished", fields, ports_.clock.wall_now());
     if (counts.failed > 0) {

@@ -67,7 +67,7 @@ ObservedOutage OutageWatch::take() {
   ObservedOutage outage = std::move(*current_);
   current_.reset();
   if (outage.cause.empty()) {
-    outage.cause = "no answer from the broker";
+    outage.cause = kNoAnswer;
   }
   return outage;
 }

@@ -5,10 +5,14 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "kexp/core/clock.hpp"
 
 namespace kexp::feeder {
+
+/// The cause of an outage of which the client knows nothing.
+inline constexpr std::string_view kNoAnswer = "no answer from the broker";
 
 /// A time in which the broker answered nothing although images were in flight; in ns after t0.
 struct ObservedOutage {

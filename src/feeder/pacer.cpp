@@ -75,6 +75,13 @@ class Pacer {
 
   std::optional<Overloaded> run(const Lanes& lanes, std::size_t lane) {
     use_precise_timers();
+    play_all(lanes, lane);
+    state_.next_intended_ns.store(LaneState::kNothingLeft, std::memory_order_relaxed);
+    return overloaded_;
+  }
+
+ private:
+  void play_all(const Lanes& lanes, std::size_t lane) {
     const auto& images = sending_.plan.images();
     for (std::uint64_t id = lanes.first(lane); id < images.size(); id += lanes.step()) {
       const cycle::PlannedImage& image = images[id];
@@ -82,14 +89,11 @@ class Pacer {
       state_.next_intended_ns.store(intended_ns, std::memory_order_relaxed);
       if (!clock_.sleep_until(sending_.t0 + Nanoseconds(overload_.due(intended_ns)), stop_) ||
           !play(id, image)) {
-        return overloaded_;
+        return;
       }
     }
-    state_.next_intended_ns.store(LaneState::kNothingLeft, std::memory_order_relaxed);
-    return std::nullopt;
   }
 
- private:
   /// Sends or drops an image; false when that was ended.
   bool play(std::uint64_t id, const cycle::PlannedImage& image) {
     const auto intended_ns = static_cast<std::int64_t>(image.intended_ns);

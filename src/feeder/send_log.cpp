@@ -201,7 +201,8 @@ void SendLog::watch(std::int64_t now_ns) {
     note_outage(*outage);
   }
   if (outages_.is_silent() && !told_silence_) {
-    ports_.log.warn("feed: outage=begun cause=\"{}\"", outages_.fault());
+    ports_.log.warn("feed: outage=begun cause=\"{}\"",
+                    outages_.fault().empty() ? kNoAnswer : std::string_view(outages_.fault()));
   }
   told_silence_ = outages_.is_silent();
   if (const auto step = wall_clock_.look()) {
@@ -265,9 +266,6 @@ void SendLog::finish() {
   }
   write_unknown();
   counts_.dropped = counts_.planned - counts_.sent;  // Also what was not reached before a stop.
-  for (const auto& lane : lane_states_) {
-    lane->next_intended_ns = LaneState::kNothingLeft;
-  }
   publish(now);
   flush();
 }

@@ -152,6 +152,7 @@ TEST_F(FeederTest, AnOverloadEndsTheFeedWhenThatIsChosen) {
   const Json last = finished();
   EXPECT_EQ(last.at("sent"), 2);
   EXPECT_EQ(last.at("failed_early"), true);
+  EXPECT_DOUBLE_EQ(last.at("worst_debt_s").get<double>(), 0.101);
   const Json why = record::last_event(dir_ / "run", "feed", "overload");
   EXPECT_EQ(why.at("id"), 2);
   EXPECT_DOUBLE_EQ(why.at("debt_s").get<double>(), 0.101);

@@ -214,7 +214,7 @@ TEST_F(PacerTest, AStopEndsTheWaitForAFullQueue) {
 
   EXPECT_TRUE(events().empty());
   EXPECT_EQ(clock_.now(), SteadyTime(70ms));
-  EXPECT_EQ(state_.next_intended_ns, 50 * kMs);  // The debt goes on growing.
+  EXPECT_EQ(state_.next_intended_ns, LaneState::kNothingLeft);  // Whoever has stopped has no debt.
 }
 
 TEST_F(PacerTest, ALaneTakesItsShareOfThePlan) {
