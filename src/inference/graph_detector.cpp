@@ -28,9 +28,13 @@ class GraphDetector final : public Detector {
         labels_(std::move(graph.info.labels)),
         head_(std::move(graph.head)),
         size_(plan_.largest()) {
+    if (graph.info.open_size) {
+      graph.changes.push_back(fmt::format("open input given a size, at most {}x{}", plan_.largest().width,
+                                          plan_.largest().height));
+    }
     preparation_ = {head_ ? head_text(*head_) : std::string(), std::move(graph.changes), plan_.rectangular()};
     engine_ = make_engine({file.string(), std::move(graph.model), std::move(graph.outputs), options.threads,
-                           graph.sizes == Sizes::any});
+                           graph.sizes == Sizes::by_choice && plan_.rectangular()});
   }
 
   DetectorResult detect(const image::Image& image) override {

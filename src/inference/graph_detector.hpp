@@ -20,7 +20,7 @@ struct EngineInput {
   onnx::ModelProto model;
   std::vector<std::string> outputs;
   int threads = 1;
-  bool any_size = false;  ///< Else the graph is closed at a size before it runs, for each size again.
+  bool load_per_size = false;  ///< The graph has constants for one size each: `run` gets several.
 };
 using MakeEngine = std::function<std::unique_ptr<Engine>(EngineInput)>;
 

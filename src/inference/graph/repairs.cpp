@@ -93,7 +93,19 @@ std::size_t bypass(onnx::GraphProto& graph, const std::function<bool(const onnx:
   return renamed.size();
 }
 
-void set_split(onnx::NodeProto& node, const std::vector<double>& sizes) {
+std::vector<std::int64_t> split_sizes(const onnx::NodeProto& node, const onnx::TensorProto& tensor) {
+  constexpr double kMostChannels = 1 << 20;
+  std::vector<std::int64_t> sizes;
+  for (const double size : numbers(tensor)) {
+    if (!(size >= 0 && size <= kMostChannels)) {
+      throw ModelError(fmt::format("broken graph: {} has a size of {}", node_text(node), size));
+    }
+    sizes.push_back(static_cast<std::int64_t>(size));
+  }
+  return sizes;
+}
+
+void set_split(onnx::NodeProto& node, const std::vector<std::int64_t>& sizes) {
   node.mutable_input()->DeleteSubrange(1, node.input_size() - 1);
   auto& attributes = *node.mutable_attribute();
   for (int i = attributes.size() - 1; i >= 0; --i) {
@@ -104,8 +116,8 @@ void set_split(onnx::NodeProto& node, const std::vector<double>& sizes) {
   auto& split = *node.add_attribute();
   split.set_name("split");
   split.set_type(onnx::AttributeProto::INTS);
-  for (const double size : sizes) {
-    split.add_ints(static_cast<std::int64_t>(size));
+  for (const std::int64_t size : sizes) {
+    split.add_ints(size);
   }
 }
 
@@ -227,7 +239,7 @@ std::size_t drop_identities(onnx::GraphProto& graph) {
 
 std::size_t inline_split_sizes(onnx::GraphProto& graph) {
   const GraphIndex index(graph);
-  std::vector<std::pair<onnx::NodeProto*, std::vector<double>>> found;
+  std::vector<std::pair<onnx::NodeProto*, std::vector<std::int64_t>>> found;
   for (auto& node : *graph.mutable_node()) {
     if (node.op_type() != "Split" || node.input_size() < 2 || node.input(1).empty()) {
       continue;
@@ -237,7 +249,7 @@ std::size_t inline_split_sizes(onnx::GraphProto& graph) {
       throw ModelError(
           fmt::format("{} takes its sizes from the image, which cannot be repaired", node_text(node)));
     }
-    found.emplace_back(&node, numbers(*sizes));
+    found.emplace_back(&node, split_sizes(node, *sizes));
   }
   for (auto& [node, sizes] : found) {
     set_split(*node, sizes);

@@ -112,11 +112,21 @@ KEXP_INLINE void multiply_row_loop(const float* left, const float* right, float*
 
 KEXP_LOOPS(any, )
 #if defined(__x86_64__)
+#if defined(__clang__)
+#define KEXP_WIDE "avx512f,avx512dq,avx512vl"
+#else
+#define KEXP_WIDE "avx512f,avx512dq,avx512vl,prefer-vector-width=512"
+#endif
 KEXP_LOOPS(avx2, __attribute__((target("avx2,fma"))))
+KEXP_LOOPS(avx512, __attribute__((target(KEXP_WIDE))))
 #endif
 
 Loops best_loops() {
 #if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+      __builtin_cpu_supports("avx512vl") != 0) {
+    return k_avx512;
+  }
   if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) {
     return k_avx2;
   }

@@ -35,7 +35,7 @@ class OpencvEngine final : public Engine {
  public:
   explicit OpencvEngine(EngineInput input)
       : file_(std::move(input.file)),
-        any_size_(input.any_size),
+        load_per_size_(input.load_per_size),
         model_(std::move(input.model)),
         names_(input.outputs.begin(), input.outputs.end()) {
     fuse_activations(*model_.mutable_graph());
@@ -45,28 +45,29 @@ class OpencvEngine final : public Engine {
   const std::string& name() const override { return name_; }
 
   std::vector<TensorView> run(std::vector<float>& blob, Size2 size) override {
-    if (net_.empty() || (size != size_ && !any_size_)) {
-      load(size);
-    }
+    cv::dnn::Net& net = net_for(size);
     const int shape[] = {1, 3, size.height, size.width};
     try {
-      net_.setInput(cv::Mat(4, shape, CV_32F, blob.data()));
-      net_.forward(tensors_, names_);
+      net.setInput(cv::Mat(4, shape, CV_32F, blob.data()));
+      net.forward(tensors_, names_);
     } catch (const cv::Exception& e) {
-      throw cannot_run(e, failing_layer({shape, shape + 4}));
+      throw cannot_run(e, failing_layer(net, {shape, shape + 4}));
     }
-    size_ = size;
     return views();
   }
 
   std::vector<LayerTime> layer_times() override {
+    if (nets_.empty()) {
+      return {};
+    }
+    cv::dnn::Net& net = nets_.front().second;
     std::vector<double> ticks;
-    net_.getPerfProfile(ticks);
-    const std::vector<cv::String> layers = net_.getLayerNames();
+    net.getPerfProfile(ticks);
+    const std::vector<cv::String> layers = net.getLayerNames();
     std::map<std::string, LayerTime> by_type;
     for (std::size_t i = 0; i < ticks.size() && i < layers.size(); ++i) {
       if (ticks[i] > 0) {
-        const std::string type = net_.getLayer(net_.getLayerId(layers[i]))->type;
+        const std::string type = net.getLayer(net.getLayerId(layers[i]))->type;
         LayerTime& sum = by_type.emplace(type, LayerTime{type, 0, {}}).first->second;
         ++sum.layers;
         sum.time += std::chrono::duration_cast<Nanoseconds>(
@@ -83,12 +84,29 @@ class OpencvEngine final : public Engine {
   }
 
  private:
-  void load(Size2 size) {
+  /// The network for a size, made the one used last. One takes every size, or one size each: then a few are
+  /// kept, for cameras that stand upright beside others.
+  cv::dnn::Net& net_for(Size2 size) {
+    constexpr std::size_t kMostNets = 3;
+    const auto found = std::find_if(nets_.begin(), nets_.end(), [&](const auto& entry) {
+      return !load_per_size_ || entry.first == size;
+    });
+    if (found != nets_.end()) {
+      std::rotate(nets_.begin(), found, found + 1);
+    } else {
+      nets_.resize(std::min(nets_.size(), kMostNets - 1));
+      nets_.emplace(nets_.begin(), size, load(size));
+    }
+    return nets_.front().second;
+  }
+
+  [[nodiscard]] cv::dnn::Net load(Size2 size) {
     const std::string content = content_for(size);
     try {
-      net_ = cv::dnn::readNetFromONNX(content.data(), content.size());
-      net_.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
-      net_.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+      cv::dnn::Net net = cv::dnn::readNetFromONNX(content.data(), content.size());
+      net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+      net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+      return net;
     } catch (const cv::Exception& e) {
       throw cannot_run(e, "");
     }
@@ -96,13 +114,8 @@ class OpencvEngine final : public Engine {
 
   /// A graph that is loaded once is given back: two copies of its weights are enough.
   std::string content_for(Size2 size) {
-    if (any_size_) {
-      set_input_size(*model_.mutable_graph(), size);
-      return std::exchange(model_, {}).SerializeAsString();
-    }
-    onnx::ModelProto closed = model_;
-    set_input_size(*closed.mutable_graph(), size);
-    return closed.SerializeAsString();
+    set_input_size(*model_.mutable_graph(), size);
+    return load_per_size_ ? model_.SerializeAsString() : std::exchange(model_, {}).SerializeAsString();
   }
 
   [[nodiscard]] std::vector<TensorView> views() const {
@@ -117,12 +130,12 @@ class OpencvEngine final : public Engine {
   }
 
   /// The first layer whose shape OpenCV cannot work out; empty when it is another fault.
-  [[nodiscard]] std::string failing_layer(const cv::dnn::MatShape& input) const {
-    for (const cv::String& layer : net_.getLayerNames()) {
+  static std::string failing_layer(const cv::dnn::Net& net, const cv::dnn::MatShape& input) {
+    for (const cv::String& layer : net.getLayerNames()) {
       try {
         std::vector<cv::dnn::MatShape> in;
         std::vector<cv::dnn::MatShape> out;
-        net_.getLayerShapes(input, net_.getLayerId(layer), in, out);
+        net.getLayerShapes(input, net.getLayerId(layer), in, out);
       } catch (const cv::Exception&) {
         return layer;
       }
@@ -138,11 +151,10 @@ class OpencvEngine final : public Engine {
 
   const std::string name_ = "opencv";
   std::string file_;
-  bool any_size_;
+  bool load_per_size_;
   onnx::ModelProto model_;
   std::vector<cv::String> names_;
-  cv::dnn::Net net_;
-  Size2 size_;
+  std::vector<std::pair<Size2, cv::dnn::Net>> nets_;  ///< The one used last comes first.
   std::vector<cv::Mat> tensors_;
 };
 
