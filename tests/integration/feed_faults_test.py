@@ -91,13 +91,13 @@ class FeedFaultsTest(unittest.TestCase):
 
     def test_a_feeder_that_is_stopped_names_its_own_stall_and_repays_it(self):
         self.kafka.create_topic(self.topic, 2)
-        feed = self.start(7)
+        feed = self.start(12)
         self.wait_for_images(RATE)
         with stopped(feed.pid):
-            time.sleep(2)  # what is tested
+            time.sleep(5)  # what is tested
         self.assertEqual(feed.wait(), 5, feed.output())  # a third of the images were late, by the feeder's own fault
-        self.assert_all_acknowledged(7)
-        self.assertAlmostEqual(sum(event["duration_s"] for event in self.run.events("stall")), 2, delta=0.5)
+        self.assert_all_acknowledged(12)
+        self.assertAlmostEqual(sum(event["duration_s"] for event in self.run.events("stall")), 5, delta=0.5)
         self.assertEqual(self.run.events("outage"), [])
         self.assertEqual(self.run.verdict()["state"], "INVALID")
         self.assertIn("stood still", self.run.reasons())
