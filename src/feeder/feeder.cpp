@@ -127,7 +127,7 @@ class Feed {
     log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
     play(run, prepared, *source, producers, *log, stop);
     (void)record::derive(run.path());
-    return {run.path(), run.id(), stop.stop_requested()};
+    return {run.path(), run.id(), stop.stop_requested(), log->counts()};
   }
 
  private:
@@ -278,10 +278,19 @@ class Feed {
                              {"directory", run.path().string()},
                              {"t0", format_utc(t0_wall)},
                              {"images", static_cast<std::int64_t>(lanes_.planned(plan.images().size()))},
-                             {"bytes", static_cast<std::int64_t>(plan.total_bytes())},
+                             {"bytes", part_bytes(plan)},
                              {"duration_s", plan.duration_s()},
                              {"partitions", static_cast<std::int64_t>(prepared.options.partitions)},
                              {"plan", prepared.plan_hash.substr(0, 12)}}});
+  }
+
+  /// Of the images that this feed plays.
+  [[nodiscard]] std::int64_t part_bytes(const cycle::Plan& plan) const {
+    std::int64_t bytes = 0;
+    for (std::uint64_t id = lanes_.shard_first(); id < plan.images().size(); id += lanes_.shard_step()) {
+      bytes += plan.images()[id].bytes;
+    }
+    return bytes;
   }
 
   /// What the pacing threads ended with that is no failure of the feed.

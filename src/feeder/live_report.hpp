@@ -7,17 +7,10 @@
 #include "kexp/core/clock.hpp"
 #include "kexp/core/progress.hpp"
 #include "kexp/cycle/plan.hpp"
+#include "kexp/feeder/feeder.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
 namespace kexp::feeder {
-
-/// Of the images that this feed plans.
-struct SendCounts {
-  std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0, unknown = 0;
-  std::int64_t sent_bytes = 0, acknowledged_bytes = 0;
-  std::int64_t queue_full = 0, queue_full_ns = 0;  ///< Times that the producer had no room.
-  std::int64_t starved = 0, starved_ns = 0;        ///< Times that the image was not in memory yet.
-};
 
 /// How a feed stands at one moment.
 struct LiveFigures {

@@ -106,6 +106,7 @@ class Verifier {
     verification.checks = checks_.take();
     verification.verdict = derived["verdict"]["state"];
     verification.reasons = derived["verdict"]["reasons"].get<std::vector<std::string>>();
+    verification.unknown = derived["counts"]["unknown"];
     return verification;
   }
 

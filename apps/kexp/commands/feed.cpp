@@ -250,14 +250,25 @@ ExitCode dry_run(const FeedFlags& flags, const feeder::FeederOptions& options, C
   return ExitCode::ok;
 }
 
-void print_result(std::ostream& out, const feeder::FeederResult& result, const Json& derived, bool json) {
+/// Images whose fate nobody knows leave the verdict open, but nothing is sound with them.
+bool is_sound(std::string_view verdict, std::int64_t unknown) { return verdict != "INVALID" && unknown == 0; }
+
+void print_result(std::ostream& out, const feeder::FeederResult& result, const feeder::Shard& shard,
+                  const Json& derived, bool json) {
   if (json) {
     out << derived.dump(2) << '\n';
     return;
   }
   out << fmt::format("run           {}\n", result.run.string());
-  for (const char* name : {"planned", "sent", "acknowledged", "failed", "unknown"}) {
-    out << fmt::format("{:<13} {}\n", name, derived.at("counts").at(name).get<std::int64_t>());
+  if (shard.of > 1) {
+    out << fmt::format("part          {} of {}\n", shard.index, shard.of);
+  }
+  const feeder::SendCounts& counts = result.counts;  // The run's own may lack other parts, still being sent.
+  for (const auto& [name, count] :
+       {std::pair{"planned", counts.planned}, std::pair{"sent", counts.sent},
+        std::pair{"acknowledged", counts.acknowledged}, std::pair{"failed", counts.failed},
+        std::pair{"unknown", counts.unknown}}) {
+    out << fmt::format("{:<13} {}\n", name, count);
   }
   const Json& verdict = derived.at("verdict");
   out << fmt::format("verdict       {}\n", verdict.at("state").get<std::string>());
@@ -276,14 +287,12 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   const auto result = feeder::run_feeder(
       options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
   const Json derived = read_json(result.run / "run.json");
-  print_result(context.out, result, derived, flags.json);
+  print_result(context.out, result, options.shard, derived, flags.json);
   if (result.interrupted) {
     return ExitCode::interrupted;
   }
-  // Images whose fate nobody knows leave the verdict open, but no run is sound with them.
-  const bool is_sound =
-      derived.at("verdict").at("state") != "INVALID" && derived.at("counts").at("unknown") == 0;
-  return is_sound ? ExitCode::ok : ExitCode::invalid;
+  const auto verdict = derived.at("verdict").at("state").get<std::string>();
+  return is_sound(verdict, result.counts.unknown) ? ExitCode::ok : ExitCode::invalid;
 }
 
 struct VerifyFlags {
@@ -336,8 +345,8 @@ ExitCode run_verify(const VerifyFlags& flags, Context& context) {
   } else {
     print_verification(context.out, verification);
   }
-  const bool is_sound = verification.verdict != "INVALID";
-  return verification.holds() && is_sound ? ExitCode::ok : ExitCode::invalid;
+  const bool sound = is_sound(verification.verdict, verification.unknown);
+  return verification.holds() && sound ? ExitCode::ok : ExitCode::invalid;
 }
 
 struct CalibrateFlags {

@@ -81,10 +81,19 @@ struct FeederPorts {
   telemetry::Metrics& metrics;
 };
 
+/// Of the images that one feed plans: of all, or of its part.
+struct SendCounts {
+  std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0, unknown = 0;
+  std::int64_t sent_bytes = 0, acknowledged_bytes = 0;
+  std::int64_t queue_full = 0, queue_full_ns = 0;  ///< Times that the producer had no room.
+  std::int64_t starved = 0, starved_ns = 0;        ///< Times that the image was not in memory yet.
+};
+
 struct FeederResult {
   std::filesystem::path run;
   std::string run_id;
   bool interrupted = false;  ///< By a stop request, before the plan's end.
+  SendCounts counts;         ///< This feed's own; those in run.json are of all parts of the plan.
 };
 
 /// The plan that the options make, and what it is made from.

@@ -3,6 +3,7 @@
 /// `feed verify`: every figure of a fed run computed again from its files and, if wanted, from the topic.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <stop_token>
 #include <string>
@@ -37,6 +38,7 @@ struct Verification {
   std::vector<Check> checks;
   std::string verdict;  ///< Of the run, derived anew, with its reasons.
   std::vector<std::string> reasons;
+  std::int64_t unknown = 0;  ///< Images of the run whose fate nobody knows.
   [[nodiscard]] bool holds() const;
 };
 

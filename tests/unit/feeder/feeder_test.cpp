@@ -209,6 +209,26 @@ TEST_F(FeederTest, ShardsShareOnePlanARunAndAStart) {
   }
 }
 
+TEST_F(FeederTest, AShardAnswersForItsOwnPart) {
+  options_.t0 = test::FakeClock::kStart + 3600s;
+  options_.shard = {2, 2};
+  kafka_.hold_reports();
+  EXPECT_EQ(run().counts.unknown, 10);
+  test::FakeClock other_clock;
+  test::FakeKafka other_kafka(other_clock);
+  other_kafka.add_topic("yolo_input", 3);
+  options_.shard = {1, 2};
+  const FeederResult result =
+      run_feeder(options_, {other_kafka, other_clock, log_, progress_, metrics_}, stop_.get_token());
+
+  EXPECT_EQ(read_json(dir_ / "run" / "run.json").at("counts").at("unknown"), 10);
+  EXPECT_EQ(result.counts.planned, 10);
+  EXPECT_EQ(result.counts.acknowledged, 10);
+  EXPECT_EQ(result.counts.unknown, 0);
+  EXPECT_EQ(progress_.last("started", "images"), ProgressEvent::Value(std::int64_t{10}));
+  EXPECT_EQ(progress_.last("started", "bytes"), ProgressEvent::Value(result.counts.sent_bytes));
+}
+
 TEST_F(FeederTest, AShardOfAnotherPlanIsRefused) {
   options_.t0 = test::FakeClock::kStart + 3600s;
   options_.shard = {1, 2};
