@@ -90,6 +90,18 @@ class Failure {
   std::string text_;
 };
 
+/// Ends a log's writing thread on every way out: it writes to what goes before the log does.
+class WritingEnd {
+ public:
+  explicit WritingEnd(SendLog& log) : log_(log) {}
+  ~WritingEnd() { log_.end_writing(); }
+  WritingEnd(const WritingEnd&) = delete;
+  WritingEnd& operator=(const WritingEnd&) = delete;
+
+ private:
+  SendLog& log_;
+};
+
 /// The same instant on both clocks: wall time is mapped onto the steady clock once.
 struct Start {
   SteadyTime steady;
@@ -125,6 +137,7 @@ class Feed {
 
     const std::stop_callback pass_on(stop, [this] { ending_.request_stop(); });
     log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
+    const WritingEnd writing_end(*log);
     play(run, prepared, *source, producers, *log, stop);
     (void)record::derive(run.path());
     return {run.path(), run.id(), stop.stop_requested(), log->counts()};
@@ -162,10 +175,8 @@ class Feed {
                 {"failed_early", failure.happened() || end.overloaded},
                 {"generator_cpu", cpu.share()},
                 {"pacing_cpu", end.cpu}};
-    failure.keep([&] {
-      tell(run, end);
-      finish(run, log, end.overloaded ? end.overloaded->debt : 0ns, std::move(fields));
-    });
+    failure.keep([&] { tell(run, end); });
+    failure.keep([&] { finish(run, log, end.overloaded ? end.overloaded->debt : 0ns, std::move(fields)); });
     if (failure.happened()) {
       note(run, failure.text());
       failure.rethrow();

@@ -251,11 +251,15 @@ void SendLog::publish(SteadyTime now) {
                 now);
 }
 
-void SendLog::finish() {
+void SendLog::end_writing() {
   writer_.request_stop();
   if (writer_.joinable()) {
     writer_.join();
   }
+}
+
+void SendLog::finish() {
+  end_writing();
   if (failure_) {
     std::rethrow_exception(failure_);
   }

@@ -80,6 +80,8 @@ class SendLog {
   /// Notes that this process stood still for `duration` until now.
   void stalled(Nanoseconds duration);
 
+  /// Ends the writing thread: nothing is written or noted after it. As often as wanted.
+  void end_writing();
   /// Ends the writing thread and writes the rows without an outcome as "unknown". Rethrows what stopped the
   /// thread. Requires: the pacing threads have ended. No call may follow but those below.
   void finish();

@@ -160,6 +160,20 @@ TEST_F(FeederTest, AnOverloadEndsTheFeedWhenThatIsChosen) {
   EXPECT_EQ(read_json(dir_ / "run" / "run.json").at("verdict").at("state"), "INVALID");
 }
 
+TEST_F(FeederTest, WhatCannotBeNotedLeavesAllRows) {
+  options_.on_overload = OnOverload::fail;
+  fill_queue(2, 400ms);
+  const std::filesystem::path events = dir_ / "run" / "feed.json";
+  kafka_.on_flush = [&] {
+    std::filesystem::remove(events);
+    std::filesystem::create_directory(events);  // Takes no event.
+  };
+
+  EXPECT_THAT(test::message_of<Error>([&] { return run(); }), HasSubstr("feed.json"));
+
+  EXPECT_EQ(read_csv(dir_ / "run" / "sends.csv").size(), 3U);  // The header and two images.
+}
+
 TEST_F(FeederTest, SeveralThreadsPlayTheOnePlan) {
   options_.threads = 3;
 
