@@ -262,14 +262,23 @@ class Plan::Maker {
       add(index, whole_ns(due_s), segment);
     }
     if (counts_images) {
-      for (SegmentTotals& totals : plan_.segments_) {
-        totals.target_bytes_per_s = static_cast<double>(totals.bytes) / totals.segment.duration_s;
-      }
+      set_targets_of_images(peak);
     }
     return std::move(plan_);
   }
 
  private:
+  // Not from each segment's own bytes: of a segment that is shorter than its images are apart, they are none
+  // or many times the rate.
+  void set_targets_of_images(double peak) {
+    const std::size_t count = plan_.images_.size();
+    const double mean_bytes =
+        count > 0 ? static_cast<double>(plan_.total_bytes_) / static_cast<double>(count) : 0;
+    for (SegmentTotals& totals : plan_.segments_) {
+      totals.target_bytes_per_s = totals.segment.fraction * peak * mean_bytes;
+    }
+  }
+
   /// Room for all images at once: growing would hold them twice. What is not filled costs no memory.
   void reserve(double expected) {
     if (!(expected <= static_cast<double>(kMostImages))) {
@@ -312,6 +321,14 @@ std::size_t Plan::segment_at(double t_s) const {
       std::upper_bound(segments_.begin(), segments_.end(), t_s,
                        [](double t, const SegmentTotals& totals) { return t < totals.segment.start_s; });
   return after == segments_.begin() ? 0 : static_cast<std::size_t>(after - segments_.begin()) - 1;
+}
+
+double Plan::peak_bytes_per_s() const {
+  double peak = 0;
+  for (const SegmentTotals& segment : segments_) {
+    peak = std::max(peak, segment.target_bytes_per_s);
+  }
+  return peak;
 }
 
 std::string Plan::hash() const {

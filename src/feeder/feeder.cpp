@@ -43,15 +43,11 @@ PreparedPlan prepare(const FeederOptions& effective, const FeedImages& images, s
 }
 
 kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan) {
-  double peak = 0;
-  for (const cycle::SegmentTotals& segment : plan.segments()) {
-    peak = std::max(peak, segment.target_bytes_per_s);
-  }
   kafka::ProducerOptions producer;
   producer.client = options.client;
-  producer.queue_bytes =
-      std::clamp(static_cast<std::int64_t>(peak * kQueueSeconds), kLeastQueue, kLargestQueue) /
-      options.threads;
+  producer.queue_bytes = std::clamp(static_cast<std::int64_t>(plan.peak_bytes_per_s() * kQueueSeconds),
+                                    kLeastQueue, kLargestQueue) /
+                         options.threads;
   producer.queue_records /= options.threads;  // What they take beside the images has one bound, too.
   producer.delivery_timeout = options.delivery_timeout;
   producer.statistics_interval = kStatisticsInterval;

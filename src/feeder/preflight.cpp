@@ -206,10 +206,7 @@ class Preflight {
 
   void check_calibration() {
     const std::optional<Calibration> calibration = stored_calibration(options_.client.servers);
-    double peak_bytes = 0;
-    for (const cycle::SegmentTotals& segment : plan_.segments()) {
-      peak_bytes = std::max(peak_bytes, segment.target_bytes_per_s);
-    }
+    const double peak_bytes = plan_.peak_bytes_per_s();
     if (!calibration || !(peak_bytes > 0)) {  // A burst has no rate that it must keep to.
       return;
     }

@@ -234,11 +234,7 @@ std::unique_ptr<ImageSource> make_streaming_source(const cycle::Plan& plan, data
 }
 
 std::uint64_t window_for(const cycle::Plan& plan, const Shard& shard, std::uint64_t memory_bytes) {
-  double peak = 0;
-  for (const cycle::SegmentTotals& segment : plan.segments()) {
-    peak = std::max(peak, segment.target_bytes_per_s);
-  }
-  const auto ahead = static_cast<std::uint64_t>(kReadAheadSeconds * peak / shard.of);
+  const auto ahead = static_cast<std::uint64_t>(kReadAheadSeconds * plan.peak_bytes_per_s() / shard.of);
   const std::uint64_t wanted = std::min(std::max(ahead, kLeastWindow), plan.total_bytes() / shard.of);
   return std::max(std::min(wanted, memory_bytes), 2 * plan.largest_image());
 }

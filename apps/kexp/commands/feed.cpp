@@ -178,13 +178,7 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
   return options;
 }
 
-double peak_mbps(const cycle::Plan& plan) {
-  double peak = 0;
-  for (const cycle::SegmentTotals& segment : plan.segments()) {
-    peak = std::max(peak, segment.target_bytes_per_s / 1e6);
-  }
-  return peak;
-}
+double peak_mbps(const cycle::Plan& plan) { return plan.peak_bytes_per_s() / 1e6; }
 
 double mean_mbps(const cycle::Plan& plan) {
   return plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;

@@ -49,7 +49,7 @@ void validate(const PlanOptions& options);
 /// Totals of one segment, as planned.
 struct SegmentTotals {
   Segment segment;
-  double target_bytes_per_s = 0;  ///< With --max-ips: the planned bytes over the duration.
+  double target_bytes_per_s = 0;  ///< Of the curve; with --max-ips for images of the plan's mean size.
   std::uint64_t bytes = 0;
   std::uint64_t images = 0;
 };
@@ -81,6 +81,8 @@ class Plan {
   [[nodiscard]] const std::vector<std::uint64_t>& partition_bytes() const { return partition_bytes_; }
   [[nodiscard]] double duration_s() const { return duration_s_; }
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
+  /// The highest target of a segment; 0 for a burst, which has no rate to keep to.
+  [[nodiscard]] double peak_bytes_per_s() const;
   /// The largest planned image in bytes.
   [[nodiscard]] std::uint64_t largest_image() const { return largest_; }
   /// SHA-256 over (u64 id, u64 dataset index, u64 bytes, u64 intended ns, u32 partition), little-endian, in

@@ -278,6 +278,21 @@ TEST(PlanTest, MaxIpsCountsImagesWhateverTheirSize) {
   EXPECT_EQ(plan.images()[39].intended_ns, 9'875'000'000U);
 }
 
+TEST(PlanTest, ThePeakIsOfTheCurveHoweverShortItsSegments) {
+  PlanOptions options = small_day();
+  options.curve.duration_s = 48;  // 48 segments of a second, an image in some of them.
+  options.peak_images_per_s = 0.5;
+  const Plan plan = Plan::make(options, {200, 400});
+
+  double peak_fraction = 0;
+  for (const SegmentTotals& totals : plan.segments()) {
+    peak_fraction = std::max(peak_fraction, totals.segment.fraction);
+  }
+  const double mean = static_cast<double>(plan.total_bytes()) / static_cast<double>(plan.images().size());
+  EXPECT_DOUBLE_EQ(plan.peak_bytes_per_s(), peak_fraction * 0.5 * mean);
+  EXPECT_DOUBLE_EQ(plan.segments()[7].target_bytes_per_s, plan.segments()[7].segment.fraction * 0.5 * mean);
+}
+
 TEST(PlanTest, ABurstIsDueAtOnce) {
   PlanOptions options;
   options.curve.profile = "burst";
