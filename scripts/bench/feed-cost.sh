@@ -2,9 +2,9 @@
 # What sending costs: `kexp feed` beside a bare librdkafka loop and beside the old Python loop, images of 100 KB, on a real Kafka of its
 # own, one after the other in each repetition.
 #
-#   feed-cost.sh rate|flat [--build DIR] [--repetitions 3] [--seconds 12] [--gb 2] [--partitions 3]     [build/release]
+#   feed-cost.sh rate|flat [--build DIR] [--repetitions 3] [--seconds 8] [--gb 1] [--partitions 3]     [build/release]
 #
-# rate: 15 MB/s for --seconds; flat: --gb as fast as it goes (without Python, but with librdkafka's default settings too). Needs a build with -DKEXP_BENCHMARKS=ON.
+# rate: 15 MB/s for --seconds; flat: --gb as fast as it goes, with librdkafka's default settings too. Needs a build with -DKEXP_BENCHMARKS=ON.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=../lib/common.sh
@@ -12,7 +12,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 
 usage="usage: feed-cost.sh rate|flat [--build DIR] [--repetitions N] [--seconds N] [--gb N] [--partitions N]"
 mbps=15 image_bytes=100000 images=200
-build=$root/build/release repetitions=3 seconds=12 gb=2 partitions=3
+build=$root/build/release repetitions=3 seconds=8 gb=1 partitions=3
 case ${1:-} in rate | flat) mode=$1 ;; *) die 2 "$usage" ;; esac
 shift
 while (($#)); do
@@ -43,7 +43,7 @@ prepare_python() {
 unset KAFKA_SERVERS  # it is the local one that is measured
 work=$(mktemp -d)
 trap '"$root/scripts/local-kafka.sh" stop --dir "$work/kafka" 2>/dev/null || true; rm -rf -- "$work"' EXIT
-if [ "$mode" = rate ]; then prepare_python; fi
+prepare_python
 "$root/scripts/bench/make-sized-dataset.py" "$work/images.h5" --images "$images" --mean-kb "$((image_bytes / 1000))" --cv 0 >/dev/null
 
 create() {  # TOPIC
@@ -69,10 +69,10 @@ run_kexp() {  # FLAGS OF THE LOAD...
     "$kexp" feed --servers "$KAFKA_SERVERS" --topic kexp --dataset "$work/images.h5" --run "$work/run" "$@"
 }
 
-run_python() {  # COUNT
+run_python() {  # COUNT MB_PER_S
   create python
   "$root/scripts/bench/feed_cost.py" other "Python, flush after each" "$work/results" \
-    "$python" "$root/tests/bench/python_feeder.py" "$KAFKA_SERVERS" python "$work/images.h5" "$1" "$mbps"
+    "$python" "$root/tests/bench/python_feeder.py" "$KAFKA_SERVERS" python "$work/images.h5" "$1" "$2"
 }
 
 for ((i = 1; i <= repetitions; ++i)); do
@@ -88,7 +88,7 @@ for ((i = 1; i <= repetitions; ++i)); do
     load=(--profile burst --count "$count" --force)
   fi
   if ((i % 2)); then run_bare "$count" "$rate"; run_kexp "${load[@]}"; else run_kexp "${load[@]}"; run_bare "$count" "$rate"; fi
-  if [ "$mode" = rate ]; then run_python "$count"; else run_bare_defaults "$count" 0; fi
+  if [ "$mode" = rate ]; then run_python "$count" "$rate"; else run_bare_defaults "$count" 0; run_python "$((count / 5))" 0; fi
   "$root/scripts/local-kafka.sh" stop --dir "$work/kafka" 2>/dev/null
   rm -rf -- "$work/kafka"
 done

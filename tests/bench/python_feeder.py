@@ -2,7 +2,7 @@
 """The way images were fed before kexp, written anew to measure `kexp feed` against: h5py, then for each image produce, flush and a
 sleep for what is left of its period. Prints one JSON line. Needs h5py and confluent-kafka; scripts/bench/feed-cost.sh runs it.
 
-    python_feeder.py SERVERS TOPIC DATASET IMAGES MB_PER_S
+    python_feeder.py SERVERS TOPIC DATASET IMAGES MB_PER_S(0: as fast as it goes)
 """
 
 import json
@@ -22,7 +22,7 @@ def main():
     servers, topic, dataset, count, mb_per_s = sys.argv[1:]
     images = read_images(dataset)
     count = int(count)
-    period = sum(map(len, images)) / len(images) / (float(mb_per_s) * 1e6)
+    period = sum(map(len, images)) / len(images) / (float(mb_per_s) * 1e6) if float(mb_per_s) else 0
     producer = confluent_kafka.Producer({"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True})
     producer.produce(topic, images[0], key="first")  # connects
     producer.flush()
