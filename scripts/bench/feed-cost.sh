@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What sending costs: `kexp feed` beside a bare librdkafka loop and beside the old Python loop, images of 100 KB, on a real Kafka of its
-# own, one after the other in each repetition.
+# own.
 #
-#   feed-cost.sh rate|flat [--build DIR] [--repetitions 3] [--seconds 8] [--gb 1] [--partitions 3]     [build/release]
+#   feed-cost.sh rate|flat [--build DIR] [--repetitions 3] [--seconds 20] [--gb 1] [--partitions 3]     [build/release]
 #
-# rate: 15 MB/s for --seconds; flat: --gb as fast as it goes, with librdkafka's default settings too. Needs a build with -DKEXP_BENCHMARKS=ON.
+# rate: 15 MB/s each for --seconds, all three at the same time; flat: --gb as fast as it goes, one after the other, with librdkafka's
+# default settings too. Needs a build with -DKEXP_BENCHMARKS=ON.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=../lib/common.sh
@@ -12,7 +13,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 
 usage="usage: feed-cost.sh rate|flat [--build DIR] [--repetitions N] [--seconds N] [--gb N] [--partitions N]"
 mbps=15 image_bytes=100000 images=200
-build=$root/build/release repetitions=3 seconds=8 gb=1 partitions=3
+build=$root/build/release repetitions=3 seconds=20 gb=1 partitions=3
 case ${1:-} in rate | flat) mode=$1 ;; *) die 2 "$usage" ;; esac
 shift
 while (($#)); do
@@ -81,14 +82,19 @@ for ((i = 1; i <= repetitions; ++i)); do
   create warm-up
   "$bare" "$KAFKA_SERVERS" warm-up "$partitions" "$image_bytes" 3000 0 >/dev/null  # the broker's compilers
   if [ "$mode" = rate ]; then
-    count=$((mbps * 1000000 * seconds / image_bytes)) rate=$mbps
-    load=(--profile constant --max-mbps "$mbps" --duration "$seconds")
+    count=$((mbps * 1000000 * seconds / image_bytes))
+    run_bare "$count" "$mbps" & bare_job=$!
+    run_python "$count" "$mbps" & python_job=$!
+    run_kexp --profile constant --max-mbps "$mbps" --duration "$seconds"
+    wait "$bare_job"
+    wait "$python_job"
   else
-    count=$((gb * 1000000000 / image_bytes)) rate=0
+    count=$((gb * 1000000000 / image_bytes))
     load=(--profile burst --count "$count" --force)
+    if ((i % 2)); then run_bare "$count" 0; run_kexp "${load[@]}"; else run_kexp "${load[@]}"; run_bare "$count" 0; fi
+    run_bare_defaults "$count" 0
+    run_python "$((count / 5))" 0
   fi
-  if ((i % 2)); then run_bare "$count" "$rate"; run_kexp "${load[@]}"; else run_kexp "${load[@]}"; run_bare "$count" "$rate"; fi
-  if [ "$mode" = rate ]; then run_python "$count" "$rate"; else run_bare_defaults "$count" 0; run_python "$((count / 5))" 0; fi
   "$root/scripts/local-kafka.sh" stop --dir "$work/kafka" 2>/dev/null
   rm -rf -- "$work/kafka"
 done
