@@ -86,6 +86,8 @@ RunFacts facts_of(const std::vector<RoleLog>& roles, const FeedLogs& feeds, cons
   RunFacts facts;
   facts.ledger = counted.ledger;
   facts.mismatches = counted.mismatches;
+  facts.offsets_repeated = counted.offsets_repeated;
+  facts.offsets_before_older = counted.offsets_before_older;
   facts.dropped_by_policy = counted.dropped_by_policy;
   facts.feed_joined = feeds.of > 0;
   facts.track_joined = !role_named(roles, "track").events.empty();

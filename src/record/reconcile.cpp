@@ -13,6 +13,7 @@
 #include "kexp/record/sends.hpp"
 
 #include "columns.hpp"
+#include "offset_order.hpp"
 
 namespace kexp::record {
 
@@ -56,6 +57,8 @@ class Counting {
       ledger_.foreign = count_in(*track_end_, "foreign");
     }
     compare_counts();
+    result_.offsets_repeated = offsets_.repeated();
+    result_.offsets_before_older = offsets_.before_older();
     return std::move(result_);
   }
 
@@ -85,6 +88,9 @@ class Counting {
     } else {
       repeated_sends_ += (flags & kSends) != 0 ? 1 : 0;
       ++rows_[row.part.index][fate];
+    }
+    if (fate == kAcknowledged && (flags & kSends) == 0) {
+      offsets_.add(row);
     }
     flags |= fate;
     if (fate == kAcknowledged && is_committed(row)) {
@@ -263,6 +269,7 @@ class Counting {
   Reconciliation result_;
   Ledger& ledger_ = result_.ledger;
   IdTable ids_;
+  OffsetOrder offsets_;
   std::unordered_map<std::int64_t, std::int64_t> committed_;
   std::map<std::uint32_t, std::map<Flag, std::int64_t>> rows_;  // By feed and fate, as the feed wrote them.
   std::int64_t sends_ = 0;                                      // Ids whose fate some row tells.

@@ -33,6 +33,8 @@ struct Reconciliation {
   IdListing missing, duplicate, failed, unknown, dropped, unexpected;
   std::map<std::string, std::int64_t> failures;  ///< By the name of the error.
   std::int64_t dropped_by_policy = 0;            ///< Those of `dropped` that have a row.
+  /// Acknowledged offsets that no single log gives: OffsetOrder.
+  std::int64_t offsets_repeated = 0, offsets_before_older = 0;
   /// Counts of feed.json or track.json that the files do not bear out.
   std::vector<std::string> mismatches;
 };

@@ -19,11 +19,19 @@ std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<vo
   if (!on_disk("read", [&] { return fs::exists(file); })) {
     return 0;
   }
-  return read_columns(file, {"id", "partition", "offset", "status"}, [&](const auto& fields) {
+  std::vector<std::string_view> columns = {"id", "partition", "offset", "status"};
+  if (!row.from_topic) {
+    columns.insert(columns.end(), {"sent_ns", "acked_ns"});
+  }
+  return read_columns(file, columns, [&](const auto& fields) {
     row.id = fields[0];
     row.partition = to_integer(fields[1]);
     row.offset = to_integer(fields[2]);
     row.status = fields[3];
+    if (!row.from_topic) {
+      row.sent_ns = to_integer(fields[4]);
+      row.acked_ns = to_integer(fields[5]);
+    }
     const bool known = is_status(row.status);
     if (known) {
       visit(row);

@@ -54,6 +54,10 @@ class Judge {
   void judge_losses() {
     add_when(ledger_.failed > 0, VerdictState::invalid,
              "{} images were refused by the broker, timed out, or are not in the topic", ledger_.failed);
+    add_when(facts_.offsets_repeated + facts_.offsets_before_older > 0, VerdictState::invalid,
+             "the topic was made anew in mid-run: {} offsets stand twice, {} lie before one that had been "
+             "acknowledged earlier",
+             facts_.offsets_repeated, facts_.offsets_before_older);
     add_when(ledger_.missing > 0 && ledger_.track_finished, VerdictState::invalid,
              "{} acknowledged images have no answer", ledger_.missing);
     add_when(facts_.dropped_by_policy > 0, VerdictState::perturbed,

@@ -19,6 +19,7 @@ inline constexpr std::string_view kNotInTopic = "failed:NOT_IN_TOPIC";
 struct SendRow {
   std::string_view id;
   std::optional<std::int64_t> partition, offset;  ///< None where the broker gave none.
+  std::optional<std::int64_t> sent_ns, acked_ns;  ///< Unix ns; none where it did not happen.
   /// acknowledged, failed:<NAME>, dropped or unknown.
   std::string_view status;
   FeedPart part;            ///< Whose file the row is from.

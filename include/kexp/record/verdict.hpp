@@ -73,6 +73,8 @@ struct RunFacts {
   /// Lateness of the image at which --on-overload fail ended the feed.
   std::optional<double> overload_debt_s;
   bool all_due_at_once = false;  ///< The burst profile: its lateness is the time that it takes.
+  /// Acknowledged offsets that were given twice, or that lie before one that had been acknowledged earlier.
+  std::int64_t offsets_repeated = 0, offsets_before_older = 0;
   /// Counts of feed.json or track.json that the files beside them do not bear out, in words.
   std::vector<std::string> mismatches;
 };

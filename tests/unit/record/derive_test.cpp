@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@ namespace {
 
 using record::derive;
 using testing::HasSubstr;
+using testing::Not;
 
 class DeriveTest : public testing::Test {
  protected:
@@ -65,6 +67,31 @@ TEST_F(DeriveTest, CanBeRepeatedAndKeepsTheId) {
   const Json first = run_json();
   EXPECT_EQ(run_json(), first);
   EXPECT_EQ(record::RunDirectory::open(files_.path()).id(), first["id"].get<std::string>());
+}
+
+TEST_F(DeriveTest, ATopicThatWasMadeAnewInMidRunIsNamed) {
+  feed({"acknowledged", "acknowledged", "acknowledged", "acknowledged"});
+  const auto write = [&](std::vector<std::string> rows) {
+    files_.write("sends.csv",
+                 fmt::format("id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n{}\n",
+                             fmt::join(rows, "\n")));
+  };
+  const auto reasons = [&] { return run_json()["verdict"]["reasons"].dump(); };
+
+  // Image 2 gets the offset of image 0 once more; partition 1 has its own offsets.
+  write({"0,9,0,0,1,10,20,acknowledged", "1,9,1,0,1,11,21,acknowledged", "2,9,0,0,1,30,40,acknowledged",
+         "3,9,0,1,1,31,41,acknowledged"});
+  EXPECT_THAT(reasons(), HasSubstr("made anew in mid-run: 1 offsets stand twice, 0 lie"));
+
+  // The new log begins below where the old one was: image 3 was sent after image 1 was acknowledged.
+  write({"0,9,0,100,1,10,20,acknowledged", "1,9,0,101,1,11,21,acknowledged", "2,9,0,0,1,30,40,acknowledged",
+         "3,9,0,1,1,31,41,acknowledged"});
+  EXPECT_THAT(reasons(), HasSubstr("made anew in mid-run: 0 offsets stand twice, 2 lie"));
+
+  // Two producers: what was on its way at the same time may lie in any order.
+  write({"1,9,0,101,1,11,21,acknowledged", "0,9,0,100,1,10,22,acknowledged", "3,9,0,102,1,21,40,acknowledged",
+         "2,9,1,0,1,31,41,acknowledged"});
+  EXPECT_THAT(reasons(), Not(HasSubstr("made anew")));
 }
 
 TEST_F(DeriveTest, TheLedgerNamesTheIds) {
