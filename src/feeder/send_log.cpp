@@ -169,11 +169,14 @@ bool SendLog::take(const kafka::DeliveryReport& report, std::int64_t time_ns) {
     return false;
   }
   const cycle::PlannedImage& image = plan_.images()[report.tag];
-  SendsFile::Row row{.id = report.tag, .sent_ns = sent_ns, .answered_ns = time_ns, .status = "acknowledged"};
+  SendsFile::Row row{.id = report.tag, .sent_ns = sent_ns, .status = "acknowledged"};
   if (report.offset >= 0) {
     row.offset = report.offset;
   }
-  if (report.error.empty()) {
+  if (report.possibly_persisted) {
+    counts_.unknown += 1;
+    row.status = "unknown";
+  } else if (report.error.empty()) {
     counts_.acknowledged += 1;
     counts_.acknowledged_bytes += as_signed(image.bytes);
     tables_.acknowledged(image, time_ns);
@@ -188,6 +191,7 @@ bool SendLog::take(const kafka::DeliveryReport& report, std::int64_t time_ns) {
     }
   }
   if (is_of_broker(report.error)) {
+    row.answered_ns = time_ns;
     outages_.answered(time_ns, oldest_ns.value_or(*sent_ns));
   }
   sends_.write(image, row);

@@ -17,7 +17,7 @@ struct Send {
   std::optional<std::int64_t> offset;
   std::int64_t intended_ns = 0;
   std::optional<std::int64_t> sent_ns;   ///< None when it was dropped.
-  std::optional<std::int64_t> acked_ns;  ///< When its report came.
+  std::optional<std::int64_t> acked_ns;  ///< When the broker's answer came.
   Fate fate = Fate::unknown;
 
   [[nodiscard]] bool was_sent() const { return fate != Fate::dropped && sent_ns.has_value(); }

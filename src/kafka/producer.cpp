@@ -56,6 +56,9 @@ rd_kafka_vu_t memory(rd_kafka_vtype_t type, const void* data, std::size_t size) 
   return memory;
 }
 
+/// A broker's word, not the client's own.
+bool is_of_broker(rd_kafka_resp_err_t answer) { return answer > RD_KAFKA_RESP_ERR__END; }
+
 class RdProducer final : public Producer {
  public:
   RdProducer(const ProducerOptions& options, DeliveryHandler handler, Log& log)
@@ -116,7 +119,6 @@ class RdProducer final : public Producer {
       wait_for_answers(std::min(deadline, std::chrono::steady_clock::now() + kGraceAfterStop), {});
     } else {
       // librdkafka 2.0 may hold what waits for a broker that is gone far beyond message.timeout.ms.
-      purging_ = true;
       rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE);
       wait_for_answers(std::chrono::steady_clock::now() + kGraceAfterPurge, {});
     }
@@ -184,12 +186,8 @@ class RdProducer final : public Producer {
     if (sender_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
       return;  // Refused by rd_kafka_produceva, which says so itself.
     }
-    if (message.err > RD_KAFKA_RESP_ERR__END) {  // A broker's word, not the client's own.
+    if (is_of_broker(message.err)) {
       events_.answered();
-    }
-    if (purging_ && message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
-        rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED) {
-      return;  // It was on its way before and waited to be sent again: what became of it stays unknown.
     }
     if (!closing_) {
       report(message);
@@ -204,6 +202,9 @@ class RdProducer final : public Producer {
     report.offset = message.offset;
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       report.error = error_name(message.err);
+      report.possibly_persisted =
+          !is_of_broker(message.err) &&
+          rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED;
     }
     rd_kafka_timestamp_type_t stamped = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
     const std::int64_t timestamp_ms = rd_kafka_message_timestamp(&message, &stamped);
@@ -226,7 +227,6 @@ class RdProducer final : public Producer {
   std::mutex reporting_;
   std::atomic<std::size_t> in_flight_ = 0;
   std::atomic<std::thread::id> sender_;  // The thread within rd_kafka_produceva.
-  std::atomic<bool> purging_ = false;
   std::atomic<bool> closing_ = false;
   std::mutex mutex_;
   std::condition_variable_any all_answered_;

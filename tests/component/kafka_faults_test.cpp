@@ -236,6 +236,7 @@ TEST_F(KafkaFaultsTest, ReportsWhatNobodyAnsweredInTimeAsTimedOut) {
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
   ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
   EXPECT_THAT(errors(), ElementsAre("_MSG_TIMED_OUT"));
+  EXPECT_FALSE(reports_.front().possibly_persisted) << "it never left";
 }
 
 TEST_F(KafkaFaultsTest, FlushGivesUpWhatNeverLeftWhenItsTimeIsOver) {
@@ -245,9 +246,23 @@ TEST_F(KafkaFaultsTest, FlushGivesUpWhatNeverLeftWhenItsTimeIsOver) {
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
   EXPECT_EQ(sender->flush(50ms, {}), 0U);
   EXPECT_THAT(errors(), ElementsAre("_PURGE_QUEUE", "_PURGE_QUEUE"));
+  EXPECT_FALSE(reports_.front().possibly_persisted);
 }
 
-TEST_F(KafkaFaultsTest, FlushLeavesWhatMayHaveArrivedWithoutAReport) {
+TEST_F(KafkaFaultsTest, SaysThatWhatTimedOutOnItsWayMayHaveArrived) {
+  producer_options_.delivery_timeout = 1s;
+  const auto sender = producer();
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);  // Connected.
+  broker_.answer_after(30s);
+  ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+  EXPECT_THAT(errors(), ElementsAre("", "_MSG_TIMED_OUT"));
+  EXPECT_FALSE(reports_.front().possibly_persisted);
+  EXPECT_TRUE(reports_.back().possibly_persisted);
+}
+
+TEST_F(KafkaFaultsTest, FlushSaysOfWhatItGivesUpThatItMayHaveArrived) {
   const auto sender = producer();
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
   ASSERT_EQ(sender->flush(kDeadline, {}), 0U);  // Connected.
@@ -255,8 +270,9 @@ TEST_F(KafkaFaultsTest, FlushLeavesWhatMayHaveArrivedWithoutAReport) {
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
   EXPECT_EQ(sender->flush(300ms, {}), 1U) << "on its way";
   broker_.set_down();
-  EXPECT_EQ(sender->flush(300ms, {}), 1U) << "waits to be sent again";
-  EXPECT_THAT(errors(), ElementsAre(""));
+  EXPECT_EQ(sender->flush(300ms, {}), 0U) << "waited to be sent again";
+  EXPECT_THAT(errors(), ElementsAre("", "_PURGE_QUEUE"));
+  EXPECT_TRUE(reports_.back().possibly_persisted);
 }
 
 TEST_F(KafkaFaultsTest, SaysQueueFullAndLeavesNothingBehindAtTheEnd) {

@@ -41,12 +41,14 @@ struct OutgoingRecord {
   enum class Value { borrowed, copied } ownership = Value::copied;
 };
 
-/// The broker's answer to one send.
+/// What became of one send: the broker's answer, or that the client has given up.
 struct DeliveryReport {
   std::uint64_t tag = 0;
   std::int32_t partition = -1;
   std::int64_t offset = -1;
   std::string error;  ///< Empty when acknowledged; else its name: "_MSG_TIMED_OUT", "INVALID_TIMESTAMP".
+  /// The client has given up a record that was on its way before: it may be in the topic.
+  bool possibly_persisted = false;
   /// The broker's own time of writing, Unix ms, where the topic has message.timestamp.type=LogAppendTime.
   std::optional<std::int64_t> log_append_ms;
   SteadyTime time;  ///< When the answer arrived.

@@ -175,6 +175,28 @@ TEST_F(SendLogTest, WhatTheClientGivesUpIsNoAnswer) {
   EXPECT_EQ(notes_[0].second.at("end_unix_ns"), 0);  // It lasts.
 }
 
+TEST_F(SendLogTest, WhatTheClientGivesUpHasNoTimeOfAnAnswer) {
+  sent(0, 250);
+  answered(0, 1150, "_PURGE_QUEUE");
+  look_at(2000);
+  EXPECT_EQ(lines_of(dir_ / "sends.csv").back(),
+            "0,100,0,,1795284000250000000,1795284000250000000,,failed:_PURGE_QUEUE");
+}
+
+TEST_F(SendLogTest, WhatWasGivenUpButMayBeInTheTopicIsUnknown) {
+  sent(0, 250);
+  kafka::DeliveryReport report;
+  report.error = "_MSG_TIMED_OUT";
+  report.possibly_persisted = true;
+  report.time = SteadyTime(1150ms);
+  log_.reported(report);
+  log_.finish();
+
+  EXPECT_EQ(lines_of(dir_ / "sends.csv").back(), "0,100,0,,1795284000250000000,1795284000250000000,,unknown");
+  EXPECT_EQ(log_.counts().unknown, 1);
+  EXPECT_EQ(log_.counts().failed, 0);
+}
+
 TEST_F(SendLogTest, AStallAndAClockStepAreNoted) {
   look_at(1000);
   clock_.advance(4s);
