@@ -17,8 +17,9 @@ using std::chrono::milliseconds;
 
 /// Errors and statistics wait for the polling thread as long at most; also how long its end may take.
 constexpr milliseconds kPollTimeout{250};
-/// What a flush still waits once a stop was asked for.
-constexpr milliseconds kGraceAfterStop{1000};
+/// What a flush still waits once a stop was asked for, and then for the reports of what it gave up: 1 s.
+constexpr milliseconds kGraceAfterStop{800};
+constexpr milliseconds kGraceAfterPurgeAtStop{200};
 /// What a flush waits for the reports of what it gave up.
 constexpr milliseconds kGraceAfterPurge{1000};
 
@@ -115,13 +116,16 @@ class RdProducer final : public Producer {
     if (wait_for_answers(deadline, stop)) {
       return 0;
     }
-    if (stop.stop_requested()) {
-      wait_for_answers(std::min(deadline, std::chrono::steady_clock::now() + kGraceAfterStop), {});
-    } else {
-      // librdkafka 2.0 may hold what waits for a broker that is gone far beyond message.timeout.ms.
-      rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE);
-      wait_for_answers(std::chrono::steady_clock::now() + kGraceAfterPurge, {});
+    const bool stopped = stop.stop_requested();
+    if (stopped &&
+        wait_for_answers(std::min(deadline, std::chrono::steady_clock::now() + kGraceAfterStop), {})) {
+      return 0;
     }
+    // What has not left is known not to have arrived. Besides, librdkafka 2.0 may hold what waits for a
+    // broker that is gone far beyond message.timeout.ms.
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE);
+    wait_for_answers(std::chrono::steady_clock::now() + (stopped ? kGraceAfterPurgeAtStop : kGraceAfterPurge),
+                     {});
     return in_flight_;
   }
 
@@ -202,9 +206,8 @@ class RdProducer final : public Producer {
     report.offset = message.offset;
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       report.error = error_name(message.err);
-      report.possibly_persisted =
-          !is_of_broker(message.err) &&
-          rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED;
+      report.possibly_persisted = !is_of_broker(message.err) &&
+                                  rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED;
     }
     rd_kafka_timestamp_type_t stamped = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
     const std::int64_t timestamp_ms = rd_kafka_message_timestamp(&message, &stamped);

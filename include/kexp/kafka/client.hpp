@@ -69,7 +69,7 @@ class Producer {
   /// Waits until every report has arrived; the number of records without one at the end.
   ///
   /// At the deadline what has not left the client is given up: reported as failed with _PURGE_QUEUE, within 1
-  /// s more. On stop the wait ends within 1 s and nothing is given up.
+  /// s more. On stop that happens sooner: the wait ends within 1 s.
   [[nodiscard]] virtual std::size_t flush(std::chrono::milliseconds timeout, std::stop_token stop) = 0;
   /// Records sent without a report.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
