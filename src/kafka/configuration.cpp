@@ -21,6 +21,10 @@ struct Refused {
   std::string_view name;
   std::string_view instead;
 };
+constexpr std::string_view kAcknowledged = "every record is acknowledged by all in-sync replicas, once";
+constexpr std::string_view kDeliveryTimeout = "use --delivery-timeout of feed";
+constexpr std::string_view kPartitions =
+    "kexp chooses the partition of each record; use --partitioner of feed";
 /// What kexp relies on, and what to do instead of -X.
 constexpr std::array kRefused = {
     Refused{"bootstrap.servers", "use --servers"},
@@ -29,6 +33,12 @@ constexpr std::array kRefused = {
     Refused{"enable.auto.offset.store", "an offset is stored after its answer"},
     Refused{"enable.auto.commit", "what is stored is committed once a second (auto.commit.interval.ms)"},
     Refused{"transactional.id", "kexp sends without transactions"},
+    Refused{"acks", kAcknowledged},
+    Refused{"request.required.acks", kAcknowledged},
+    Refused{"enable.idempotence", kAcknowledged},
+    Refused{"message.timeout.ms", kDeliveryTimeout},
+    Refused{"delivery.timeout.ms", kDeliveryTimeout},
+    Refused{"partitioner", kPartitions},
 };
 
 std::string shown(const std::string& name, const std::string& value) {

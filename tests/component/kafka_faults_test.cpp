@@ -549,7 +549,8 @@ TEST_F(KafkaPropertiesTest, RejectedValueIsAUsageErrorWithTheLibrarysText) {
 }
 
 TEST_F(KafkaPropertiesTest, ValuesThatDoNotGoTogetherAreAUsageError) {
-  EXPECT_THAT(refused("acks", "1"), AllOf(HasSubstr("-X acks=1"), HasSubstr("enable.idempotence")));
+  const char* const name = "max.in.flight.requests.per.connection";
+  EXPECT_THAT(refused(name, "6"), AllOf(HasSubstr("-X max.in.flight"), HasSubstr("enable.idempotence")));
 }
 
 TEST_F(KafkaPropertiesTest, WhatKexpNeedsAsItIsNamesTheFlag) {
@@ -558,12 +559,18 @@ TEST_F(KafkaPropertiesTest, WhatKexpNeedsAsItIsNamesTheFlag) {
   EXPECT_THAT(refused("group.id", "x"), HasSubstr("use --group"));
   EXPECT_THAT(refused("enable.auto.offset.store", "true"), HasSubstr("after its answer"));
   EXPECT_THAT(refused("transactional.id", "x"), HasSubstr("without transactions"));
+  for (const char* name : {"acks", "request.required.acks", "enable.idempotence"}) {
+    EXPECT_THAT(refused(name, "0"), HasSubstr("acknowledged by all in-sync replicas")) << name;
+  }
+  EXPECT_THAT(refused("message.timeout.ms", "1"), HasSubstr("--delivery-timeout"));
+  EXPECT_THAT(refused("delivery.timeout.ms", "1"), HasSubstr("--delivery-timeout"));
+  EXPECT_THAT(refused("partitioner", "random"), HasSubstr("--partitioner"));
 }
 
 TEST_F(KafkaPropertiesTest, SecretsAreNeverShown) {
   EXPECT_THAT(refused("sasl.pasword", "hidden"), AllOf(HasSubstr("sasl.password"), Not(HasSubstr("hidden"))));
   ProducerOptions options;
-  options.client.properties = {{"sasl.password", "hidden"}, {"acks", "1"}};
+  options.client.properties = {{"sasl.password", "hidden"}, {"max.in.flight.requests.per.connection", "6"}};
   EXPECT_THAT(
       message_of<UsageError>([&] { return factory_->make_producer(options, [](const DeliveryReport&) {}); }),
       AllOf(HasSubstr("-X sasl.password=***"), Not(HasSubstr("hidden"))));
