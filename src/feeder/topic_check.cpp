@@ -11,6 +11,7 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/kafka/topics.hpp"
 #include "kexp/record/message.hpp"
 #include "kexp/record/sends.hpp"
 
@@ -45,6 +46,7 @@ struct Image {
     found       ///< Nobody knew, and it is there.
   } state = State::no_row;
   bool repeated = false;  ///< Failed, and met in the topic.
+  bool by_topic = false;  ///< Acknowledged, as an earlier look at the topic found.
 };
 
 std::optional<std::uint64_t> number_in(std::string_view text) {
@@ -69,14 +71,17 @@ class TopicCheck {
     for (const TopicQuestion::Feed& feed : question.feeds) {
       take_rows(feed);
     }
+    if (question.is_own) {
+      take_settled();
+    }
   }
 
   void run(const kafka::ClientOptions& client, const std::stop_token& stop) {
     const auto admin = ports_.kafka.make_admin(client, stop);
+    (void)kafka::partitions_of(*admin, question_.topic, question_.is_own ? "RUN" : "--other-topic");
     std::vector<kafka::PartitionOffset> from =
         admin->offsets_at(question_.topic, question_.t0_unix_ns / 1'000'000);
     for (const kafka::PartitionLag& lag : admin->lag(question_.topic, "")) {
-      begins_[lag.partition] = lag.begin;
       ends_[lag.partition] = lag.end;
     }
     kafka::ConsumerOptions options;
@@ -85,7 +90,7 @@ class TopicCheck {
     options.prefetch_records = kPrefetchRecords;
     const auto consumer = ports_.kafka.make_consumer(options);
     for (const kafka::PartitionOffset& start : from) {
-      next_[start.partition] = start.offset;
+      starts_[start.partition] = next_[start.partition] = start.offset;
       to_read_ += ends_[start.partition] - start.offset;
     }
     checks_.begin(
@@ -94,14 +99,20 @@ class TopicCheck {
     consumer->assign(question_.topic, from);
     read(*consumer, stop);
     consumer->close(1s);
+    for (const kafka::PartitionLag& lag : admin->lag(question_.topic, "")) {
+      begins_[lag.partition] = lag.begin;  // Also of what it deleted while it was read.
+    }
     check_places();
-    decide();
+    if (question_.is_own) {
+      settle();
+    }
   }
 
  private:
   void take_plan(const cycle::Plan& plan) {
     for (std::size_t id = 0; id < std::min(images_.size(), plan.images().size()); ++id) {
       const cycle::PlannedImage& planned = plan.images()[id];
+      first_planned_.try_emplace(static_cast<std::int32_t>(planned.partition), id);
       images_[id].bytes = planned.bytes;
       images_[id].intended_ns = question_.t0_unix_ns + static_cast<std::int64_t>(planned.intended_ns);
     }
@@ -127,6 +138,23 @@ class TopicCheck {
       image.intended_ns = send.intended_ns;
       constexpr std::array kStates = {acknowledged, failed, dropped, unknown};
       image.state = kStates.at(static_cast<std::size_t>(send.fate));
+    });
+  }
+
+  void take_settled() {
+    using enum Image::State;
+    record::read_sends(question_.run, [this](const record::SendRow& row) {
+      const auto id = number_in(row.id);
+      if (!row.from_topic || !row.acknowledged() || !id || *id >= images_.size()) {
+        return;
+      }
+      Image& image = images_[*id];
+      if (image.state == unknown || image.state == no_row) {
+        image.state = acknowledged;
+        image.by_topic = true;
+        image.partition = static_cast<std::int32_t>(row.partition.value_or(-1));
+        image.offset = row.offset.value_or(-1);
+      }
     });
   }
 
@@ -180,11 +208,14 @@ class TopicCheck {
 
   void take_image(std::uint64_t id, Image& image, const kafka::Message& message) {
     using enum Image::State;
-    const bool is_its_place = message.partition() == image.partition && message.offset() == image.offset;
+    // Without acks the broker tells no offset.
+    const bool is_its_place =
+        message.partition() == image.partition && (image.offset < 0 || message.offset() == image.offset);
     switch (image.state) {
       case acknowledged:
         if (is_its_place) {
           image.state = confirmed;
+          image.offset = message.offset();
           compare_content(id, image, message);
         } else {
           misplaced_.emplace_back(id, kafka::PartitionOffset{message.partition(), message.offset()});
@@ -241,14 +272,17 @@ class TopicCheck {
       if (image.state != acknowledged) {
         continue;
       }
-      if (image.offset < begins_[image.partition]) {
+      if (image.offset >= 0 && image.offset < begins_[image.partition]) {
         ++deleted;
       } else if (read_whole_) {
+        lost_.push_back(id);
         checks_.compare(fmt::format("image {}", id),
                         fmt::format("acknowledged at {}", place(image.partition, image.offset)), "not there");
       }
     }
-    deletes_ = deleted > 0;
+    deletes_ = deleted > 0 || std::any_of(begins_.begin(), begins_.end(), [this](const auto& begin) {
+                 return may_have_deleted(begin.first, begin.second);
+               });
     checks_.compare(fmt::format("topic {} acknowledged images that it has deleted since", question_.topic), 0,
                     deleted);
     for (const auto& [id, where] : misplaced_) {
@@ -263,6 +297,22 @@ class TopicCheck {
       checks_.note(
           fmt::format("{} images that count as failed are in the topic all the same", failed_but_there_));
     }
+  }
+
+  /// Whether records of the run may have stood before the first that a partition still has: not when that is
+  /// the first image that the plan has for it.
+  [[nodiscard]] bool may_have_deleted(std::int32_t partition, std::int64_t begin) const {
+    const auto start = starts_.find(partition);
+    if (begin == 0 || (start != starts_.end() && start->second > begin)) {
+      return false;
+    }
+    const auto first = first_planned_.find(partition);
+    if (first == first_planned_.end()) {
+      return true;
+    }
+    const Image& image = images_[first->second];
+    const bool is_there = image.state == Image::State::confirmed || image.state == Image::State::found;
+    return !is_there || image.partition != partition || image.offset != begin;
   }
 
   /// Whether image `id` can have been sent: one after it of the same feed was seen.
@@ -280,6 +330,38 @@ class TopicCheck {
     return question_.feeds.empty() ? 1 : question_.feeds.front().part.of;
   }
 
+  /// Leaves what was found. A disk that does not take it is told with the figures.
+  void settle() {
+    if (!read_whole_ || deletes_) {
+      checks_.note("nothing was settled: the topic does not have, or did not give, all records of the run");
+      return;
+    }
+    try {
+      write_lost();
+      if (lost_.empty()) {
+        decide();
+      } else {
+        checks_.note("nothing was settled: the topic lacks images that it had acknowledged");
+      }
+    } catch (const FailedError& e) {
+      checks_.compare("what the topic decided", e.what(), "written");
+    }
+  }
+
+  void write_lost() const {
+    const std::filesystem::path file = question_.run / record::kFeedLostFile;
+    if (lost_.empty() && !std::filesystem::exists(file)) {
+      return;
+    }
+    std::string csv = "id,partition,offset\n";
+    for (const std::size_t id : lost_) {
+      const Image& image = images_[id];
+      csv += image.offset < 0 ? fmt::format("{},{},\n", id, image.partition)
+                              : fmt::format("{},{},{}\n", id, image.partition, image.offset);
+    }
+    write_file_atomically(file, csv);
+  }
+
   void decide() {
     using enum Image::State;
     const std::vector<std::uint64_t> last = last_seen();
@@ -289,11 +371,9 @@ class TopicCheck {
     std::string csv = "id,partition,offset,status\n";
     for (std::size_t id = 0; id < images_.size(); ++id) {
       const Image& image = images_[id];
-      if (image.state == found) {
+      if (image.state == found || (image.state == confirmed && image.by_topic)) {
         ++found_count;
         csv += fmt::format("{},{},{},acknowledged\n", id, image.partition, image.offset);
-      } else if (!read_whole_ || deletes_) {
-        continue;
       } else if (image.state == unknown || (image.state == no_row && id < last[id % last.size()])) {
         ++lost;
         csv += fmt::format("{},,,{}\n", id, record::kNotInTopic);
@@ -327,7 +407,9 @@ class TopicCheck {
   const VerifyPorts& ports_;
   Checks& checks_;
   std::vector<Image> images_;
-  std::map<std::int32_t, std::int64_t> begins_, ends_, next_;  // By partition.
+  std::map<std::int32_t, std::int64_t> starts_, begins_, ends_, next_;  // By partition.
+  std::map<std::int32_t, std::size_t> first_planned_;  // The first image of a partition, by the plan.
+  std::vector<std::size_t> lost_;                      // Acknowledged, and not at their place.
   std::int64_t to_read_ = 0, read_ = 0, read_bytes_ = 0;
   std::int64_t failed_but_there_ = 0;
   /// Records of acknowledged images that were met elsewhere first.

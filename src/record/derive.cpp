@@ -121,9 +121,10 @@ Json counts_json(const Ledger& ledger) {
           {"acknowledged", ledger.acknowledged},
           {"failed", ledger.failed},
           {"unknown", ledger.unknown},
+          {"lost", ledger.lost},
           {"answers", ledger.answers},
-          {"processed", ledger.processed},
-          {"missing", ledger.missing},
+          {"processed", ledger.tracked ? Json(ledger.processed) : Json()},
+          {"missing", ledger.tracked ? Json(ledger.missing) : Json()},
           {"duplicates", ledger.duplicates},
           {"unexpected", ledger.unexpected},
           {"foreign", ledger.foreign},
@@ -144,7 +145,8 @@ Json ledger_json(const std::string& id, const Reconciliation& counted) {
   return {{"run", id},
           {"counts", counts_json(counted.ledger)},
           {"failures", std::move(failures)},
-          {"missing", listing_json(counted.missing)},
+          {"lost", listing_json(counted.lost)},
+          {"missing", counted.ledger.tracked ? listing_json(counted.missing) : Json()},
           {"failed", listing_json(counted.failed)},
           {"unknown", listing_json(counted.unknown)},
           {"dropped", listing_json(counted.dropped)},
@@ -234,7 +236,6 @@ Json plan_json(const fs::path& run) {
 
 Json derive_from_files(const fs::path& run) {
   const RunDirectory directory = RunDirectory::open(run);
-  const FileLock lock = FileLock::acquire(run / kLockFile);
   const Json before = read_json(run / kRunFile);
   const std::vector<RoleLog> roles = read_roles(run);
   const FeedLogs feeds = feeds_among(roles);
@@ -249,15 +250,22 @@ Json derive_from_files(const fs::path& run) {
             {"latency", latency_json(roles, feeds)},
             {"plan", plan_json(run)},
             {"roles", roles_json(roles)}};
-  write_json(run / kLedgerFile, ledger_json(directory.id(), counted));
-  write_json(run / kRunFile, json);
-  return json;
+  return {{"run", std::move(json)}, {"ledger", ledger_json(directory.id(), counted)}};
 }
 
 }  // namespace
 
-Json derive(const fs::path& run) {
+Json derived_from(const fs::path& run) {
   return on_disk("read", [&] { return derive_from_files(run); });
+}
+
+Json derive(const fs::path& run) {
+  (void)RunDirectory::open(run);  // Else the lock would be made where no run is.
+  const FileLock lock = FileLock::acquire(run / kLockFile);
+  Json derived = derived_from(run);
+  write_json(run / kLedgerFile, derived["ledger"]);
+  write_json(run / kRunFile, derived["run"]);
+  return derived["run"];
 }
 
 }  // namespace kexp::record

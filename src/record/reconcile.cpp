@@ -30,6 +30,7 @@ enum Flag : std::uint8_t {
   kAnswered = 16,
   kDuplicate = 32,
   kError = 64,
+  kLost = 128,
 };
 constexpr std::int64_t kMostImages = 1'000'000'000;  // A plan.json with more was not written by a feed.
 constexpr std::uint8_t kSends = kAcknowledged | kFailed | kDropped | kUnknown;
@@ -42,13 +43,16 @@ std::int64_t count_in(const Json& object, const char* name) {
 class Counting {
  public:
   Counting(const fs::path& run, const FeedLogs& feeds, const RoleLog& track)
-      : run_(run), feeds_(feeds), track_end_(track.last("finished")) {}
+      : run_(run), feeds_(feeds), track_joined_(!track.events.empty()), track_end_(track.last("finished")) {}
 
   Reconciliation run() {
     ledger_.feed_finished = feeds_.finished();
     ledger_.track_finished = track_end_ != nullptr;
+    ledger_.tracked = track_joined_ || fs::is_directory(run_ / "results");
+    ledger_.identities_checked = ledger_.tracked;
     read_committed();
     ledger_.unreadable_rows += read_sends(run_, [this](const SendRow& row) { add_send(row); });
+    read_lost();
     read_answers();
     count_ids();
     count_ids_without_a_row();
@@ -98,6 +102,15 @@ class Counting {
     } else if (fate == kFailed) {
       const std::size_t colon = row.status.find(':');
       ++result_.failures[std::string(row.status.substr(std::min(colon, row.status.size() - 1) + 1))];
+    }
+  }
+
+  void read_lost() {
+    if (const fs::path file = run_ / kFeedLostFile; fs::exists(file)) {
+      ledger_.unreadable_rows += read_columns(file, {"id"}, [this](const auto& fields) {
+        ids_[fields[0]] |= kLost;
+        return true;
+      });
     }
   }
 
@@ -155,6 +168,9 @@ class Counting {
       sends_ += (flags & kSends) != 0 ? 1 : 0;
       if ((flags & kAcknowledged) != 0) {
         ++ledger_.acknowledged;
+        if ((flags & kLost) != 0) {
+          result_.lost.add(id);
+        }
         ledger_.processed += answered ? 1 : 0;
         ledger_.errors += answered && (flags & kError) != 0 ? 1 : 0;
         if (!answered) {
@@ -173,6 +189,7 @@ class Counting {
         result_.dropped.add(id);
       }
     });
+    ledger_.lost = result_.lost.total;
     ledger_.missing = result_.missing.total;
     ledger_.unexpected = result_.unexpected.total;
     ledger_.failed = result_.failed.total;
@@ -265,6 +282,7 @@ class Counting {
 
   const fs::path& run_;
   const FeedLogs& feeds_;
+  const bool track_joined_;
   const Json* track_end_;
   Reconciliation result_;
   Ledger& ledger_ = result_.ledger;

@@ -30,7 +30,7 @@ struct IdListing {
 /// The ledger with the ids behind it.
 struct Reconciliation {
   Ledger ledger;
-  IdListing missing, duplicate, failed, unknown, dropped, unexpected;
+  IdListing lost, missing, duplicate, failed, unknown, dropped, unexpected;
   std::map<std::string, std::int64_t> failures;  ///< By the name of the error.
   std::int64_t dropped_by_policy = 0;            ///< Those of `dropped` that have a row.
   /// Acknowledged offsets that no single log gives: OffsetOrder.

@@ -58,6 +58,8 @@ class Judge {
              "the topic was made anew in mid-run: {} offsets stand twice, {} lie before one that had been "
              "acknowledged earlier",
              facts_.offsets_repeated, facts_.offsets_before_older);
+    add_when(ledger_.lost > 0, VerdictState::invalid,
+             "{} acknowledged images are not in the topic where they were acknowledged", ledger_.lost);
     add_when(ledger_.missing > 0 && ledger_.track_finished, VerdictState::invalid,
              "{} acknowledged images have no answer", ledger_.missing);
     add_when(facts_.dropped_by_policy > 0, VerdictState::perturbed,

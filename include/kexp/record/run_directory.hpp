@@ -61,6 +61,7 @@ struct Ledger {
   std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0;
   /// Sent without a report, or planned by a feed that was killed: nobody knows until the topic is read.
   std::int64_t unknown = 0;
+  std::int64_t lost = 0;             ///< Acknowledged ids that `feed verify --from-topic` did not find.
   std::int64_t answers = 0;          ///< Rows of results/*.csv.
   std::int64_t processed = 0;        ///< Acknowledged ids with at least one answer.
   std::int64_t missing = 0;          ///< Acknowledged ids without an answer.
@@ -70,11 +71,16 @@ struct Ledger {
   std::int64_t errors = 0;           ///< Processed images whose first answer says that they could not be.
   std::int64_t unreadable_rows = 0;  ///< Lines of sends.csv and results/*.csv that are no rows of them.
   bool feed_finished = false, track_finished = false;
+  bool tracked = true;  ///< False where nobody took answers: `missing` means nothing then.
   bool identities_checked = true;  ///< False where no answers were sent and offsets were counted instead.
 };
 
 /// Counts a run's files. Reads sends.csv, plan.json and results/*.csv; memory is one entry an image.
 [[nodiscard]] Ledger count_ledger(const std::filesystem::path& run);
+
+/// {"run": …, "ledger": …}: what run.json and ledger.json should hold, by the other files; writes nothing.
+/// Errors: FailedError naming the file.
+[[nodiscard]] Json derived_from(const std::filesystem::path& run);
 
 /// Derives run.json and ledger.json (missing, duplicate and failed ids by name, verdict with reasons) from
 /// the other files, replaces them atomically and returns run.json. Callable at any time, also on a run that

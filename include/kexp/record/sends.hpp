@@ -12,6 +12,8 @@ namespace kexp::record {
 
 /// What `feed verify --from-topic` leaves: a row for every image whose fate the topic decided.
 inline constexpr const char* kFeedTopicFile = "feed-topic.csv";
+/// What it leaves when acknowledged images are not where they were acknowledged: a row each.
+inline constexpr const char* kFeedLostFile = "feed-lost.csv";
 /// The status of an image that was sent without a report and is not in the topic.
 inline constexpr std::string_view kNotInTopic = "failed:NOT_IN_TOPIC";
 

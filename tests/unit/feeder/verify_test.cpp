@@ -11,6 +11,7 @@
 #include "kexp/core/file.hpp"
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/feeder/feeder.hpp"
+#include "kexp/kafka/error.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "fed_run.hpp"
@@ -86,6 +87,35 @@ class VerifyTest : public testing::Test {
   Verification verify_from_topic() {
     options_.from_topic = true;
     return verify();
+  }
+
+  /// The run of a killed feed: some rows, some images in the topic without one, some never sent.
+  void kill_a_feed() {
+    FedRun run(run_, 2, 10);
+    run.acknowledged(0, 0, 1'000'000);  // At 0/0.
+    run.unknown(1, 0);
+    run.acknowledged(2, 0, 1'000'000);  // At 0/1.
+    run.unknown(3, 0);
+    run.write();
+    for (const std::int64_t id : {0, 2, 3, 6}) {
+      test::FakeRecord record;
+      record.partition = static_cast<std::int32_t>(id % 2);
+      record.key = fmt::format("{}", id);
+      record.value.resize(1000);
+      record.timestamp_ms = run.intended(id) / 1'000'000;
+      record.headers = {{"kexp-run", record::RunDirectory::open(run_).id()},
+                        {"kexp-segment", "0"},
+                        {"kexp-intended-ns", fmt::format("{}", run.intended(id))}};
+      kafka_.add_record("yolo_input", std::move(record));
+    }
+  }
+  /// The topic anew, with these records.
+  void fill_topic(const std::vector<test::FakeRecord>& records) {
+    kafka_.delete_topic("yolo_input");
+    kafka_.add_topic("yolo_input", 2);
+    for (const test::FakeRecord& record : records) {
+      kafka_.add_record("yolo_input", record);
+    }
   }
 
   /// Replaces the first `from` after `after` in a file of the run.
@@ -189,7 +219,8 @@ const Tampering kTamperings[] = {
      "feed.json late_over_1ms_fraction"},
     {"FeedSkew", "feed.json", "\"partition_bytes\"", "\"cv\":", "\"cv\":1", "feed.json partition_bytes cv"},
     {"LedgerCount", "ledger.json", "\"acknowledged\"", ": ", ": 1", "ledger.json counts acknowledged"},
-    {"LedgerIds", "ledger.json", "\"missing\": {", "\"0\"", "\"1\"", "ledger.json missing ids"},
+    {"LedgerIds", "ledger.json", "\"unknown\": {", "\"total\": 0", "\"total\": 1",
+     "ledger.json unknown total"},
     {"RunVerdict", "run.json", "\"state\"", "PARTIAL", "VALID", "run.json verdict state"},
     {"RunCount", "run.json", "\"counts\"", "\"sent\": ", "\"sent\": 1", "run.json counts sent"},
 };
@@ -321,29 +352,8 @@ TEST_F(VerifyTest, WhatTheTopicHasOtherwiseIsNamed) {
   EXPECT_THAT(names, Contains("image 7"));
 }
 
-/// A killed feed: some rows, some images in the topic without one, some never sent.
 TEST_F(VerifyTest, TheTopicDecidesWhatNobodyKnew) {
-  FedRun run(run_, 2, 10);
-  run.acknowledged(0, 0, 1'000'000);  // At 0/0.
-  run.unknown(1, 0);
-  run.acknowledged(2, 0, 1'000'000);  // At 0/1.
-  run.unknown(3, 0);
-  run.write();
-  const auto add = [&](std::int64_t id) {
-    const std::string intended = fmt::format("{}", run.intended(id));
-    test::FakeRecord record;
-    record.partition = static_cast<std::int32_t>(id % 2);
-    record.key = fmt::format("{}", id);
-    record.value.resize(1000);
-    record.timestamp_ms = run.intended(id) / 1'000'000;
-    record.headers = {{"kexp-run", record::RunDirectory::open(run_).id()},
-                      {"kexp-segment", "0"},
-                      {"kexp-intended-ns", intended}};
-    kafka_.add_record("yolo_input", std::move(record));
-  };
-  for (const std::int64_t id : {0, 2, 3, 6}) {
-    add(id);
-  }
+  kill_a_feed();
 
   const Verification verification = verify_from_topic();
 
@@ -362,6 +372,69 @@ TEST_F(VerifyTest, TheTopicDecidesWhatNobodyKnew) {
   EXPECT_EQ(counts["dropped"], 13);
   EXPECT_EQ(counts["planned"], 20);
   EXPECT_TRUE(verify().holds());  // And again, with what it left.
+}
+
+TEST_F(VerifyTest, AcknowledgedImagesThatTheTopicLacksMakeTheRunInvalid) {
+  feed();
+  const std::vector<test::FakeRecord> all = kafka_.records("yolo_input");
+  fill_topic({all.begin(), all.end() - 1});
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_FALSE(verification.holds());
+  EXPECT_EQ(verification.verdict, "INVALID");
+  EXPECT_THAT(verification.reasons, Contains(HasSubstr("1 acknowledged images are not in the topic")));
+  const Json ledger = read_json(run_ / "ledger.json");
+  EXPECT_EQ(ledger["counts"]["lost"], 1);
+  EXPECT_EQ(ledger["lost"]["ids"], Json({all.back().key}));
+  EXPECT_FALSE(std::filesystem::exists(run_ / "feed-topic.csv"));
+
+  fill_topic(all);
+  EXPECT_EQ(verify_from_topic().verdict, "PARTIAL");
+  EXPECT_EQ(read_json(run_ / "ledger.json")["counts"]["lost"], 0);
+}
+
+TEST_F(VerifyTest, ATopicThatLostImagesTakesBackNothingThatWasSettled) {
+  kill_a_feed();
+  (void)verify_from_topic();
+  const std::string settled = read_file(run_ / "feed-topic.csv");
+  std::vector<test::FakeRecord> some = kafka_.records("yolo_input");
+  std::erase_if(some, [](const test::FakeRecord& record) { return record.key == "6"; });
+  fill_topic(some);
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_THAT(wrong(verification), ElementsAre("image 6"));
+  EXPECT_EQ(read_file(run_ / "feed-topic.csv"), settled);
+  EXPECT_EQ(read_json(run_ / "run.json")["counts"]["acknowledged"], 4);
+  EXPECT_EQ(verification.verdict, "INVALID");
+}
+
+TEST_F(VerifyTest, AnotherTopicLeavesTheRunAsItIs) {
+  kafka_.add_topic("elsewhere", 2);
+  kill_a_feed();
+  std::filesystem::remove(run_ / "run.json");
+  std::ofstream(run_ / "run.json") << R"({"id": "other"})";
+  options_.topic = "elsewhere";
+  (void)verify_from_topic();
+  EXPECT_EQ(read_file(run_ / "run.json"), R"({"id": "other"})");
+  EXPECT_FALSE(std::filesystem::exists(run_ / "ledger.json"));
+  EXPECT_FALSE(std::filesystem::exists(run_ / "feed-topic.csv"));
+  EXPECT_FALSE(std::filesystem::exists(run_ / "feed-lost.csv"));
+
+  options_.topic = "nope";
+  EXPECT_THAT(test::message_of<kafka::KafkaError>([this] { return verify_from_topic(); }),
+              AllOf(HasSubstr("nope"), HasSubstr("--other-topic")));
+}
+
+TEST_F(VerifyTest, ARunThatCannotBeWrittenIsCheckedAllTheSame) {
+  feed();
+  std::filesystem::remove(run_ / ".lock");
+  std::filesystem::create_directory(run_ / ".lock");
+  const Verification verification = verify();
+  EXPECT_TRUE(verification.holds());
+  EXPECT_EQ(verification.verdict, "PARTIAL");
+  EXPECT_THAT(right(verification), Contains(HasSubstr("were not derived anew")));
 }
 
 TEST_F(VerifyTest, AStopEndsTheReading) {

@@ -94,6 +94,15 @@ TEST_F(DeriveTest, ATopicThatWasMadeAnewInMidRunIsNamed) {
   EXPECT_THAT(reasons(), Not(HasSubstr("made anew")));
 }
 
+TEST_F(DeriveTest, WithoutATrackerNothingIsMissing) {
+  feed({"acknowledged", "acknowledged"});
+  const Json counts = run_json()["counts"];
+  EXPECT_TRUE(counts["missing"].is_null());
+  EXPECT_TRUE(counts["processed"].is_null());
+  EXPECT_EQ(counts["identities_checked"], false);
+  EXPECT_TRUE(ledger_json()["missing"].is_null());
+}
+
 TEST_F(DeriveTest, TheLedgerNamesTheIds) {
   feed({"acknowledged", "acknowledged", "failed:MSG_TIMED_OUT", "dropped", "unknown", "acknowledged"});
   files_.answers("a", {"0", "0", "2"});
@@ -111,6 +120,7 @@ TEST_F(DeriveTest, TheLedgerNamesTheIds) {
 
 TEST_F(DeriveTest, TheLedgerListsAThousandIdsAndCountsAll) {
   feed(std::vector<std::string>(1500, "acknowledged"));
+  files_.answers("a", {});
   static_cast<void>(run_json());
   EXPECT_EQ(ledger_json()["missing"]["total"], 1500);
   EXPECT_EQ(ledger_json()["missing"]["listed"], 1000);
