@@ -109,9 +109,12 @@ void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
 }
 
 KafkaError missing_topic(const std::string& topic, const std::string& flag) {
+  const bool of_answers = flag == "--output-topic";
   return {
       ExitCode::usage, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
-      fmt::format("{}: there is no topic {}: create it by kexp topics create --partitions N", flag, topic)};
+      fmt::format("{}: there is no topic {}: create it by kexp topics create --{}-topic {} --partitions N{}",
+                  flag, topic, of_answers ? "output" : "input", topic,
+                  flag == "--topic" ? " (--output-topic, if it is for answers)" : "")};
 }
 
 int partitions_of(Admin& admin, const std::string& topic, const std::string& flag) {

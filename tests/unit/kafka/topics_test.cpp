@@ -119,7 +119,8 @@ TEST_F(TopicsTest, AMissingTopicIsAMistakeOfItsFlagAndSaysHowToCreateIt) {
     FAIL() << "threw nothing";
   } catch (const KafkaError& e) {
     EXPECT_EQ(e.code(), ExitCode::usage);
-    EXPECT_THAT(e.what(), AllOf(HasSubstr("--topic: there is no topic in"), HasSubstr("kexp topics create")));
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("--topic: there is no topic in"),
+                                HasSubstr("kexp topics create --input-topic in --partitions")));
   }
 }
 
