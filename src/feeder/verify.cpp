@@ -1,9 +1,8 @@
 #include "kexp/feeder/verify.hpp"
 
+#include <algorithm>
 #include <array>
-#include <csignal>
-#include <optional>
-#include <unistd.h>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/ids.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/dataset/stored.hpp"
 #include "kexp/record/feeds.hpp"
@@ -27,6 +27,8 @@ namespace kexp::feeder {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::minutes kSilence{1};  ///< A feed writes every second.
 
 UsageError no_run(const fs::path& run, std::string_view why) {
   return UsageError(fmt::format("RUN {} {}", run.string(), why));
@@ -46,32 +48,43 @@ struct Feed {
   [[nodiscard]] Json setting(const char* name) const { return member(member(start, "settings"), name); }
 };
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
-/// The process that is this feed, when it is still there: what it has not written yet would be judged.
-std::optional<pid_t> process_of(const Feed& feed) {
-  const Json pid = member(feed.start, "pid");
-  if (feed.finished() || !pid.is_number_integer() || member(feed.start, "host") != host_name()) {
-    return std::nullopt;
+/// Whether something was written for the feed within the last minute, or is still to come.
+bool is_fresh(const fs::path& run, const Feed& feed, Clock& clock) {
+  const Json t0 = member(feed.sending, "t0_unix_ns");
+  if (t0.is_number_integer() && t0.get<std::int64_t>() > unix_ns(clock.wall_now() - kSilence)) {
+    return true;
   }
-  const auto process = pid.get<pid_t>();
-  std::error_code error;
-  const fs::path program = fs::read_symlink(fmt::format("/proc/{}/exe", process), error);
-  const bool is_kexp = !error && program == fs::read_symlink("/proc/self/exe", error);
-  return is_kexp && process != getpid() ? std::optional(process) : std::nullopt;
+  const std::array files = {run / feed.file(), run / feed.part.csv("sends"), run / feed.part.csv("seconds")};
+  return std::any_of(files.begin(), files.end(), [](const fs::path& file) {
+    std::error_code error;
+    const auto written = fs::last_write_time(file, error);
+    return !error && fs::file_time_type::clock::now() - written < kSilence;
+  });
 }
 
-std::vector<Feed> read_feeds(const fs::path& run) {
+/// What a feed that is still there has not written yet would be judged.
+void require_ended(const fs::path& run, const Feed& feed, Clock& clock) {
+  const auto said = [&](const char* name) { return member(feed.start, name).dump(); };
+  if (feed.finished()) {
+    return;
+  }
+  if (record::is_at_work(run, feed.part.role())) {
+    throw no_run(run, fmt::format("is being fed by process {} of host {}: verify it when that has ended",
+                                  said("pid"), said("host")));
+  }
+  if (member(feed.start, "host") != host_name() && is_fresh(run, feed, clock)) {
+    throw no_run(run, fmt::format("may still be fed on host {}, which cannot be known from here: verify it "
+                                  "there, or when nothing was written for a minute",
+                                  said("host")));
+  }
+}
+
+std::vector<Feed> read_feeds(const fs::path& run, Clock& clock) {
   std::vector<Feed> feeds;
   for (const record::FeedPart& part : record::joined_feeds(run)) {
     const auto event = [&](const char* name) { return record::last_event(run, part.role(), name); };
     Feed feed{part, event("started"), event("sending"), event("finished")};
-    if (const auto process = process_of(feed)) {
-      throw no_run(run, fmt::format("is being fed by process {}: verify it when that has ended", *process));
-    }
+    require_ended(run, feed, clock);
     feeds.push_back(std::move(feed));
   }
   if (feeds.empty()) {
@@ -87,7 +100,7 @@ class Verifier {
       throw no_run(options.run, "is no run: it has no run.json");
     }
     run_id_ = record::RunDirectory::open(options.run).id();
-    feeds_ = read_feeds(options.run);
+    feeds_ = read_feeds(options.run, ports.clock);
     table_ = read_plan_table(options.run);
   }
 

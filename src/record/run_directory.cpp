@@ -1,6 +1,9 @@
 #include "kexp/record/run_directory.hpp"
 
+#include <cerrno>
+#include <fcntl.h>
 #include <stdexcept>
+#include <sys/file.h>
 #include <unistd.h>
 #include <utility>
 
@@ -132,8 +135,21 @@ RunDirectory RunDirectory::join_as(const fs::path& directory, const std::string&
                                           events.filename().string()));
     }
     run.append("started", start_fields(role, run.id_, settings), now);
+    run.at_work_ = std::make_shared<const FileLock>(FileLock::acquire(events));
     return run;
   });
+}
+
+bool is_at_work(const fs::path& run, std::string_view role) {
+  const fs::path file = run / fmt::format("{}.json", role);
+  const int fd =
+      ::open(file.c_str(), O_RDONLY | O_CLOEXEC);  // A run that may only be read can be asked, too.
+  if (fd < 0) {
+    return false;
+  }
+  const bool is_held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return is_held;
 }
 
 RunDirectory RunDirectory::open(const fs::path& directory) {

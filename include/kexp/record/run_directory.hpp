@@ -5,11 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/core/json.hpp"
+
+namespace kexp {
+class FileLock;
+}
 
 namespace kexp::record {
 
@@ -20,6 +25,7 @@ class RunDirectory {
   /// The first line of <role>.json is written: {"event":"started","time":…,"role":…,"run":…,"host":…,
   /// "pid":…,"version":…,"settings":…}. Errors: UsageError naming --run when the role is there already or the
   /// folder holds something else than a run; FailedError when it cannot be written.
+  /// <role>.json stays locked (flock) while this object or a copy of it lives: is_at_work.
   [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
                                          const Json& settings, WallTime now);
   /// As `join`, for a run whose id others know as well (the shards of one feed on several hosts): a new run
@@ -48,7 +54,12 @@ class RunDirectory {
   std::filesystem::path path_;
   std::string id_;
   std::string role_;
+  std::shared_ptr<const FileLock> at_work_;
 };
+
+/// Whether a process has `run` joined as `role` now. The kernel forgets one that was killed; on a file system
+/// that does not pass locks on, one of another host is not seen.
+[[nodiscard]] bool is_at_work(const std::filesystem::path& run, std::string_view role);
 
 /// The last event of that name in <role>.json of `run`; a null value when there is none (yet).
 [[nodiscard]] Json last_event(const std::filesystem::path& run, std::string_view role,
@@ -71,7 +82,7 @@ struct Ledger {
   std::int64_t errors = 0;           ///< Processed images whose first answer says that they could not be.
   std::int64_t unreadable_rows = 0;  ///< Lines of sends.csv and results/*.csv that are no rows of them.
   bool feed_finished = false, track_finished = false;
-  bool tracked = true;  ///< False where nobody took answers: `missing` means nothing then.
+  bool tracked = true;             ///< False where nobody took answers: `missing` means nothing then.
   bool identities_checked = true;  ///< False where no answers were sent and offsets were counted instead.
 };
 

@@ -461,6 +461,29 @@ TEST_F(VerifyTest, EveryPartIsVerified) {
   EXPECT_THAT(wrong(verify()), ElementsAre("feed-2.csv segment 1 sent_bytes"));
 }
 
+TEST_F(VerifyTest, AFeedAtWorkIsLeftAlone) {
+  const auto message = [this] { return test::message_of<UsageError>([this] { return verify(); }); };
+  {
+    const auto at_work = record::RunDirectory::join(run_, "feed", Json::object(), clock_.wall_now());
+    EXPECT_THAT(message(), AllOf(HasSubstr("RUN"), HasSubstr("is being fed by process")));
+  }
+  std::filesystem::remove_all(run_);
+  kill_a_feed();
+  EXPECT_NO_THROW((void)verify());
+}
+
+TEST_F(VerifyTest, OfAnotherHostOnlySilenceTellsThatAFeedHasEnded) {
+  kill_a_feed();
+  tamper("feed.json", "\"host\"", ":\"", ":\"not-");
+  EXPECT_THAT(test::message_of<UsageError>([this] { return verify(); }),
+              HasSubstr("may still be fed on host"));
+  for (const char* file : {"feed.json", "sends.csv"}) {
+    std::filesystem::last_write_time(run_ / file, std::filesystem::file_time_type::clock::now() - 2min);
+  }
+  clock_.advance(1h);
+  EXPECT_NO_THROW((void)verify());
+}
+
 TEST_F(VerifyTest, WhatIsNoFedRunIsNamed) {
   const auto message = [this] { return test::message_of<UsageError>([this] { return verify(); }); };
   EXPECT_THAT(message(), AllOf(HasSubstr("RUN"), HasSubstr("is no run")));
