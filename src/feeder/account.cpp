@@ -27,6 +27,12 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr double kMostSeconds = 31 * 86'400;  // Nothing happens longer than that after the end of a plan.
 constexpr double kToleranceImages = 2;
+/// Windows that long segments are judged in: as many in a plan as `daynight` has segments by default.
+constexpr double kWindows = 200;
+constexpr double kShortestWindow = 1;
+constexpr double kLongestWindow = 36;
+/// Of a window: lateness up to that is judged by itself, and moves bytes over the ends of short ones.
+constexpr double kWindowLateness = 0.1;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// What an account needs of feed.json.
@@ -35,6 +41,7 @@ struct FeedFacts {
   bool has_t0 = false;
   std::vector<record::Outage> outages;
   double segment_error = 0;
+  double allowed_debt_s = 0;  ///< As late as the drop policy lets an image be sent.
 };
 
 FeedFacts read_facts(const fs::path& run, const record::FeedPart& part) {
@@ -42,6 +49,10 @@ FeedFacts read_facts(const fs::path& run, const record::FeedPart& part) {
   const Json start = record::last_event(run, part.role(), "started");
   facts.segment_error =
       record::thresholds_in(start.contains("settings") ? start["settings"] : Json()).segment_error_invalid;
+  const Json settings = start.contains("settings") ? start["settings"] : Json::object();
+  if (settings.contains("on_overload") && settings["on_overload"] == "drop") {
+    facts.allowed_debt_s = settings.value("max_debt_s", 0.0);
+  }
   const Json sending = record::last_event(run, part.role(), "sending");
   if (sending.contains("t0_unix_ns") && sending["t0_unix_ns"].is_number_integer()) {
     facts.t0_unix_ns = sending["t0_unix_ns"].get<std::int64_t>();
@@ -150,6 +161,8 @@ class Accounting {
     if (send.fate == Fate::dropped) {
       due.dropped_images += 1;
       account_.segments[due_in].done.dropped_images += 1;
+      due.dropped_bytes += send.bytes;
+      account_.segments[due_in].done.dropped_bytes += send.bytes;
       return;
     }
     if (send.sent_ns) {
@@ -281,26 +294,70 @@ class Accounting {
       summary.segments_cut += 1;
       return;
     }
-    const double bound = std::max(facts_.segment_error * static_cast<double>(done.planned_bytes),
-                                  kToleranceImages * static_cast<double>(plan_.largest_image));
-    const bool is_off = std::abs(static_cast<double>(done.sent_bytes - done.planned_bytes)) > bound;
-    if (!is_off || segment.duration_s <= 0) {
+    if (segment.duration_s <= 0) {
       return;
     }
-    (is_excused(segment) ? summary.segments_excused : summary.segments_out_of_bound) += 1;
+    const Range whole{segment.start_s, segment.start_s + segment.duration_s};
+    Judgement judgement = judge(whole, done, 0);
+    for (const Range& window : windows_of(whole)) {
+      judgement = std::max(judgement, judge(window, sum_of(window), kWindowLateness));
+    }
+    summary.segments_excused += judgement == Judgement::excused ? 1 : 0;
+    summary.segments_out_of_bound += judgement == Judgement::out_of_bound ? 1 : 0;
   }
 
-  [[nodiscard]] bool is_excused(const Account::Segment& segment) const {
+  struct Range {
+    double start_s, end_s;
+  };
+  enum class Judgement { sound, excused, out_of_bound };
+
+  /// The whole seconds of a segment that is longer than a window, by windows: within a `constant` profile,
+  /// which is one segment, nothing else would tell a pause that was made up for.
+  [[nodiscard]] std::vector<Range> windows_of(const Range& segment) const {
+    const double window_s =
+        std::clamp(std::floor(plan_.duration_s / kWindows), kShortestWindow, kLongestWindow);
+    std::vector<Range> windows;
+    if (segment.end_s - segment.start_s > window_s) {
+      for (double start = std::ceil(segment.start_s); start + window_s <= segment.end_s; start += window_s) {
+        windows.push_back({start, start + window_s});
+      }
+    }
+    return windows;
+  }
+
+  [[nodiscard]] Stretch sum_of(const Range& seconds) const {
+    Stretch sum;
+    const auto end = std::min(static_cast<std::size_t>(seconds.end_s), account_.seconds.size());
+    for (auto second = static_cast<std::size_t>(seconds.start_s); second < end; ++second) {
+      sum.planned_bytes += account_.seconds[second].planned_bytes;
+      sum.sent_bytes += account_.seconds[second].sent_bytes;
+      sum.dropped_bytes += account_.seconds[second].dropped_bytes;
+    }
+    return sum;
+  }
+
+  /// `late_s` of the planned rate may cross the ends.
+  [[nodiscard]] Judgement judge(const Range& range, const Stretch& done, double late_s) const {
+    const auto planned = static_cast<double>(done.planned_bytes);
+    const double rate = planned / (range.end_s - range.start_s);
+    const double bound =
+        std::max({facts_.segment_error * planned, kToleranceImages * static_cast<double>(plan_.largest_image),
+                  late_s * rate}) +
+        facts_.allowed_debt_s * rate;
+    if (std::abs(static_cast<double>(done.sent_bytes + done.dropped_bytes) - planned) <= bound) {
+      return Judgement::sound;
+    }
+    return is_excused(range) ? Judgement::excused : Judgement::out_of_bound;
+  }
+
+  [[nodiscard]] bool is_excused(const Range& range) const {
     const auto unix_ns = [&](double after_s) {
       return facts_.t0_unix_ns + static_cast<std::int64_t>(after_s * 1e9);
     };
-    const std::int64_t start = unix_ns(segment.start_s);
-    const std::int64_t end = unix_ns(segment.start_s + segment.duration_s);
-    return segment.done.dropped_images > 0 ||
-           std::any_of(facts_.outages.begin(), facts_.outages.end(), [&](const record::Outage& outage) {
-             return outage.start_unix_ns < end &&
-                    (outage.caught_up_unix_ns == 0 || outage.caught_up_unix_ns > start);
-           });
+    return std::any_of(facts_.outages.begin(), facts_.outages.end(), [&](const record::Outage& outage) {
+      return outage.start_unix_ns < unix_ns(range.end_s) &&
+             (outage.caught_up_unix_ns == 0 || outage.caught_up_unix_ns > unix_ns(range.start_s));
+    });
   }
 
   const record::FeedPart part_;

@@ -145,7 +145,7 @@ TEST_F(AccountTest, ASegmentIsOutOfBoundByTheThresholdAndTwoImages) {
   EXPECT_EQ(s.segments_excused, 0);
 }
 
-TEST_F(AccountTest, SegmentsThatAnOutageOrADropTouchedAreExcused) {
+TEST_F(AccountTest, SegmentsThatAnOutageTouchedAreExcusedAndDroppedBytesCount) {
   FedRun run(folder(), 6, 10);
   for (std::int64_t id = 13; id < 20; ++id) {
     run.acknowledged(id, 800 * kMs, 900 * kMs);
@@ -159,7 +159,7 @@ TEST_F(AccountTest, SegmentsThatAnOutageOrADropTouchedAreExcused) {
   const AccountSummary s = account_of(run).summary;
 
   EXPECT_EQ(s.segments_out_of_bound, 0);
-  EXPECT_EQ(s.segments_excused, 3);
+  EXPECT_EQ(s.segments_excused, 2);
 }
 
 TEST_F(AccountTest, OfAFeedThatWasCutShortNoSecondsFollow) {
@@ -277,6 +277,56 @@ TEST_F(AccountTest, FilesThatNoFeedWroteAreNamed) {
   EXPECT_THAT(message(), HasSubstr("plan.csv"));
   std::ofstream(folder() / "plan.json") << "{}";
   EXPECT_THAT(message(), AllOf(HasSubstr("plan.json"), HasSubstr("images")));
+}
+
+/// One segment of 400 s, as `constant` makes it: windows of 2 s.
+void make_one_segment(const FedRun& run) {
+  std::ofstream(run.path() / "plan.csv") << "segment,start_s,duration_s,target_mbps,bytes,images\n"
+                                         << "0,0,400,0.01,4000000,4000\n";
+}
+
+TEST_F(AccountTest, APauseWithinALongSegmentIsOutOfBound) {
+  FedRun run(folder(), 400, 10);
+  make_one_segment(run);
+  for (std::int64_t id = 1000; id < 1020; ++id) {  // Two seconds go out in the two that follow.
+    run.acknowledged(id, 2 * kS, 2 * kS + kMs);
+  }
+  run.acknowledge_rest(0, kMs);
+  EXPECT_EQ(account_of(run).summary.segments_out_of_bound, 1);
+}
+
+TEST_F(AccountTest, AnOutageExcusesAPauseWithinALongSegment) {
+  FedRun run(folder(), 400, 10);
+  make_one_segment(run);
+  for (std::int64_t id = 1000; id < 1020; ++id) {
+    run.acknowledged(id, 2 * kS, 2 * kS + kMs);
+  }
+  run.acknowledge_rest(0, kMs);
+  run.note("outage", outage(99'900, 102'000, 104'000));
+  const Account account = account_of(run);
+  EXPECT_EQ(account.summary.segments_out_of_bound, 0);
+  EXPECT_EQ(account.summary.segments_excused, 1);
+}
+
+TEST_F(AccountTest, ALongSegmentOnItsPlanIsSound) {
+  FedRun run(folder(), 400, 10);
+  make_one_segment(run);
+  run.acknowledge_rest(90 * kMs, 91 * kMs);
+  const Account account = account_of(run);
+  EXPECT_EQ(account.summary.segments_out_of_bound, 0);
+  EXPECT_EQ(account.summary.segments_excused, 0);
+}
+
+TEST_F(AccountTest, ADroppedImageDoesNotExcuseWhatElseIsWrongWithItsSegment) {
+  FedRun run(folder(), 3, 100, R"({"on_overload": "drop", "max_debt_s": 0.001})");
+  run.dropped(5);
+  for (std::int64_t id = 50; id < 60; ++id) {
+    run.acknowledged(id, kS, kS + kMs);
+  }
+  run.acknowledge_rest(0, kMs);
+  const Account account = account_of(run);
+  EXPECT_EQ(account.summary.segments_excused, 0);
+  EXPECT_EQ(account.summary.segments_out_of_bound, 2);
 }
 
 }  // namespace
