@@ -12,6 +12,7 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/ids.hpp"
 #include "kexp/core/time_text.hpp"
+#include "kexp/feeder/plan_plot.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "account.hpp"
@@ -148,6 +149,7 @@ class Feed {
                                                              const std::stop_token& stop) const {
     const auto admin = ports_.kafka.make_admin(options_.client, stop);
     PreparedPlan prepared = prepare(options_, images, topic_partitions(*admin, options_));
+    require_images(prepared.plan);
     PreflightReport checked =
         preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
     return {std::move(prepared), std::move(checked)};
@@ -167,6 +169,10 @@ class Feed {
     failure.keep([&] {
       end = run_pacing(sending, lanes_, pacing_options(), producers, log, ports_.clock, ending_.get_token());
     });
+    if (!failure.happened() && !end.overloaded) {  // A plan may end with a time without images.
+      const auto lasts = Nanoseconds(static_cast<std::int64_t>(prepared.plan.duration_s() * 1e9));
+      (void)ports_.clock.sleep_until(t0.steady + lasts, ending_.get_token());
+    }
     Json fields{{"interrupted", stop.stop_requested()},
                 {"failed_early", failure.happened() || end.overloaded},
                 {"generator_cpu", cpu.share()},
@@ -176,6 +182,14 @@ class Feed {
     if (failure.happened()) {
       note(run, failure.text());
       failure.rethrow();
+    }
+  }
+
+  /// Errors: UsageError when there is nothing to send.
+  void require_images(const cycle::Plan& plan) const {
+    if (plan.images().empty()) {
+      throw UsageError(fmt::format("{}: raise {} or --duration", warnings(plan).front(),
+                                   options_.max_images_per_s ? "--max-ips" : "--max-mbps"));
     }
   }
 

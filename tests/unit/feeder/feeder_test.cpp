@@ -103,8 +103,8 @@ TEST_F(FeederTest, KeepsToTheScheduleWhenOneSendIsSlow) {
 
   (void)run();
 
-  // 500 ms of lead, then images in the middle of 20 slots of 100 ms: the slow send is caught up.
-  EXPECT_EQ(clock_.now() - start, 500ms + 1950ms);
+  // 500 ms of lead, then 20 slots of 100 ms with an image in the middle: the slow send is caught up.
+  EXPECT_EQ(clock_.now() - start, 500ms + 2000ms);
   const Json last = finished();
   EXPECT_EQ(last.at("acknowledged"), 20);
   // Image 3 is on time, at 350 ms; those due at 450 to 1250 ms wait for it: 9 of 20.
@@ -353,6 +353,37 @@ TEST_F(FeederTest, AStopEndsSendingAndIsMarked) {
   EXPECT_EQ(last.at("sent"), 10);
   EXPECT_EQ(last.at("dropped"), 10);
   EXPECT_EQ(last.at("interrupted"), true);
+}
+
+TEST_F(FeederTest, APlanIsPlayedToItsEndThoughThatIsQuiet) {
+  options_.curve.profile = "steps:" + dir_.write("steps.csv", "1,1\n4,0\n").string();
+  const SteadyTime start = clock_.now();
+
+  (void)run();
+
+  EXPECT_EQ(clock_.now() - start, 500ms + 5s);
+  EXPECT_EQ(finished().at("acknowledged"), 10);
+  EXPECT_EQ(read_csv(dir_ / "run" / "seconds.csv").size(), 1U + 5);
+  const Json phases = read_json(dir_ / "run" / "run.json").at("phases");
+  EXPECT_EQ(phases.at("feed_start"), "2026-11-21T18:00:00.500Z");
+  EXPECT_EQ(phases.at("feed_end"), "2026-11-21T18:00:05.500Z");
+}
+
+TEST_F(FeederTest, AStopEndsTheQuietTime) {
+  options_.curve.profile = "steps:" + dir_.write("steps.csv", "1,1\n4,0\n").string();
+  kafka_.on_flush = [&] { stop_.request_stop(); };
+  const SteadyTime start = clock_.now();
+
+  EXPECT_TRUE(run().interrupted);
+
+  EXPECT_EQ(clock_.now() - start, 500ms + 950ms);
+}
+
+TEST_F(FeederTest, APlanWithoutAnImageIsRefused) {
+  options_.max_images_per_s = 0.1;
+  EXPECT_THAT(test::message_of<UsageError>([&] { return run(); }),
+              AllOf(HasSubstr("no image"), HasSubstr("--max-ips")));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
 TEST_F(FeederTest, ARefusedSendEndsTheFeedWithALedgerThatAddsUp) {
