@@ -16,6 +16,7 @@
 #include "kexp/record/run_directory.hpp"
 
 #include "account.hpp"
+#include "clock_watch.hpp"
 #include "cpu_time.hpp"
 #include "feed_images.hpp"
 #include "pacing_threads.hpp"
@@ -32,6 +33,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kLead = 500ms;  ///< Between "all is ready" and t0: the first image finds every thread awake.
 constexpr auto kLeastNotice = 2s;         ///< Of a given t0: others must get to theirs, too.
+constexpr auto kLastMapping = 1s;         ///< Before a given t0 it is mapped onto the steady clock.
+constexpr auto kWaitingInterval = 5s;     ///< Of the progress until then.
 constexpr auto kStatisticsInterval = 5s;  ///< Of librdkafka; each costs it CPU.
 constexpr std::uint32_t kMostThreads = 64;
 constexpr std::uint32_t kMostShards = 1000;
@@ -99,7 +102,7 @@ class WritingEnd {
   SendLog& log_;
 };
 
-/// The same instant on both clocks: wall time is mapped onto the steady clock once.
+/// The same instant on both clocks: wall time is mapped onto the steady clock once, shortly before.
 struct Start {
   SteadyTime steady;
   WallTime wall;
@@ -158,8 +161,9 @@ class Feed {
   /// Sends the plan and writes down how that went; a failure, too, before it is thrown on.
   void play(record::RunDirectory& run, const PreparedPlan& prepared, ImageSource& source,
             const Producers& producers, SendLog& log, const std::stop_token& stop) const {
-    const Start t0 = start_time();
-    announce(run, prepared, t0.wall);
+    const WallTime first = options_.t0.value_or(ports_.clock.wall_now() + kLead);
+    announce(run, prepared, first);
+    const Start t0 = await_start(run, first);
     log.set_t0(t0.steady, t0.wall);
     log.start();
     const Sending sending{prepared.plan, source, options_.topic, run.id(), t0.steady, unix_ns(t0.wall)};
@@ -202,12 +206,25 @@ class Feed {
     }
   }
 
-  /// --t0, or as soon as every thread can be awake.
-  Start start_time() const {
-    const SteadyTime now = ports_.clock.now();
-    const WallTime wall = ports_.clock.wall_now();
-    const WallTime t0 = options_.t0.value_or(wall + kLead);
-    return {now + (t0 - wall), t0};
+  /// Waits until shortly before `t0`. The wall clock says when that is, and may be set meanwhile.
+  Start await_start(record::RunDirectory& run, WallTime t0) const {
+    ClockWatch watch(ports_.clock);
+    for (;;) {
+      if (const auto step = watch.look()) {
+        run.append("clock_stepped", {{"by_s", seconds(*step)}}, ports_.clock.wall_now());
+        ports_.log.warn("feed: clock_stepped_s={:.3f} while it waited for --t0", seconds(*step));
+      }
+      const SteadyTime now = ports_.clock.now();
+      const Nanoseconds left = t0 - ports_.clock.wall_now();
+      if (left <= kLastMapping) {
+        return {now + left, t0};
+      }
+      ports_.progress.report({"feed", "waiting", {{"t0", format_utc(t0)}, {"left_s", seconds(left)}}});
+      if (!ports_.clock.sleep_for(std::min<Nanoseconds>(left - kLastMapping, kWaitingInterval),
+                                  ending_.get_token())) {
+        return {now + left, t0};
+      }
+    }
   }
 
   Producers make_producers(const cycle::Plan& plan, ImageSource& source, std::optional<SendLog>& log) {

@@ -266,6 +266,38 @@ TEST_F(FeederTest, AT0ThatIsTooNearIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
+/// Steps the wall clock of a run while it waits for its t0.
+class SteppingProgress final : public Progress {
+ public:
+  explicit SteppingProgress(test::FakeClock& clock) : clock_(clock) {}
+  void report(const ProgressEvent& event) override {
+    if (event.event == "waiting" && ++waits == 10) {
+      clock_.step_wall(-3s);
+    }
+  }
+  int waits = 0;
+
+ private:
+  test::FakeClock& clock_;
+};
+
+TEST_F(FeederTest, AClockThatIsSetWhileTheFeedWaitsMovesT0WithIt) {
+  options_.t0 = test::FakeClock::kStart + 60s;
+  SteppingProgress progress(clock_);
+  const SteadyTime start = clock_.now();
+  SteadyTime first_send;
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) {
+    first_send = record.tag == 0 ? clock_.now() : first_send;
+  };
+
+  (void)run_feeder(options_, {kafka_, clock_, log_, progress, metrics_}, stop_.get_token());
+
+  EXPECT_EQ(first_send - start, 63s + 50ms);
+  EXPECT_EQ(progress.waits, 13);  // Every 5 s until a second before it.
+  EXPECT_EQ(record::last_event(dir_ / "run", "feed", "clock_stepped").at("by_s"), -3.0);
+  EXPECT_EQ(log_.count(LogLevel::warn, "clock_stepped"), 1U);
+}
+
 TEST_F(FeederTest, RecordsCarryTheContract) {
   const FeederResult result = run();
 
