@@ -35,8 +35,9 @@ struct Overloaded {
 /// until all are sent or `stop` is requested.
 ///
 /// A full queue, or an image that is not in memory yet, does not make the plan move: the image is offered
-/// again every millisecond, and it and those after it are late. What happens goes to `state` without a lock,
-/// a file or an allocation. Errors: KafkaError, of the producer.
+/// again every millisecond, and it and those after it are late. What happens goes to `state` without a file,
+/// and without a lock or an allocation but when the log's writer is far behind (see EventRing) or a dropped
+/// image is given back (see ImageSource). Errors: KafkaError, of the producer.
 [[nodiscard]] std::optional<Overloaded> pace(const Sending& sending, const Lanes& lanes, std::size_t lane,
                                              LaneState& state, Overload overload, kafka::Producer& producer,
                                              Clock& clock, std::stop_token stop);

@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 constexpr Nanoseconds kLookInterval = 500ms;
 /// A wait that takes so much longer: the process was stopped, or the machine stood still.
 constexpr Nanoseconds kShortestStall = 1s;
-/// Between two looks at 100,000 images/s there are 50,000 events, and some for a look that comes late.
+/// Of all lanes: between two looks at 100,000 images/s there are 50,000 events, and some for a look that
+/// comes late.
 constexpr std::uint64_t kMostRingEvents = 131'072;
 
 std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
@@ -46,7 +47,7 @@ SendLog::SendLog(const cycle::Plan& plan, const Lanes& lanes, std::string topic,
       in_flight_(lanes.count()) {
   const std::uint64_t images = plan.images().size();
   counts_.planned = as_signed(lanes.planned(images));
-  const std::uint64_t most = std::min(kMostRingEvents, images / lanes.step() + 1);
+  const std::uint64_t most = std::min(kMostRingEvents / lanes.count(), images / lanes.step() + 1);
   for (std::uint32_t i = 0; i < lanes.count(); ++i) {
     lane_states_.push_back(std::make_unique<LaneState>(static_cast<std::size_t>(most)));
   }
