@@ -59,12 +59,19 @@ kafka::ProducerOptions producer_options(const FeederOptions& options, const cycl
 }
 
 Json counts_json(const SendCounts& counts) {
-  return {{"planned", counts.planned},       {"sent", counts.sent},
-          {"dropped", counts.dropped},       {"acknowledged", counts.acknowledged},
-          {"failed", counts.failed},         {"unknown", counts.unknown},
-          {"sent_bytes", counts.sent_bytes}, {"acknowledged_bytes", counts.acknowledged_bytes},
-          {"queue_full", counts.queue_full}, {"queue_full_s", seconds(Nanoseconds(counts.queue_full_ns))},
-          {"starved", counts.starved},       {"starved_s", seconds(Nanoseconds(counts.starved_ns))}};
+  return {{"planned", counts.planned},
+          {"sent", counts.sent},
+          {"dropped", counts.dropped},
+          {"acknowledged", counts.acknowledged},
+          {"failed", counts.failed},
+          {"unknown", counts.unknown},
+          {"never_sent", counts.never_sent},
+          {"sent_bytes", counts.sent_bytes},
+          {"acknowledged_bytes", counts.acknowledged_bytes},
+          {"queue_full", counts.queue_full},
+          {"queue_full_s", seconds(Nanoseconds(counts.queue_full_ns))},
+          {"starved", counts.starved},
+          {"starved_s", seconds(Nanoseconds(counts.starved_ns))}};
 }
 
 /// The first error of several steps that are all to be tried.

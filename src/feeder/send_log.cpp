@@ -274,7 +274,8 @@ void SendLog::finish() {
     note_outage(*outage);
   }
   write_unknown();
-  counts_.dropped = counts_.planned - counts_.sent;  // Also what was not reached before a stop.
+  counts_.never_sent = counts_.planned - counts_.sent - counts_.dropped;
+  counts_.dropped += counts_.never_sent;
   publish(now);
   flush();
 }

@@ -84,6 +84,7 @@ struct FeederPorts {
 /// Of the images that one feed plans: of all, or of its part.
 struct SendCounts {
   std::int64_t planned = 0, sent = 0, dropped = 0, acknowledged = 0, failed = 0, unknown = 0;
+  std::int64_t never_sent = 0;  ///< Those of dropped that were not reached before the feed ended.
   std::int64_t sent_bytes = 0, acknowledged_bytes = 0;
   std::int64_t queue_full = 0, queue_full_ns = 0;  ///< Times that the producer had no room.
   std::int64_t starved = 0, starved_ns = 0;        ///< Times that the image was not in memory yet.

@@ -134,6 +134,7 @@ TEST_F(FeederTest, WhatIsTooLateIsDroppedWhenThatIsChosen) {
 
   const Json last = finished();
   EXPECT_EQ(last.at("dropped"), 3);
+  EXPECT_EQ(last.at("never_sent"), 0);
   EXPECT_EQ(last.at("sent"), 17);
   EXPECT_EQ(last.at("failed_early"), false);
   const Json counts = read_json(dir_ / "run" / "run.json").at("counts");
@@ -384,6 +385,7 @@ TEST_F(FeederTest, AStopEndsSendingAndIsMarked) {
   const Json last = finished();
   EXPECT_EQ(last.at("sent"), 10);
   EXPECT_EQ(last.at("dropped"), 10);
+  EXPECT_EQ(last.at("never_sent"), 10);
   EXPECT_EQ(last.at("interrupted"), true);
 }
 

@@ -141,7 +141,8 @@ TEST_F(SendLogTest, WhatHasNoOutcomeAtTheEndIsUnknownOrDropped) {
   EXPECT_EQ(log_.counts().planned, 20);
   EXPECT_EQ(log_.counts().sent, 2);
   EXPECT_EQ(log_.counts().unknown, 1);
-  EXPECT_EQ(log_.counts().dropped, 18);  // One by policy, 17 were not reached.
+  EXPECT_EQ(log_.counts().dropped, 18);  // One by policy.
+  EXPECT_EQ(log_.counts().never_sent, 17);
 }
 
 TEST_F(SendLogTest, SecondsAndSegmentsAreWrittenOnceTheyAreOver) {
