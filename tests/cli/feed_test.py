@@ -61,6 +61,21 @@ class FeedCliTest(unittest.TestCase):
         burst = self.feed("--dry-run", "--profile", "burst", "--count", "3").stdout
         self.assertNotIn("MB/s", burst)
 
+    def test_a_peak_on_the_command_line_beats_the_other_one_of_the_settings_file(self):
+        settings = Path(self.folder.name, "peak.yaml")
+        settings.write_text("feed: {max-ips: 10, profile: constant, duration: 10}\n")
+
+        def planned(*args):
+            return json.loads(self.feed("--config", settings, "--dry-run", "--json", *args).stdout)
+
+        self.assertAlmostEqual(planned("--max-mbps", "0.5")["peak_mbps"], 0.5)
+        self.assertEqual(planned()["images"], 100)
+        settings.write_text("feed: {max-mbps: 3, profile: constant, duration: 10}\n")
+        self.assertEqual(planned("--max-ips", "5")["images"], 50)
+        settings.write_text("feed: {max-mbps: 3, max-ips: 10}\n")
+        self.fails(["--config", settings, "--dry-run"], 2, "both give the peak")
+        self.fails(["--max-mbps", "3", "--max-ips", "4", "--dry-run"], 2, "both give the peak")
+
     def test_calibrate_takes_flags_of_its_own_only(self):
         self.fails(["calibrate"], 2, "--dataset is a flag of feed, not of feed calibrate")
         for args, word in ((["--max-mbps", "3"], "--max-mbps is a flag of feed"), (["--duration", "1"], "--duration must be 2 to 600"),

@@ -51,7 +51,8 @@ struct FeedFlags {
   CLI::Option* max_mbps_flag = nullptr;
   CLI::Option* max_ips_flag = nullptr;
   CLI::Option* partitions_flag = nullptr;
-  std::vector<const CLI::Option*> made_by_plan;  ///< What a replayed plan says itself.
+  bool has_mbps_as_flag = false, has_ips_as_flag = false;  ///< On the command line, not in kexp.yaml.
+  std::vector<const CLI::Option*> made_by_plan;            ///< What a replayed plan says itself.
 };
 
 /// The value that `text` names. Errors: UsageError naming `flag` and all names.
@@ -128,6 +129,18 @@ void require_no_other_plan(const FeedFlags& flags) {
   }
 }
 
+/// Whether --max-ips gives the peak; the command line beats kexp.yaml. Errors: UsageError when both do.
+bool peak_counts_images(const FeedFlags& flags) {
+  const bool has_ips = flags.max_ips_flag->count() > 0;
+  if (!has_ips || flags.max_mbps_flag->count() == 0) {
+    return has_ips;
+  }
+  if (flags.has_mbps_as_flag == flags.has_ips_as_flag) {
+    throw UsageError("--max-mbps and --max-ips both give the peak: give one");
+  }
+  return flags.has_ips_as_flag;
+}
+
 feeder::FeederOptions options_of(const FeedFlags& flags) {
   using enum feeder::OnOverload;
   require_no_other_plan(flags);
@@ -157,10 +170,7 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
   }
   read_thresholds(flags.thresholds, options.thresholds);
   options.peak = ByteRate::megabytes_per_second(flags.max_mbps);
-  if (flags.max_ips_flag->count() > 0) {
-    if (flags.max_mbps_flag->count() > 0) {
-      throw UsageError("--max-mbps and --max-ips both give the peak: give one");
-    }
+  if (peak_counts_images(flags)) {
     options.max_images_per_s = flags.max_ips;
   }
   if (flags.partitions_flag->count() > 0) {
@@ -522,6 +532,10 @@ void add_calibrate_flags(CLI::App& calibrate, CalibrateFlags& flags) {
 CommandRun add_feed(CLI::App& command) {
   auto flags = std::make_shared<FeedFlags>();
   add_feed_flags(command, *flags);
+  command.callback([flags] {  // Before kexp.yaml is read.
+    flags->has_mbps_as_flag = flags->max_mbps_flag->count() > 0;
+    flags->has_ips_as_flag = flags->max_ips_flag->count() > 0;
+  });
   command.require_subcommand(0, 1);
   auto calibrate_flags = std::make_shared<CalibrateFlags>();
   CLI::App* calibrate =
