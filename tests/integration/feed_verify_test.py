@@ -82,8 +82,9 @@ class FeedVerifyTest(unittest.TestCase):
             self.assertEqual(refused.returncode, 2, refused.stderr)
             self.assertIn("is being fed", refused.stderr)
             feed.kill()
-        _, before = self.verify()
+        code, before = self.verify()
         self.assertTrue(before["holds"], before)
+        self.assertEqual(code, 5)  # Nobody knows of every image.
         unknown = json.loads((self.run_dir / "run.json").read_text())["counts"]["unknown"]
         self.assertGreater(unknown, 0)
 
