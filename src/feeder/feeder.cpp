@@ -36,7 +36,6 @@ constexpr auto kLeastNotice = 2s;         ///< Of a given t0: others must get to
 constexpr auto kLastMapping = 1s;         ///< Before a given t0 it is mapped onto the steady clock.
 constexpr auto kWaitingInterval = 5s;     ///< Of the progress until then.
 constexpr auto kStatisticsInterval = 5s;  ///< Of librdkafka; each costs it CPU.
-constexpr std::uint32_t kMostThreads = 64;
 constexpr std::uint32_t kMostShards = 1000;
 constexpr double kQueueSeconds = 2;  ///< Of the peak rate may wait in the producer.
 constexpr std::int64_t kLeastQueue = 64 * 1024 * 1024;

@@ -242,9 +242,8 @@ PreparedPlan make_plan(const FeederOptions& effective, const std::vector<std::ui
     stored.emplace(effective.plan);
     if (stored->partitions() != partitions) {
       stored->fail(
-          fmt::format("it is a plan for {} partitions, topic {} has {}: kexp topics create --reset "
-                      "--partitions {}",
-                      stored->partitions(), effective.topic, partitions, stored->partitions()));
+          fmt::format("it is a plan for {} partitions, topic {} has {}: plan again with --partitions {}",
+                      stored->partitions(), effective.topic, partitions, partitions));
     }
     if (stored->dataset_hash() != dataset_hash) {
       stored->fail(fmt::format("the dataset hash is {}, that of --dataset {} is {}: it is another dataset",

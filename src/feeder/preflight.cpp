@@ -222,12 +222,14 @@ class Preflight {
       const std::string lower = options_.max_images_per_s
                                     ? fmt::format("--max-ips to {:.3g}", served * *options_.max_images_per_s)
                                     : fmt::format("--max-mbps to {:.3g}", served * peak_bytes / 1e6);
+      const std::string threads =
+          load <= kMostThreads ? fmt::format(", give --threads {:.0f}", std::ceil(load)) : "";
       object(fmt::format(
           "this feed's peak is {}, but at {} one producer got {:.1f} MB/s, {:.0f} images/s of {} and "
-          "{:.0f} images/s of 1 kB to {}: lower {}, give --threads {:.0f}",
+          "{:.0f} images/s of 1 kB to {}: lower {}{}",
           peak, calibration->time, calibration->megabytes_per_s, calibration->images_per_s,
           format_bytes(calibration->mean_image_bytes), calibration->small_images_per_s, calibration->servers,
-          lower, std::ceil(load)));
+          lower, threads));
     } else if (load > 1) {
       warn(
           "this feed's peak is {}, {:.2f} times what one producer got to {} at {}: calibrated is nothing for "

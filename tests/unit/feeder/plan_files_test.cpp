@@ -160,7 +160,8 @@ TEST_F(PlanFilesTest, ATopicOfOtherPartitionsIsRefusedAndLeavesNoRun) {
   EXPECT_THAT(test::message_of<UsageError>([&] {
                 (void)run_feeder(options, {kafka, clock, log, progress, metrics}, {});
               }),
-              AllOf(HasSubstr("--plan"), HasSubstr("3 partitions"), HasSubstr("yolo_input has 4")));
+              AllOf(HasSubstr("--plan"), HasSubstr("3 partitions"),
+                    HasSubstr("yolo_input has 4: plan again with --partitions 4")));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 

@@ -205,6 +205,11 @@ TEST_F(PreflightTest, APeakAboveTheCalibrationIsRefusedUnlessForced) {
   EXPECT_THAT(run().warnings, ElementsAre(HasSubstr("this feed's peak")));
 }
 
+TEST_F(PreflightTest, NoMoreThreadsAreAdvisedThanThereMayBe) {
+  store_peak(0.001);
+  EXPECT_THAT(refusal(), testing::AllOf(HasSubstr("--max-mbps to"), testing::Not(HasSubstr("--threads"))));
+}
+
 TEST_F(PreflightTest, APeakWithinTheCalibrationPasses) {
   store_peak(1.01);
   EXPECT_THAT(run().warnings, IsEmpty());
