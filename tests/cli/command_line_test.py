@@ -89,7 +89,8 @@ class CommandLineTest(unittest.TestCase):
         self.fails(["feed", "--duration"], "--duration needs a value")
 
     def test_a_word_too_many_is_an_error(self):
-        self.fails(["feed", "now"], "feed takes no argument", '"now"')
+        self.fails(["track", "now"], "track takes no argument", '"now"')
+        self.fails(["feed", "verfy"], 'unknown command "feed verfy"', "verify")
 
     def test_log_level_and_progress_are_checked(self):
         self.fails(["--log-level", "loud", "feed", "--dry-run"], "--log-level", "loud")
