@@ -92,6 +92,11 @@ RunFacts facts_of(const std::vector<RoleLog>& roles, const FeedLogs& feeds, cons
   facts.feed_joined = feeds.of > 0;
   facts.track_joined = !role_named(roles, "track").events.empty();
   facts.feed_cut_short = feeds.cut_short();
+  const auto given_up = counted.failures.find("_PURGE_QUEUE");
+  const bool interrupted = std::any_of(feeds.feeds.begin(), feeds.feeds.end(), [](const FeedLog& feed) {
+    return field(feed.end(), "interrupted") == true;
+  });
+  facts.given_up_at_stop = interrupted && given_up != counted.failures.end() ? given_up->second : 0;
   facts.late_over_1ms = share(feeds, "late_over_1ms_fraction");
   facts.late_over_100ms = share(feeds, "late_over_100ms_fraction");
   facts.late_unexplained = share(feeds, "late_unexplained_fraction");

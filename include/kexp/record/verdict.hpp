@@ -55,6 +55,8 @@ struct RunFacts {
   bool feed_joined = false;
   bool track_joined = false;
   bool feed_cut_short = false;
+  /// Of the failed: had not left the client yet when the feed was interrupted.
+  std::int64_t given_up_at_stop = 0;
   std::vector<std::string> unfinished_roles;
   std::vector<std::string> missing_feeds;  ///< Roles of parts of the plan whose feed is not here.
   /// Shares of the sends that were later than that; none: not recorded.

@@ -104,6 +104,14 @@ const VerdictCase kCases[] = {
      "later than 100 ms"},
     {"Missing", [](RunFacts& f) { f.ledger.missing = 1; }, VerdictState::invalid, "1 acknowledged"},
     {"Failed", [](RunFacts& f) { f.ledger.failed = 4; }, VerdictState::invalid, "4 images were refused"},
+    {"GivenUpAtAStop",
+     [](RunFacts& f) {
+       f.feed_cut_short = true;
+       f.ledger.failed = f.given_up_at_stop = 4;
+     },
+     VerdictState::partial, "4 images had not left"},
+    {"FailedBesideThoseOfAStop", [](RunFacts& f) { f.ledger.failed = 4, f.given_up_at_stop = 3; },
+     VerdictState::invalid, "1 images were refused"},
     {"SegmentsBeforeACut", [](RunFacts& f) { f.feed_cut_short = true, f.segments_out_of_bound = 1; },
      VerdictState::invalid, "1 segments"},
     {"DoesNotAddUp", [](RunFacts& f) { f.ledger.sent = 999; }, VerdictState::invalid, "does not add up"},
