@@ -59,7 +59,8 @@ enum class SendOutcome { queued, queue_full };
 
 /// Sends records with acks=all, idempotent. Threads: `send` from one thread; the handler runs on the
 /// producer's own threads, one call at a time, as soon as an answer is read. It only counts and enqueues: it
-/// holds up the connection, and no call of this producer is allowed in it.
+/// holds up the connection. Neither a call of this producer is allowed in it, nor a lock that is held
+/// around one.
 class Producer {
  public:
   virtual ~Producer() = default;
