@@ -33,6 +33,8 @@ using tracker::TrackerResult;
 constexpr const char* kTopic = "yolo_output";
 constexpr std::int64_t kIntendedMs = 1'795'284'000'000;  // FakeClock's start.
 
+constexpr const char* kSendsHeader = "id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n";
+
 class TrackerTest : public testing::Test {
  protected:
   TrackerTest() {
@@ -74,7 +76,7 @@ class TrackerTest : public testing::Test {
 
   /// The feed of the run ends; image i lies at offset i of partition 0.
   void finish_feed(const std::vector<std::string>& statuses) {
-    std::string csv = "id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n";
+    std::string csv = kSendsHeader;
     for (std::size_t id = 0; id < statuses.size(); ++id) {
       csv += csv_line(id, 100, 0, id, 1, 2, 3, statuses[id]);
     }
@@ -468,19 +470,18 @@ TEST_F(TrackerTest, WaitsForEveryPartOfTheFeed) {
                                       {{"shard", fmt::format("{}/2", index)}}, FakeClock::kStart);
   };
   const auto finish = [&](record::RunDirectory& feed, int index, const char* rows) {
-    std::ofstream(options_.run / fmt::format("sends-{}.csv", index)) << "id,partition,offset,status\n"
-                                                                     << rows;
+    std::ofstream(options_.run / fmt::format("sends-{}.csv", index)) << kSendsHeader << rows;
     feed.append("finished",
                 {{"planned", 2}, {"late_over_1ms_fraction", 0.0}, {"late_over_100ms_fraction", 0.0}},
                 clock_.wall_now());
   };
   feed_ = join(1);
   record::RunDirectory second = join(2);
-  finish(feed_, 1, "0,0,0,acknowledged\n2,0,1,dropped\n");
+  finish(feed_, 1, "0,9,0,0,0,10,20,acknowledged\n2,9,0,,0,,,dropped\n");
   send("0");
   on_idle_ = [&](int polls) {
     if (polls == 30) {
-      finish(second, 2, "1,1,0,acknowledged\n3,1,1,acknowledged\n");
+      finish(second, 2, "1,9,1,0,0,11,21,acknowledged\n3,9,1,1,0,12,22,acknowledged\n");
     } else if (polls == 60) {
       send("1");
       send("3");
