@@ -8,7 +8,7 @@
 #   --faults            also the tests of label fault (minutes each)
 #   --fault-of-the-day  also one of them, another each day: what CI does
 #   --cluster           also the tests of label cluster, on a real Kubernetes control plane; it comes with the golden data
-#   --jobs N            tests at a time  [6]: most of them wait
+#   --jobs N            tests at a time  [8]: most of them wait
 #
 # KEXP_TEST_DATA names the folder of golden data; without it the tests that need it are skipped, unless
 # KEXP_REQUIRE_TEST_DATA=1. Exit: 0 all passed; 1 something failed; 2 usage or not installable.
@@ -20,7 +20,7 @@ cd -- "$here/.."
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
 
-quick='' faults='' cluster='' jobs=6
+quick='' faults='' cluster='' jobs=8
 while (($#)); do
   case $1 in
     --quick) quick=1 ;;
