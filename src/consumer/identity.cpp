@@ -1,7 +1,6 @@
 #include "kexp/consumer/identity.hpp"
 
 #include <array>
-#include <climits>
 #include <cstdlib>
 #include <memory>
 #include <netdb.h>
@@ -11,14 +10,11 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include "kexp/core/ids.hpp"
+
 namespace kexp::consumer {
 
 namespace {
-
-std::string host_name() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : "localhost";
-}
 
 class Socket {
  public:
