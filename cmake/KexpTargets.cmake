@@ -49,7 +49,8 @@ function(kexp_add_library name)
 endfunction()
 
 # kexp_add_test(cycle LABEL unit SOURCES … LINK kexp::cycle) makes the test program cycle_test and
-# registers each of its cases. A unit test links only the library that it tests.
+# registers each of its cases; of a unit test under a sanitizer, the program as a whole. A unit test links
+# only the library that it tests.
 function(kexp_add_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -62,6 +63,11 @@ function(kexp_add_test name)
   kexp_reuse_pch(${name}_test)
   if(ARG_LABEL MATCHES "^(unit|component)$")
     add_dependencies(kexp_${ARG_LABEL}_tests ${name}_test)
+  endif()
+  if(KEXP_SANITIZE AND ARG_LABEL STREQUAL "unit")  # starting an instrumented program takes longer than most cases
+    add_test(NAME ${ARG_LABEL}.${name} COMMAND ${name}_test)
+    set_tests_properties(${ARG_LABEL}.${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 600)
+    return()
   endif()
   gtest_discover_tests(${name}_test TEST_PREFIX ${ARG_LABEL}.${name}. DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")

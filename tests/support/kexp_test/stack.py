@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 import urllib.parse
 import urllib.request
 
@@ -138,6 +139,10 @@ class LocalPrometheus(_Service):
             return json.load(answer)["data"]["result"]
 
 
+# Also the answer while the only broker is fenced: a broker that was stopped, or starved of CPU, is so for a moment.
+_INVALID_REPLICATION_FACTOR = 38
+
+
 def create_topic(servers, name, partitions=1, configs=None):
     """Creates a topic by one CreateTopics request (v2), so that tests of other things need no `kexp topics`."""
     entries = (configs or {}).items()
@@ -145,9 +150,14 @@ def create_topic(servers, name, partitions=1, configs=None):
     for key, value in entries:
         body += _string(key) + _string(str(value))
     body += struct.pack(">i?", 30000, False)  # timeout in ms, no dry run
-    answer = _ask(servers, 19, 2, body)
-    # throttle time, number of topics, name, error code
-    code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
+    deadline = time.monotonic() + 30
+    while True:
+        answer = _ask(servers, 19, 2, body)
+        # throttle time, number of topics, name, error code
+        code, = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name.encode()))
+        if code != _INVALID_REPLICATION_FACTOR or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
     assert code == 0, f"CreateTopics {name}: Kafka's error {code}"
     _wait_for_leaders(servers, name, partitions)
 
