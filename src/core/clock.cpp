@@ -12,6 +12,8 @@ namespace {
 
 // How long a stop request may go unseen.
 constexpr Nanoseconds kSlice = std::chrono::milliseconds(50);
+// What a CPU that idles needs at least to be back after a timer: less is turned away, more is late.
+constexpr Nanoseconds kWakeUp = std::chrono::microseconds(30);
 
 }  // namespace
 
@@ -37,6 +39,15 @@ bool SystemClock::sleep_until(SteadyTime deadline, std::stop_token stop) {
     // EINTR or the end of a slice: look at the clock and the stop again.
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, nullptr);
   }
+}
+
+bool SystemClock::sleep_until_sharply(SteadyTime deadline, std::stop_token stop) {
+  if (!sleep_until(deadline - kWakeUp, std::move(stop))) {
+    return false;
+  }
+  while (now() < deadline) {
+  }
+  return true;
 }
 
 void use_precise_timers() noexcept { (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }

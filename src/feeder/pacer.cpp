@@ -87,7 +87,7 @@ class Pacer {
       const cycle::PlannedImage& image = images[id];
       const auto intended_ns = static_cast<std::int64_t>(image.intended_ns);
       state_.next_intended_ns.store(intended_ns, std::memory_order_relaxed);
-      if (!clock_.sleep_until(sending_.t0 + Nanoseconds(overload_.due(intended_ns)), stop_) ||
+      if (!clock_.sleep_until_sharply(sending_.t0 + Nanoseconds(overload_.due(intended_ns)), stop_) ||
           !play(id, image)) {
         return;
       }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <stop_token>
+#include <utility>
 
 namespace kexp {
 
@@ -24,6 +25,12 @@ class Clock {
   /// Waits until `deadline`; false when `stop` was requested before it.
   [[nodiscard]] virtual bool sleep_until(SteadyTime deadline, std::stop_token stop) = 0;
 
+  /// As sleep_until, for one thread that has to be on time to a few microseconds: it may turn shortly before
+  /// the deadline instead of sleeping to its end.
+  [[nodiscard]] virtual bool sleep_until_sharply(SteadyTime deadline, std::stop_token stop) {
+    return sleep_until(deadline, std::move(stop));
+  }
+
   /// Waits for `duration` from now; false when `stop` was requested before its end.
   [[nodiscard]] bool sleep_for(Nanoseconds duration, std::stop_token stop) {
     return sleep_until(now() + duration, stop);
@@ -37,6 +44,7 @@ class SystemClock final : public Clock {
   [[nodiscard]] SteadyTime now() const override;
   [[nodiscard]] WallTime wall_now() const override;
   [[nodiscard]] bool sleep_until(SteadyTime deadline, std::stop_token stop) override;
+  [[nodiscard]] bool sleep_until_sharply(SteadyTime deadline, std::stop_token stop) override;
 };
 
 /// Asks the kernel to wake the calling thread without slack (PR_SET_TIMERSLACK 1 ns; 50 us

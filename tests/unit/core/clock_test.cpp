@@ -25,6 +25,25 @@ TEST(SystemClockTest, WakesAfterTheDeadlineNeverBefore) {
   }
 }
 
+TEST(SystemClockTest, SharpSleepNeverEndsBeforeTheDeadline) {
+  SystemClock clock;
+  use_precise_timers();
+  EXPECT_TRUE(clock.sleep_until_sharply(SteadyTime{}, {}));
+  for (int i = 0; i < 20; ++i) {
+    const SteadyTime deadline = clock.now() + std::chrono::microseconds(10 * i);
+    ASSERT_TRUE(clock.sleep_until_sharply(deadline, {}));
+    EXPECT_GE(clock.now(), deadline);
+  }
+}
+
+TEST(SystemClockTest, SharpSleepSeesAStop) {
+  SystemClock clock;
+  std::stop_source stop;
+  stop.request_stop();
+
+  EXPECT_FALSE(clock.sleep_until_sharply(clock.now() + 1h, stop.get_token()));
+}
+
 TEST(SystemClockTest, StopRequestedBeforeDoesNotWait) {
   SystemClock clock;
   std::stop_source stop;
