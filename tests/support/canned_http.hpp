@@ -21,20 +21,40 @@ class CannedHttp final : public net::HttpClient {
   /// where nobody listens.
   void on(std::string part, Answer answer);
   void on(std::string part, std::string body, long status = 200);
+  /// A good answer that breaks off after `body`.
+  void on_cut(std::string part, std::string body);
+  /// Streams come in pieces of at most this many bytes, 64 KiB unless told.
+  void set_piece_size(std::size_t bytes);
 
   [[nodiscard]] net::HttpResponse request(const net::HttpRequest& request, std::stop_token stop) override;
+  [[nodiscard]] net::HttpResponse stream(const net::HttpRequest& request, const net::OnBody& on_body,
+                                         std::stop_token stop) override;
 
   [[nodiscard]] std::vector<net::HttpRequest> requests() const;
   /// How many requests contained `part`.
   [[nodiscard]] std::size_t count(const std::string& part) const;
 
  private:
+  struct Rule {
+    std::string part;
+    Answer answer;
+    bool cut = false;
+  };
+  void add(Rule rule);
+  /// The rule for a request, which is kept.
+  [[nodiscard]] std::shared_ptr<const Rule> rule_for(const net::HttpRequest& request,
+                                                     const std::stop_token& stop);
+  [[nodiscard]] std::size_t piece_size() const;
+
   mutable std::mutex mutex_;
-  std::vector<std::pair<std::string, std::shared_ptr<const Answer>>> rules_;  // Guarded by mutex_.
-  std::vector<net::HttpRequest> requests_;                                    // Guarded by mutex_.
+  std::vector<std::shared_ptr<const Rule>> rules_;  // Guarded by mutex_, as the two below.
+  std::vector<net::HttpRequest> requests_;
+  std::size_t piece_size_ = 64 * 1024;
 };
 
 /// What an unreachable server is to its client.
 [[nodiscard]] net::HttpError connection_refused(const std::string& url);
+/// What a connection that breaks during the answer is to its client.
+[[nodiscard]] net::HttpError answer_cut_off(const std::string& url);
 
 }  // namespace kexp::test

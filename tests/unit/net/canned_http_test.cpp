@@ -8,7 +8,9 @@
 namespace kexp::test {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 net::HttpRequest get(const std::string& url) {
   net::HttpRequest request;
@@ -41,6 +43,38 @@ TEST(CannedHttpTest, AnswersAStopByAnInterruption) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_THROW(static_cast<void>(http.request(get("http://h"), stop.get_token())), InterruptedError);
+}
+
+class CannedStreamTest : public ::testing::Test {
+ protected:
+  net::OnBody collect() {
+    return [this](std::span<const std::byte> part) {
+      parts_.emplace_back(reinterpret_cast<const char*>(part.data()), part.size());
+    };
+  }
+
+  CannedHttp http_;
+  std::vector<std::string> parts_;
+};
+
+TEST_F(CannedStreamTest, HandsABodyOverInPiecesAndKeepsNoneOfIt) {
+  http_.on("h", "seven b");
+  http_.set_piece_size(3);
+  EXPECT_EQ(http_.stream(get("http://h"), collect(), {}).body, "");
+  EXPECT_THAT(parts_, ElementsAre("sev", "en ", "b"));
+}
+
+TEST_F(CannedStreamTest, KeepsTheBodyOfARefusal) {
+  http_.on("h", "no", 404);
+  EXPECT_EQ(http_.stream(get("http://h"), collect(), {}).body, "no");
+  EXPECT_THAT(parts_, IsEmpty());
+}
+
+TEST_F(CannedStreamTest, BreaksOffAfterWhatWasToBeHandedOver) {
+  http_.on_cut("h", "half");
+  EXPECT_THROW(static_cast<void>(http_.stream(get("http://h"), collect(), {})), net::HttpError);
+  EXPECT_THAT(parts_, ElementsAre("half"));
+  EXPECT_THROW(static_cast<void>(http_.request(get("http://h"), {})), net::HttpError);
 }
 
 }  // namespace
