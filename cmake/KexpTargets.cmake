@@ -8,6 +8,7 @@ target_compile_options(kexp_build_options INTERFACE
   -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds  # false alarms of GCC 12 on std::string
   -ffp-contract=off  # a plan has the same hash on every machine
   $<$<BOOL:${KEXP_WERROR}>:-Werror>)
+target_link_options(kexp_build_options INTERFACE -Wl,--build-id)  # what an engine's cache is keyed by
 if(KEXP_SANITIZE)
   target_compile_options(kexp_build_options INTERFACE
     -fsanitize=${KEXP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined

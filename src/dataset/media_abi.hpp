@@ -35,6 +35,4 @@ struct MediaApi {
   void (*close)(MediaSource* source);
 };
 
-using MediaEntry = const MediaApi* (*)();
-
 }  // namespace kexp::dataset

@@ -1,10 +1,9 @@
-#include <cstdlib>
-#include <dlfcn.h>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/module.hpp"
 #include "kexp/dataset/frame_source.hpp"
 
 #include "media_abi.hpp"
@@ -25,16 +24,7 @@ const MediaApi& load() {
                     "libopencv-dev (videoio, imgcodecs) and build again, or set KEXP_LIB_DIR",
                     kFile));
   }
-  void* module = dlopen(file->c_str(), RTLD_NOW | RTLD_LOCAL);  // Stays for the life of the process.
-  if (module == nullptr) {
-    throw UsageError(fmt::format("{} cannot be loaded: {}", kFile, dlerror()));
-  }
-  const auto entry = reinterpret_cast<MediaEntry>(dlsym(module, kMediaEntry));
-  const MediaApi* api = entry == nullptr ? nullptr : entry();
-  if (api == nullptr || api->version != kMediaAbiVersion) {
-    throw UsageError(fmt::format("{} belongs to another version of kexp", file->string()));
-  }
-  return *api;
+  return load_module<MediaApi>(*file, kMediaEntry, kMediaAbiVersion);
 }
 
 const MediaApi& media() {
@@ -79,16 +69,7 @@ class ModuleSource final : public FrameSource {
 
 }  // namespace
 
-std::optional<fs::path> media_module() {
-  std::error_code error;
-  const char* configured = std::getenv("KEXP_LIB_DIR");
-  const fs::path folder =
-      configured != nullptr && *configured != '\0'
-          ? fs::path(configured)
-          : fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "lib" / "kexp";
-  const fs::path file = folder / kFile;
-  return fs::exists(file, error) ? std::optional(file) : std::nullopt;
-}
+std::optional<fs::path> media_module() { return find_module(kFile); }
 
 std::unique_ptr<FrameSource> open_video(const std::string& file_or_url) {
   std::error_code error;
