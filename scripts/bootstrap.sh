@@ -5,7 +5,7 @@
 #
 #   --tests    also what scripts/check.sh needs, with the files that tests would fetch at their first run
 #   --dev      also clang, clang-tidy and ccache
-#   --minimal  without the two optional SDKs, which nothing is built with yet: OpenVINO (a second engine) and Arrow (Parquet)
+#   --minimal  without the two optional SDKs: OpenVINO (a second, faster engine) and Arrow (Parquet), which nothing is built with yet
 #   --print    lists the packages and installs nothing
 #
 # Run again, it installs what is missing: under 3 s when nothing is.
@@ -128,7 +128,7 @@ fetch_or_say() {
   ("${@:2}" >/dev/null) || say "going on without: $1"
 }
 if [ -z "$minimal" ]; then
-  fetch_or_say "OpenVINO, a second engine (OpenCV is there)" fetch_wheel openvino
+  fetch_or_say "OpenVINO, the faster engine (OpenCV is there)" fetch_wheel openvino
   fetch_or_say "Arrow, Parquet output (CSV is there)" fetch_wheel pyarrow
 fi
 if [ -n "$with_tests" ]; then

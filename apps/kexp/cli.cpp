@@ -77,9 +77,11 @@ std::unique_ptr<Progress> make_progress(const std::string& kind, Log& log, const
 
 std::string version_text() {
   const auto media = dataset::media_module();
-  return fmt::format("kexp {}\nlibrdkafka {}\nOpenCV {}\nmedia module {}", version(),
+  const auto openvino = inference::openvino_module();
+  return fmt::format("kexp {}\nlibrdkafka {}\nOpenCV {}\nmedia module {}\nOpenVINO module {}", version(),
                      kafka::librdkafka_version(), inference::opencv_version(),
-                     media ? media->string() : "not found (no videos)");
+                     media ? media->string() : "not found (no videos)",
+                     openvino ? openvino->string() : "not found (--engine opencv only)");
 }
 
 ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {

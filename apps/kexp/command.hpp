@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kexp/core/error.hpp"
+#include "kexp/inference/detector.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
 #include "context.hpp"
@@ -40,6 +41,8 @@ CLI::Option* add_run(CLI::App& command, std::string& run);                      
 void add_metrics_endpoint(CLI::App& command,
                           MetricsEndpointFlags& flags);  // --metrics-address, --metrics-port
 CLI::Option* add_json(CLI::App& command, bool& json);    // --json
+// --engine, --precision, --device, --engine-cache
+void add_engine(CLI::App& command, inference::DetectorOptions& options);
 
 /// Reads TRUE, FALSE, 1 or 0, in upper or lower case. Errors: UsageError naming `flag`.
 [[nodiscard]] bool parse_truth(const std::string& text, const std::string& flag);

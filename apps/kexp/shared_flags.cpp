@@ -61,4 +61,19 @@ CLI::Option* add_json(CLI::App& command, bool& json) {
   return command.add_flag("--json", json, "Print JSON instead of a table");
 }
 
+void add_engine(CLI::App& command, inference::DetectorOptions& options) {
+  command
+      .add_option("--engine", options.engine, "auto (OpenVINO where this build has it), opencv or openvino")
+      ->capture_default_str();
+  command
+      .add_option("--precision", options.precision,
+                  "f32; or bf16, with OpenVINO where the CPU has it: faster, but boxes move by up to 2.5 px, "
+                  "confidences by up to 0.03, and results differ between machines")
+      ->capture_default_str();
+  command.add_option("--device", options.device, "OpenVINO's device: CPU; GPU and others are not tested")
+      ->capture_default_str();
+  command.add_option("--engine-cache", options.engine_cache,
+                     "Folder where OpenVINO's compiled networks are kept, for faster starts (default: none)");
+}
+
 }  // namespace kexp::cli

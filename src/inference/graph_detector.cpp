@@ -57,6 +57,7 @@ class GraphDetector final : public Detector {
   }
 
   const std::string& engine() const override { return engine_->name(); }
+  std::string engine_description() const override { return engine_->description(); }
   const std::string& model_name() const override { return name_; }
   const std::vector<std::string>& labels() const override { return labels_; }
   std::vector<std::int64_t> input_shape() const override { return {1, 3, size_.height, size_.width}; }
@@ -129,19 +130,15 @@ class GraphDetector final : public Detector {
   std::vector<float> blob_;
 };
 
-/// The file's content is given back before the network is built.
-PreparedGraph read_graph(const fs::path& model) { return prepare_graph(model, read_model_file(model)); }
-
 }  // namespace
 
-std::unique_ptr<Detector> make_graph_detector(const fs::path& model, const DetectorOptions& options,
-                                              const MakeEngine& make_engine) {
-  PreparedGraph graph = read_graph(model);
+std::unique_ptr<Detector> make_graph_detector(const fs::path& file, PreparedGraph graph,
+                                              const DetectorOptions& options, const MakeEngine& make_engine) {
   std::unique_ptr<GraphDetector> detector;
   try {
-    detector = std::make_unique<GraphDetector>(model, std::move(graph), options, make_engine);
+    detector = std::make_unique<GraphDetector>(file, std::move(graph), options, make_engine);
   } catch (const ModelError& e) {
-    throw ModelError(fmt::format("{}: {}", model.string(), e.what()));
+    throw ModelError(fmt::format("{}: {}", file.string(), e.what()));
   }
   detector->warm_up();
   return detector;

@@ -11,6 +11,7 @@
 #include "kexp/inference/detector.hpp"
 
 #include "engine.hpp"
+#include "graph/prepare_graph.hpp"
 
 namespace kexp::inference {
 
@@ -24,9 +25,10 @@ struct EngineInput {
 };
 using MakeEngine = std::function<std::unique_ptr<Engine>(EngineInput)>;
 
-/// A detector of a model file on an engine: reads and prepares the graph, hands it on, runs it once.
+/// A detector with the prepared graph of a model file on an engine, run once.
 /// Errors: ModelError naming the file.
-[[nodiscard]] std::unique_ptr<Detector> make_graph_detector(const std::filesystem::path& model,
+[[nodiscard]] std::unique_ptr<Detector> make_graph_detector(const std::filesystem::path& file,
+                                                            PreparedGraph graph,
                                                             const DetectorOptions& options,
                                                             const MakeEngine& make_engine);
 

@@ -1,4 +1,5 @@
-#include <cmath>
+#include <algorithm>
+#include <initializer_list>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,12 @@ constexpr int kMostDetections = 30'000;
 void check_share(double value, const char* flag) {
   if (!(value >= 0 && value <= 1)) {
     throw UsageError(fmt::format("{} must be from 0 to 1, got {}", flag, value));
+  }
+}
+
+void check_one_of(const std::string& value, std::initializer_list<const char*> allowed, const char* flag) {
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+    throw UsageError(fmt::format("{} must be one of {}, got \"{}\"", flag, fmt::join(allowed, ", "), value));
   }
 }
 
@@ -40,11 +47,15 @@ InputSize parse_input_size(const std::string& text, const std::string& flag) {
 }
 
 void validate(const DetectorOptions& options) {
-  if (options.engine == "openvino") {
-    throw UsageError("--engine openvino: this build has no OpenVINO, use auto or opencv");
+  check_one_of(options.engine, {"auto", "opencv", "openvino"}, "--engine");
+  check_one_of(options.precision, {"f32", "bf16"}, "--precision");
+  if (options.device.empty()) {
+    throw UsageError("--device must name a device of OpenVINO, got nothing");
   }
-  if (options.engine != "auto" && options.engine != "opencv") {
-    throw UsageError(fmt::format("--engine must be auto or opencv, got \"{}\"", options.engine));
+  if (options.engine == "opencv" && (options.precision != "f32" || options.device != "CPU")) {
+    throw UsageError(fmt::format(
+        "{} goes with --engine openvino, not with opencv",
+        options.precision != "f32" ? "--precision " + options.precision : "--device " + options.device));
   }
   check_count(options.threads, kMaxThreads, "--threads");
   check_share(options.confidence, "--confidence");

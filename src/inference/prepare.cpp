@@ -84,10 +84,13 @@ std::string converted(const PrepareOptions& options, PreparedModel& result) {
   return repaired(options, result);
 }
 
-/// Loads and runs it once where it will not be taken for the finished one.
+/// Loads and runs it once where it will not be taken for the finished one, on the engine that is always
+/// there.
 void try_out(const fs::path& file) {
+  DetectorOptions options;
+  options.engine = "opencv";
   try {
-    static_cast<void>(make_detector(file, {}));
+    static_cast<void>(make_detector(file, options));
   } catch (...) {
     std::error_code ignored;
     fs::remove(file, ignored);

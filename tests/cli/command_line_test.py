@@ -42,6 +42,7 @@ class CommandLineTest(unittest.TestCase):
         self.assertRegex(done.stdout, r"^kexp \d+\.\d+\.\d+\n")
         self.assertIn("librdkafka", done.stdout)
         self.assertIn("OpenCV", done.stdout)
+        self.assertIn("OpenVINO module", done.stdout)
 
     def test_no_command_prints_help_on_stderr(self):
         done = kexp_test.run([])

@@ -118,9 +118,34 @@ class ModelTest(unittest.TestCase):
         self.fails(["check", model, "--threads", "0"], "--threads")
         self.fails(["check", model, "--input", "33"], "cannot run at 33x33", "multiples of")
         self.fails(["check", model, "--input", "big"], "--input must be")
-        self.fails(["check", model, "--engine", "openvino"], "--engine openvino")
+        self.fails(["check", model, "--engine", "abacus"], "--engine must be one of auto, opencv, openvino")
+        self.fails(["check", model, "--engine", "opencv", "--precision", "bf16"], "--precision bf16 goes with --engine openvino")
         self.fails(["check", model, "--images", self.folder / "none"], "--images: no file or folder")
         self.fails(["check", model, "--json"], "--json needs --images")
+
+    def test_without_its_module_openvino_is_refused_and_auto_takes_opencv(self):
+        model = self.prepared()
+        env = {"KEXP_LIB_DIR": self.folder}
+        for flags in (["--engine", "openvino"], ["--precision", "bf16"], ["--device", "GPU"]):
+            self.fails(["check", model, *flags], "--engine openvino: this build has no kexp_openvino.so", "scripts/bootstrap.sh", env=env)
+        done = self.run_model("check", model, "--log-level", "debug", env=env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("engine   OpenCV", done.stdout)
+        self.assertRegex(done.stderr, "engine=opencv, because .* kexp_openvino.so")
+
+    def test_a_module_that_cannot_be_loaded_is_refused_by_name(self):
+        model = self.prepared()
+        (self.folder / "kexp_openvino.so").write_bytes(b"no library")
+        self.fails(["check", model, "--engine", "openvino"], "--engine openvino:", "kexp_openvino.so cannot be loaded",
+                   env={"KEXP_LIB_DIR": self.folder})
+
+    def test_an_engine_cache_makes_no_difference_but_to_the_time(self):
+        model = self.prepared()
+        kexp_test.require("not found" not in kexp_test.run(["--version"]).stdout.split("OpenVINO module ")[1], "this build has no OpenVINO")
+        cache = self.folder / "engine cache"
+        for _ in range(2):
+            self.assertIn("engine   OpenVINO", self.works("check", model, "--engine-cache", cache).stdout)
+        self.assertEqual(sorted(file.suffix for file in cache.iterdir()), [".32x32", ".facts"])
 
     def test_weights_that_do_not_fit_the_cfg(self):
         self.fails(["prepare", self.write_darknet(weights=70)], "tiny.cfg:6: ", "too short")

@@ -1,4 +1,4 @@
-// The detector on OpenCV with models that it can run, cannot run, and should not.
+// The detector on each engine with models that it can run, cannot run, and should not.
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +16,7 @@
 #include "kexp/inference/model_info.hpp"
 #include "kexp/inference/nms.hpp"
 
+#include "engines.hpp"
 #include "golden_boxes.hpp"
 #include "half_models.hpp"
 #include "support/errors.hpp"
@@ -34,14 +35,25 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string refusal(const std::filesystem::path& model, const std::string& input = "auto") {
-  DetectorOptions options;
-  options.input = inference::parse_input_size(input, "--input");
-  return message_of<ModelError>([&] { return make_detector(model, options); });
-}
-
-class DetectorTest : public ::testing::Test {
+class DetectorTest : public EngineTest {
  protected:
+  static std::string refusal(const std::filesystem::path& model, const std::string& input = "auto") {
+    DetectorOptions options = engine_options();
+    options.input = inference::parse_input_size(input, "--input");
+    return message_of<ModelError>([&] { return make_detector(model, options); });
+  }
+
+  /// What the network sees of a picture.
+  static std::vector<std::int64_t> shape_at(const std::filesystem::path& model, const std::string& input,
+                                            Size2 picture) {
+    DetectorOptions options = engine_options();
+    options.input = inference::parse_input_size(input, "--input");
+    const auto bytes =
+        std::size_t{3} * static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);
+    const image::Image image{picture.width, picture.height, std::vector<std::uint8_t>(bytes, 200)};
+    return make_detector(model, options)->detect(image).input_shape;
+  }
+
   std::filesystem::path tiny(std::optional<Size2> input = {}) {
     const DarknetModelFiles files = write_darknet_model(dir_);
     return dir_.write("tiny.onnx",
@@ -50,13 +62,14 @@ class DetectorTest : public ::testing::Test {
   TempDir dir_;
 };
 
-TEST_F(DetectorTest, SaysWhatItIsAndWhatAnImageCost) {
-  const auto detector = make_detector(tiny(Size2{96, 64}), {});
+TEST_P(DetectorTest, SaysWhatItIsAndWhatAnImageCost) {
+  const auto detector = make_detector(tiny(Size2{96, 64}), engine_options());
   const image::Image picture{50, 30, std::vector<std::uint8_t>(std::size_t{3} * 50 * 30, 200)};
 
   const auto result = detector->detect(picture);
 
-  EXPECT_EQ(detector->engine(), "opencv");
+  EXPECT_EQ(detector->engine(), GetParam());
+  EXPECT_THAT(detector->engine_description(), ::testing::MatchesRegex("Open(CV|VINO) [0-9].*"));
   EXPECT_EQ(detector->model_name(), "tiny");
   EXPECT_THAT(detector->labels(), ElementsAre("person", "car"));
   EXPECT_THAT(result.input_shape, ElementsAre(1, 3, 64, 96));
@@ -65,8 +78,8 @@ TEST_F(DetectorTest, SaysWhatItIsAndWhatAnImageCost) {
   EXPECT_GT(result.postprocess.count(), 0);
 }
 
-TEST_F(DetectorTest, KeepsToTheLimitsAndTheOrder) {
-  DetectorOptions options;
+TEST_P(DetectorTest, KeepsToTheLimitsAndTheOrder) {
+  DetectorOptions options = engine_options();
   options.confidence = 0.01;  // the network's weights are random: it finds much
   options.max_detections = 7;
   const auto detector = make_detector(tiny(), options);
@@ -84,17 +97,7 @@ TEST_F(DetectorTest, KeepsToTheLimitsAndTheOrder) {
   }
 }
 
-std::vector<std::int64_t> shape_at(const std::filesystem::path& model, const std::string& input,
-                                   Size2 picture) {
-  DetectorOptions options;
-  options.input = inference::parse_input_size(input, "--input");
-  const auto bytes =
-      std::size_t{3} * static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);
-  const image::Image image{picture.width, picture.height, std::vector<std::uint8_t>(bytes, 200)};
-  return make_detector(model, options)->detect(image).input_shape;
-}
-
-TEST_F(DetectorTest, RunsAGraphWithoutFixedSizesAtEveryMultipleOfItsStride) {
+TEST_P(DetectorTest, RunsAGraphWithoutFixedSizesAtEveryMultipleOfItsStride) {
   const auto model = tiny(Size2{96, 64});
 
   EXPECT_THAT(shape_at(model, "square", {50, 30}), ElementsAre(1, 3, 96, 96));
@@ -103,7 +106,7 @@ TEST_F(DetectorTest, RunsAGraphWithoutFixedSizesAtEveryMultipleOfItsStride) {
               HasSubstr("cannot run at 100x64 (--input): its sides have to be multiples"));
 }
 
-TEST_F(DetectorTest, SeesOnlyThePartOfASquareThatAPictureFills) {
+TEST_P(DetectorTest, SeesOnlyThePartOfASquareThatAPictureFills) {
   const auto square = tiny(Size2{96, 96});
 
   EXPECT_THAT(shape_at(square, "auto", {96, 40}), ElementsAre(1, 3, 48, 96));
@@ -112,7 +115,7 @@ TEST_F(DetectorTest, SeesOnlyThePartOfASquareThatAPictureFills) {
   EXPECT_THAT(shape_at(tiny(Size2{96, 64}), "auto", {64, 64}), ElementsAre(1, 3, 64, 96)) << "exported so";
 }
 
-TEST_F(DetectorTest, RunsAGraphOfFixedSizesAtTheExportedOneOnly) {
+TEST_P(DetectorTest, RunsAGraphOfFixedSizesAtTheExportedOneOnly) {
   const auto graphs = test_data("models/graphs");
   if (!graphs) {
     GTEST_SKIP() << kNoTestData;
@@ -124,7 +127,7 @@ TEST_F(DetectorTest, RunsAGraphOfFixedSizesAtTheExportedOneOnly) {
   EXPECT_THAT(shape_at(*graphs / "yolo11f-op18-dyn-320.onnx", "auto", {96, 40}), ElementsAre(1, 3, 160, 320));
 }
 
-TEST_F(DetectorTest, TellsMissingTruncatedAndForeignModelsApart) {
+TEST_P(DetectorTest, TellsMissingTruncatedAndForeignModelsApart) {
   const std::string whole = read_file(tiny());
 
   EXPECT_THAT(refusal(dir_ / "no.onnx"), HasSubstr("no model file"));
@@ -142,20 +145,20 @@ std::string graph_of(const std::string& type) {
   return model.SerializeAsString();
 }
 
-// What OpenCV cannot run has to end with its name, the node and the cause, not with an internal error.
-TEST_F(DetectorTest, NamesOpenCvAndTheNodeWhereItCannotRunAGraph) {
-  EXPECT_THAT(refusal(dir_.write("strange.onnx", graph_of("NonZero"))),
-              AllOf(HasSubstr("strange.onnx: OpenCV " CV_VERSION " cannot run this graph"),
-                    HasSubstr("/model.23/NonZero")));
+// What an engine cannot run has to end with its name, the node and the cause, not with an internal error.
+TEST_P(DetectorTest, NamesTheEngineAndTheNodeWhereItCannotRunAGraph) {
+  EXPECT_THAT(
+      refusal(dir_.write("strange.onnx", graph_of("Strange"))),
+      AllOf(HasSubstr("strange.onnx: Open"), HasSubstr(" cannot run this graph"), HasSubstr("Strange")));
 }
 
-TEST_F(DetectorTest, RunsAModelOf16BitFloats) {
+TEST_P(DetectorTest, RunsAModelOf16BitFloats) {
   const auto original = test_data("models/yolov5n-640.onnx");
   if (!original) {
     GTEST_SKIP() << kNoTestData;
   }
   const auto halves = dir_.write("yolov5n.onnx", in_halves(read_file(*original)));
-  DetectorOptions options;
+  DetectorOptions options = engine_options();
   options.input = inference::parse_input_size("square", "--input");
   const auto detector = make_detector(halves, options);
 
@@ -194,11 +197,11 @@ std::vector<inference::Detection> found_by_the_whole_graph(const std::filesystem
 }
 
 // Anchors of three networks of YOLOv5 and of a converted Darknet one, read out of their graphs.
-TEST_F(DetectorTest, FindsWithTheCutGraphWhatTheWholeOneFinds) {
+TEST_P(DetectorTest, FindsWithTheCutGraphWhatTheWholeOneFinds) {
   if (!test_data("data/images")) {
     GTEST_SKIP() << kNoTestData;
   }
-  DetectorOptions options;
+  DetectorOptions options = engine_options();
   options.input = inference::parse_input_size("square", "--input");
   const image::Image picture = image::decode(golden_image("dog.jpg"));
   const std::vector<std::pair<std::filesystem::path, double>> models{
@@ -226,6 +229,8 @@ TEST_F(DetectorTest, FindsWithTheCutGraphWhatTheWholeOneFinds) {
     }
   }
 }
+
+KEXP_ON_EVERY_ENGINE(DetectorTest);
 
 }  // namespace
 }  // namespace kexp::test

@@ -8,6 +8,7 @@
 #include "kexp/image/image.hpp"
 #include "kexp/inference/detector.hpp"
 
+#include "engines.hpp"
 #include "golden_boxes.hpp"
 
 namespace kexp::test {
@@ -23,17 +24,18 @@ double distance(const Detection& a, const GoldenBox& b) {
                    std::abs(a.y + a.height - b.y2)});
 }
 
-class GoldenTest : public ::testing::Test {
+class GoldenTest : public EngineTest {
  protected:
   void SetUp() override {
+    EngineTest::SetUp();
     if (!test_data("models/yolov5n-640.onnx")) {
       GTEST_SKIP() << kNoTestData;
     }
   }
 };
 
-TEST_F(GoldenTest, FindsTheSameAsYolov5sOwnCode) {
-  inference::DetectorOptions options;
+TEST_P(GoldenTest, FindsTheSameAsYolov5sOwnCode) {
+  inference::DetectorOptions options = engine_options();
   options.input = inference::parse_input_size("square", "--input");
   const auto detector = inference::make_detector(*test_data("models/yolov5n-640.onnx"), options);
   for (const auto& [name, golden] : golden_boxes()) {
@@ -51,14 +53,16 @@ TEST_F(GoldenTest, FindsTheSameAsYolov5sOwnCode) {
   }
 }
 
-TEST_F(GoldenTest, NamesCocosClassesWhereTheFileDoesNot) {
-  const auto detector = inference::make_detector(*test_data("models/yolov5n-640.onnx"), {});
+TEST_P(GoldenTest, NamesCocosClassesWhereTheFileDoesNot) {
+  const auto detector = inference::make_detector(*test_data("models/yolov5n-640.onnx"), engine_options());
 
   ASSERT_EQ(detector->labels().size(), 80U);
   EXPECT_EQ(detector->labels()[0], "person");
   EXPECT_EQ(detector->labels()[79], "toothbrush");
   EXPECT_EQ(detector->model_name(), "yolov5n-640");
 }
+
+KEXP_ON_EVERY_ENGINE(GoldenTest);
 
 }  // namespace
 }  // namespace kexp::test

@@ -12,6 +12,7 @@
 #include "kexp/inference/detector.hpp"
 #include "kexp/inference/prepare.hpp"
 
+#include "engines.hpp"
 #include "golden_boxes.hpp"
 #include "half_models.hpp"
 #include "support/temp_dir.hpp"
@@ -24,7 +25,12 @@ namespace fs = std::filesystem;
 using inference::Detection;
 using inference::DetectorOptions;
 
-constexpr double kMostPixels = 0.05;
+/// The goldens are rounded to 32 bits on their way through the network, as every engine's results are.
+/// Against 64 bits the makers' engine is off by up to 0.044 px here (YOLOv8, bus.jpg) and OpenVINO by 0.040,
+/// so where the two fall on different sides they are further apart than either is wrong.
+double most_pixels(const std::string& engine) { return engine == "openvino" ? 0.08 : 0.05; }
+constexpr double kMostPixelsNearlyAlways = 0.05;
+constexpr double kNearlyAlways = 0.999;
 constexpr double kMostConfidence = 1e-3;
 
 /// What one model found in one picture, beside what it should have.
@@ -33,6 +39,7 @@ struct Difference {
   int extra = 0;
   double pixels = 0;
   double confidence = 0;
+  int far = 0;  // boxes further apart than nearly always
 };
 
 double distance(const Detection& a, const GoldenBox& b) {
@@ -56,6 +63,7 @@ Difference compare(std::vector<Detection> found, const std::vector<GoldenBox>& g
       continue;
     }
     result.pixels = std::max(result.pixels, distance(*nearest, box));
+    result.far += distance(*nearest, box) > kMostPixelsNearlyAlways ? 1 : 0;
     result.confidence = std::max(result.confidence, std::abs(nearest->confidence - box.confidence));
     found.erase(nearest);
   }
@@ -89,9 +97,10 @@ std::vector<GoldenBox> boxes_of(const std::vector<Detection>& detections) {
   return result;
 }
 
-class GraphsTest : public ::testing::Test {
+class GraphsTest : public EngineTest {
  protected:
   void SetUp() override {
+    EngineTest::SetUp();
     const auto file = test_data("models/graphs/goldens.json");
     if (!file) {
       GTEST_SKIP() << kNoTestData;
@@ -101,7 +110,7 @@ class GraphsTest : public ::testing::Test {
   }
 
   static DetectorOptions options(const std::string& name, const std::string& input) {
-    DetectorOptions result;
+    DetectorOptions result = engine_options();
     result.confidence = contains(name, "-nms-") ? 0.25 : 0.05;  // the limit that such a graph has inside
     result.iou = 0.7;
     result.input = inference::parse_input_size(input, "--input");
@@ -112,10 +121,12 @@ class GraphsTest : public ::testing::Test {
     const Difference difference = compare(found, golden);
     EXPECT_EQ(difference.missing, 0) << "of " << golden.size();
     EXPECT_EQ(difference.extra, 0);
-    EXPECT_LE(difference.pixels, kMostPixels);
+    EXPECT_LE(difference.pixels, most_pixels(GetParam()));
     EXPECT_LE(difference.confidence, kMostConfidence);
     most_.pixels = std::max(most_.pixels, difference.pixels);
     most_.confidence = std::max(most_.confidence, difference.confidence);
+    most_.far += difference.far;
+    boxes_ += golden.size();
   }
 
   void expect_golden(inference::Detector& detector, const std::string& name, const std::string& golden) {
@@ -134,15 +145,18 @@ class GraphsTest : public ::testing::Test {
   }
 
   void TearDown() override {
-    std::printf("largest differences: %.4f px, %.2e confidence\n", most_.pixels, most_.confidence);
+    EXPECT_LE(most_.far, (1 - kNearlyAlways) * static_cast<double>(boxes_));
+    std::printf("largest differences: %.4f px, %.2e confidence; %d of %zu boxes above %.2f px\n",
+                most_.pixels, most_.confidence, most_.far, boxes_, kMostPixelsNearlyAlways);
   }
 
   fs::path folder_;
   Json models_;
   Difference most_;
+  std::size_t boxes_ = 0;
 };
 
-TEST_F(GraphsTest, EveryExportFindsWhatItsMakersFound) {
+TEST_P(GraphsTest, EveryExportFindsWhatItsMakersFound) {
   ASSERT_GE(models_.size(), 30U);
   for (const auto& [name, golden] : models_.items()) {
     SCOPED_TRACE(name);
@@ -155,7 +169,7 @@ TEST_F(GraphsTest, EveryExportFindsWhatItsMakersFound) {
 // Rounding the weights to 16 bits moves the boxes of these calibrated networks by some pixels, and their
 // makers calculated in 16 bits, too. So the file of 32 bits gets its weights rounded, and has to find the
 // same.
-TEST_F(GraphsTest, AFileOf16BitFloatsFindsWhatThe32BitFileDoesWithItsWeightsRounded) {
+TEST_P(GraphsTest, AFileOf16BitFloatsFindsWhatThe32BitFileDoesWithItsWeightsRounded) {
   const TempDir dir;
   int files = 0;
   for (const auto& [name, golden] : models_.items()) {
@@ -176,15 +190,18 @@ TEST_F(GraphsTest, AFileOf16BitFloatsFindsWhatThe32BitFileDoesWithItsWeightsRoun
 }
 
 // What `kexp model prepare` writes is a file like others.
-TEST_F(GraphsTest, EveryPreparedFileFindsWhatTheMakersFound) {
+TEST_P(GraphsTest, EveryPreparedFileFindsWhatTheMakersFound) {
   const TempDir dir;
   for (const auto& [name, golden] : models_.items()) {
-    if (!is_half(name)) {
+    // One of each family is enough for the engine that takes seconds to compile them.
+    if (GetParam() == std::string("openvino") ? contains(name, "-op18-320") : !is_half(name)) {
       SCOPED_TRACE(name);
       expect_all(inference::prepare_model({folder_ / name, dir / name, {}, {}, {}}).file, name);
     }
   }
 }
+
+KEXP_ON_EVERY_ENGINE(GraphsTest);
 
 }  // namespace
 }  // namespace kexp::test

@@ -35,7 +35,8 @@ consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
 }
 
 ExitCode run_consume(const ConsumeFlags& flags, Context& context) {
-  const consumer::ConsumerOptions options = options_of(flags);
+  consumer::ConsumerOptions options = options_of(flags);
+  options.detector.log = &context.log;
   telemetry::Metrics metrics;
   const auto serve = [&](consumer::ConsumerPorts::Probe healthy, consumer::ConsumerPorts::Probe ready) {
     auto endpoint = std::make_unique<telemetry::Endpoint>(endpoint_options(flags.metrics, "consume"), metrics,
@@ -68,7 +69,7 @@ CommandRun add_consume(CLI::App& command) {
   command.add_option("--model", options.model, "Model by name or file (YOLO_MODEL)")->capture_default_str();
   command.add_option("--models-dir", flags->models_dir,
                      "Folder of models; $XDG_CACHE_HOME/kexp/models when not given");
-  command.add_option("--engine", detector.engine, inference::kEngines)->capture_default_str();
+  add_engine(command, detector);
   command.add_option("--threads", options.threads, "Inference threads; 0: what the CPU quota allows")
       ->capture_default_str();
   command.add_option("--confidence", detector.confidence, "Least confidence of a detection")

@@ -191,7 +191,7 @@ void print_info(std::ostream& out, const ModelCheck& check) {
   out << fmt::format(
       "input    {}\nlabels   {}\nlicence  {}\nengine   {}\nloaded   {:.1f} ms, first run included\n",
       input_text(check), info.labels.size(), info.license.empty() ? "not given" : info.license,
-      check.detector().engine(), milliseconds(check.load_time()));
+      check.detector().engine_description(), milliseconds(check.load_time()));
 }
 
 /// What the last run cost by type of layer.
@@ -246,6 +246,8 @@ ExitCode check_images(ModelCheck& check, const std::vector<fs::path>& images, bo
 ExitCode run_check(const CheckFlags& flags, Context& context) {
   inference::CheckOptions options;
   options.detector = flags.detector;
+  options.detector.log = &context.log;
+  options.detector.profiled = true;
   options.detector.input = inference::parse_input_size(flags.input, "--input");
   options.annotate = flags.annotate;
   inference::validate(options.detector);
@@ -303,7 +305,7 @@ void add_check_flags(CLI::App& check, CheckFlags& flags) {
   check.add_option("--images", flags.images, "Folder of JPEG and PNG files, or one file");
   check.add_option("--annotate", flags.annotate,
                    "Folder that gets the pictures with their boxes drawn, as PNG");
-  check.add_option("--engine", flags.detector.engine, inference::kEngines)->capture_default_str();
+  add_engine(check, flags.detector);
   check.add_option("--threads", flags.detector.threads, "Threads of the engine")->capture_default_str();
   check.add_option("--confidence", flags.detector.confidence, "Least confidence")->capture_default_str();
   check.add_option("--iou", flags.detector.iou, "Largest overlap of two boxes of a class")

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/core/error.hpp"
+#include "kexp/core/log.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/image/image.hpp"
 
@@ -38,11 +40,13 @@ struct InputSize {
 /// Reads "auto", "square", "N" or "WxH". Errors: UsageError naming `flag`.
 [[nodiscard]] InputSize parse_input_size(const std::string& text, const std::string& flag);
 
-/// What --engine takes, for --help.
-inline constexpr const char* kEngines = "auto or opencv; openvino is not in this build";
-
 struct DetectorOptions {
-  std::string engine = "auto";  ///< auto, opencv.
+  std::string engine = "auto";         ///< auto (OpenVINO where it is there), opencv, openvino.
+  std::string precision = "f32";       ///< f32; bf16: OpenVINO only, faster, other results.
+  std::string device = "CPU";          ///< OpenVINO's name of it.
+  std::filesystem::path engine_cache;  ///< Folder for networks that OpenVINO compiled; empty: none.
+  bool profiled = false;               ///< Keep what layers cost, where that is not free.
+  Log* log = nullptr;                  ///< Gets what is worth saying; outlives the detector. nullptr: nobody.
   int threads = 1;
   double confidence = 0.25;
   double iou = 0.45;
@@ -76,7 +80,9 @@ class Detector {
  public:
   virtual ~Detector() = default;
   [[nodiscard]] virtual DetectorResult detect(const image::Image& image) = 0;
-  [[nodiscard]] virtual const std::string& engine() const = 0;      ///< "opencv".
+  [[nodiscard]] virtual const std::string& engine() const = 0;  ///< "opencv", "openvino-bf16".
+  /// "OpenVINO 2026.4.1 on AMD EPYC, f32".
+  [[nodiscard]] virtual std::string engine_description() const { return engine(); }
   [[nodiscard]] virtual const std::string& model_name() const = 0;  ///< "yolov3-tiny".
   [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
   /// Of the last run.
@@ -87,12 +93,15 @@ class Detector {
 };
 
 /// Loads `model` (an ONNX file) into the chosen engine and runs it once, so that the first image is no slower
-/// than the next. Errors: ModelError naming the file; UsageError naming --engine.
+/// than the next. Errors: ModelError naming the file; UsageError naming --engine, --precision or --device.
 [[nodiscard]] std::unique_ptr<Detector> make_detector(const std::filesystem::path& model,
                                                       const DetectorOptions& options);
 
 /// "4.6.0", the OpenCV that the detector runs on.
 [[nodiscard]] std::string opencv_version();
+
+/// The module with the OpenVINO engine; nullopt when it was not built or is not where it belongs.
+[[nodiscard]] std::optional<std::filesystem::path> openvino_module();
 
 /// Pure checks of the options. Errors: UsageError naming the flag.
 void validate(const DetectorOptions& options);

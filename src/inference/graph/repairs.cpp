@@ -93,6 +93,17 @@ std::size_t bypass(onnx::GraphProto& graph, const std::function<bool(const onnx:
   return renamed.size();
 }
 
+constexpr std::int64_t kSplitTakesSizes = 13;  // from this opset on they are an input
+
+std::int64_t opset_of(const onnx::ModelProto& model) {
+  for (const auto& import : model.opset_import()) {
+    if (import.domain().empty()) {
+      return import.version();
+    }
+  }
+  return 0;
+}
+
 std::vector<std::int64_t> split_sizes(const onnx::NodeProto& node, const onnx::TensorProto& tensor) {
   constexpr double kMostChannels = 1 << 20;
   std::vector<std::int64_t> sizes;
@@ -105,14 +116,18 @@ std::vector<std::int64_t> split_sizes(const onnx::NodeProto& node, const onnx::T
   return sizes;
 }
 
-void set_split(onnx::NodeProto& node, const std::vector<std::int64_t>& sizes) {
-  node.mutable_input()->DeleteSubrange(1, node.input_size() - 1);
+void drop_split_attributes(onnx::NodeProto& node) {
   auto& attributes = *node.mutable_attribute();
   for (int i = attributes.size() - 1; i >= 0; --i) {
     if (attributes[i].name() == "num_outputs" || attributes[i].name() == "split") {
       attributes.DeleteSubrange(i, 1);
     }
   }
+}
+
+void set_split(onnx::NodeProto& node, const std::vector<std::int64_t>& sizes) {
+  node.mutable_input()->DeleteSubrange(1, node.input_size() - 1);
+  drop_split_attributes(node);
   auto& split = *node.add_attribute();
   split.set_name("split");
   split.set_type(onnx::AttributeProto::INTS);
@@ -255,6 +270,28 @@ std::size_t inline_split_sizes(onnx::GraphProto& graph) {
     set_split(*node, sizes);
   }
   return found.size();
+}
+
+std::size_t split_sizes_as_inputs(onnx::ModelProto& model) {
+  if (opset_of(model) < kSplitTakesSizes) {
+    return 0;
+  }
+  std::size_t count = 0;
+  for (auto& node : *model.mutable_graph()->mutable_node()) {
+    const std::vector<std::int64_t> sizes = integers(node, "split");
+    if (node.op_type() != "Split" || node.input_size() != 1 || sizes.empty()) {
+      continue;
+    }
+    auto& tensor = *model.mutable_graph()->add_initializer();
+    tensor.set_name(fmt::format("{}/kexp_split", node.output(0)));
+    tensor.set_data_type(onnx::TensorProto::INT64);
+    tensor.add_dims(static_cast<std::int64_t>(sizes.size()));
+    tensor.mutable_int64_data()->Add(sizes.begin(), sizes.end());
+    drop_split_attributes(node);
+    node.add_input(tensor.name());
+    ++count;
+  }
+  return count;
 }
 
 void set_input_size(onnx::GraphProto& graph, Size2 size) {

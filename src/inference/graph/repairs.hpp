@@ -22,6 +22,10 @@ std::size_t drop_identities(onnx::GraphProto& graph);
 /// The number of nodes. Errors: ModelError naming the node whose sizes are no constant.
 std::size_t inline_split_sizes(onnx::GraphProto& graph);
 
+/// The inverse, for engines that keep to the standard: it has them as the second input from opset 13 on.
+/// The number of nodes.
+std::size_t split_sizes_as_inputs(onnx::ModelProto& model);
+
 /// Makes the image input one of a single image of three channels and `size`, whatever it left open.
 void set_input_size(onnx::GraphProto& graph, Size2 size);
 

@@ -9,6 +9,7 @@
 #include <opencv2/dnn.hpp>
 
 #include "graph/repairs.hpp"
+#include "nets_by_size.hpp"
 #include "opencv/activations.hpp"
 #include "opencv/attention.hpp"
 
@@ -43,6 +44,7 @@ class OpencvEngine final : public Engine {
   }
 
   const std::string& name() const override { return name_; }
+  std::string description() const override { return fmt::format("OpenCV {}", CV_VERSION); }
 
   std::vector<TensorView> run(std::vector<float>& blob, Size2 size) override {
     cv::dnn::Net& net = net_for(size);
@@ -57,17 +59,17 @@ class OpencvEngine final : public Engine {
   }
 
   std::vector<LayerTime> layer_times() override {
-    if (nets_.empty()) {
+    cv::dnn::Net* net = nets_.last();
+    if (net == nullptr) {
       return {};
     }
-    cv::dnn::Net& net = nets_.front().second;
     std::vector<double> ticks;
-    net.getPerfProfile(ticks);
-    const std::vector<cv::String> layers = net.getLayerNames();
+    net->getPerfProfile(ticks);
+    const std::vector<cv::String> layers = net->getLayerNames();
     std::map<std::string, LayerTime> by_type;
     for (std::size_t i = 0; i < ticks.size() && i < layers.size(); ++i) {
       if (ticks[i] > 0) {
-        const std::string type = net.getLayer(net.getLayerId(layers[i]))->type;
+        const std::string type = net->getLayer(net->getLayerId(layers[i]))->type;
         LayerTime& sum = by_type.emplace(type, LayerTime{type, 0, {}}).first->second;
         ++sum.layers;
         sum.time += std::chrono::duration_cast<Nanoseconds>(
@@ -78,26 +80,13 @@ class OpencvEngine final : public Engine {
     for (auto& [type, sum] : by_type) {
       result.push_back(std::move(sum));
     }
-    std::stable_sort(result.begin(), result.end(),
-                     [](const LayerTime& a, const LayerTime& b) { return a.time > b.time; });
-    return result;
+    return slowest_first(std::move(result));
   }
 
  private:
-  /// The network for a size, made the one used last. One takes every size, or one size each: then a few are
-  /// kept, for cameras that stand upright beside others.
+  /// One network takes every size, or one size each.
   cv::dnn::Net& net_for(Size2 size) {
-    constexpr std::size_t kMostNets = 3;
-    const auto found = std::find_if(nets_.begin(), nets_.end(), [&](const auto& entry) {
-      return !load_per_size_ || entry.first == size;
-    });
-    if (found != nets_.end()) {
-      std::rotate(nets_.begin(), found, found + 1);
-    } else {
-      nets_.resize(std::min(nets_.size(), kMostNets - 1));
-      nets_.emplace(nets_.begin(), size, load(size));
-    }
-    return nets_.front().second;
+    return nets_.get(load_per_size_ ? size : Size2{}, [&] { return load(size); });
   }
 
   [[nodiscard]] cv::dnn::Net load(Size2 size) {
@@ -154,7 +143,7 @@ class OpencvEngine final : public Engine {
   bool load_per_size_;
   onnx::ModelProto model_;
   std::vector<cv::String> names_;
-  std::vector<std::pair<Size2, cv::dnn::Net>> nets_;  ///< The one used last comes first.
+  NetsBySize<cv::dnn::Net> nets_;
   std::vector<cv::Mat> tensors_;
 };
 

@@ -41,8 +41,21 @@ TEST(OptionsTest, NamesTheFlagThatIsOutOfRange) {
   EXPECT_THAT(refusal([nan](auto& o) { o.confidence = nan; }), HasSubstr("--confidence"));
   EXPECT_THAT(refusal([](auto& o) { o.iou = -0.1; }), HasSubstr("--iou"));
   EXPECT_THAT(refusal([](auto& o) { o.max_detections = 0; }), HasSubstr("--max-detections"));
-  EXPECT_THAT(refusal([](auto& o) { o.engine = "tensorrt"; }), HasSubstr("--engine must be"));
-  EXPECT_THAT(refusal([](auto& o) { o.engine = "openvino"; }), HasSubstr("this build has no OpenVINO"));
+  EXPECT_THAT(refusal([](auto& o) { o.engine = "tensorrt"; }),
+              HasSubstr("--engine must be one of auto, opencv, openvino, got \"tensorrt\""));
+  EXPECT_THAT(refusal([](auto& o) { o.precision = "int4"; }),
+              HasSubstr("--precision must be one of f32, bf16"));
+  EXPECT_THAT(refusal([](auto& o) { o.device = ""; }), HasSubstr("--device must name"));
+  EXPECT_THAT(refusal([](auto& o) {
+                o.engine = "opencv";
+                o.precision = "bf16";
+              }),
+              HasSubstr("--precision bf16 goes with --engine openvino"));
+  EXPECT_THAT(refusal([](auto& o) {
+                o.engine = "opencv";
+                o.device = "GPU";
+              }),
+              HasSubstr("--device GPU goes with --engine openvino"));
 }
 
 }  // namespace

@@ -21,6 +21,12 @@ std::string refusal(const PrepareOptions& options) {
   return message_of<UsageError>([&] { return prepare_model(options); });
 }
 
+inference::DetectorOptions on_opencv() {
+  inference::DetectorOptions options;
+  options.engine = "opencv";
+  return options;
+}
+
 TEST(PrepareTest, TakesTheFilesBesideTheCfg) {
   const TempDir dir;
   const DarknetModelFiles files = write_darknet_model(dir);
@@ -30,7 +36,7 @@ TEST(PrepareTest, TakesTheFilesBesideTheCfg) {
   EXPECT_EQ(prepared.file, dir / "tiny.onnx");
   EXPECT_THAT(prepared.info.labels, ElementsAre("person", "car"));
   EXPECT_THAT(prepared.warnings, ElementsAre(HasSubstr("mask")));
-  EXPECT_EQ(inference::make_detector(prepared.file, {})->labels().size(), 2U);
+  EXPECT_EQ(inference::make_detector(prepared.file, on_opencv())->labels().size(), 2U);
 }
 
 TEST(PrepareTest, NeedsNamesThatAreSomewhere) {
@@ -68,7 +74,7 @@ TEST(PrepareTest, FindsInTheCutFileWhatTheWholeOneFinds) {
   const TempDir dir;
   const auto whole = prepare_model({write_darknet_model(dir).cfg, {}, {}, {}, {}}).file;
   const auto cut = prepare_model({whole, {}, {}, {}, {}}).file;
-  inference::DetectorOptions options;
+  inference::DetectorOptions options = on_opencv();
   options.confidence = 0.01;  // the network's weights are random
   const image::Image picture{64, 48, std::vector<std::uint8_t>(std::size_t{3} * 64 * 48, 90)};
 

@@ -53,6 +53,39 @@ TEST(RepairsTest, TheSizesOfASplitBecomeItsAttribute) {
   EXPECT_EQ(inference::attribute(split, "num_outputs"), nullptr);
 }
 
+onnx::ModelProto model_of(TestGraph& made, std::int64_t opset) {
+  onnx::ModelProto model;
+  model.add_opset_import()->set_version(opset);
+  model.mutable_graph()->Swap(&made.graph());
+  return model;
+}
+
+TEST(RepairsTest, TheSizesOfASplitBecomeItsInputAgain) {
+  TestGraph made;
+  const auto parts = made.builder().nodes("Split", {"images"}, 2, {{"split", Numbers{1, 2}}});
+  made.output(parts[1], {1, 2, 64, 64});
+  onnx::ModelProto model = model_of(made, 18);
+
+  EXPECT_EQ(inference::split_sizes_as_inputs(model), 1U);
+
+  const onnx::NodeProto& split = model.graph().node(0);
+  EXPECT_EQ(inference::attribute(split, "split"), nullptr);
+  ASSERT_EQ(split.input_size(), 2);
+  const onnx::TensorProto* sizes = inference::GraphIndex(model.graph()).constant(split.input(1));
+  ASSERT_NE(sizes, nullptr);
+  EXPECT_THAT(inference::numbers(*sizes), ElementsAre(1, 2));
+}
+
+TEST(RepairsTest, TheSizesOfASplitStayAnAttributeWhereTheStandardHasThemThere) {
+  TestGraph made;
+  made.output(made.builder().nodes("Split", {"images"}, 2, {{"split", Numbers{1, 2}}})[1], {1, 2, 64, 64});
+  onnx::ModelProto model = model_of(made, 12);
+
+  EXPECT_EQ(inference::split_sizes_as_inputs(model), 0U);
+
+  EXPECT_EQ(model.graph().node(0).input_size(), 1);
+}
+
 TEST(RepairsTest, ASplitOfSizesThatAreNoConstantIsNamed) {
   TestGraph made;
   const std::string sizes = made.builder().node("Shape", {"images"});

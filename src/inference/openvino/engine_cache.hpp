@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "kexp/core/log.hpp"
+#include "kexp/core/units.hpp"
+
+#include "graph/prepare_graph.hpp"
+
+namespace kexp::inference {
+
+/// What loading a model took time to find out, kept in a folder: the facts about its prepared graph, and the
+/// network as the engine compiled it for each size.
+///
+/// Every file ends in its own hash. One that is broken is made again, and a folder that cannot be used costs
+/// a warning. Files are replaced whole, so processes may share a folder. Threads: one at a time per object.
+class EngineCache {
+ public:
+  /// `key`: everything that the content depends on. `log` outlives this; nullptr: nobody is warned.
+  EngineCache(std::filesystem::path folder, const std::string& key, Log* log);
+
+  /// The prepared graph without its model and its name; nullopt when it is not there.
+  [[nodiscard]] std::optional<PreparedGraph> facts();
+  void keep_facts(const PreparedGraph& graph);
+
+  [[nodiscard]] std::optional<std::string> network(Size2 size);
+  void keep_network(Size2 size, std::string content);
+
+  /// Says that something of it is of no use.
+  void warn(const std::string& what) const;
+
+ private:
+  [[nodiscard]] std::filesystem::path file(const std::string& part) const;
+  [[nodiscard]] std::optional<std::string> read(const std::string& part);
+  void write(const std::string& part, std::string content);
+
+  std::filesystem::path folder_;
+  std::string id_;
+  Log* log_;
+};
+
+/// The facts as text, and back; nullopt when the text is none.
+[[nodiscard]] std::string facts_json(const PreparedGraph& graph);
+[[nodiscard]] std::optional<PreparedGraph> parse_facts(const std::string& text);
+
+}  // namespace kexp::inference
