@@ -79,6 +79,7 @@ std::optional<Plain> plain(const fs::path& file, const image::Image& picture, Si
 
 std::unique_ptr<inference::Detector> ours(const fs::path& model, const char* input) {
   inference::DetectorOptions options;
+  options.engine = "opencv";
   options.input = inference::parse_input_size(input, "--input");
   return inference::make_detector(model, options);
 }
