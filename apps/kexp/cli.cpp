@@ -35,16 +35,32 @@ struct Row {
   AddCommand add;
 };
 
-/// Every command, in the order of --help.
+/// Every command of this build (KEXP_COMPONENTS), in the order of --help.
 constexpr std::array kCommands = {
+#ifdef KEXP_WITH_FEED
     Row{"feed", "Play the load plan into a Kafka topic", add_feed},
+#endif
+#ifdef KEXP_WITH_CONSUME
     Row{"consume", "Images from Kafka through YOLO, one answer each: the pod", add_consume},
+#endif
+#ifdef KEXP_WITH_TRACK
     Row{"track", "Results into CSV, live percentiles, and the account of every image", add_track},
+#endif
+#ifdef KEXP_WITH_EXTRACT
     Row{"extract", "A window of Prometheus into a dataset", add_extract},
+#endif
+#ifdef KEXP_WITH_TOPICS
     Row{"topics", "Create, describe and reset the topics; show the lag", add_topics},
+#endif
+#ifdef KEXP_WITH_DEPLOY
     Row{"deploy", "Render a whole cluster as files, from one file", add_deploy},
+#endif
+#ifdef KEXP_WITH_DATASET
     Row{"dataset", "Make and inspect image datasets (HDF5)", add_dataset},
+#endif
+#ifdef KEXP_WITH_MODEL
     Row{"model", "List, fetch, prepare and check YOLO models", add_model},
+#endif
 };
 
 struct GlobalFlags {
@@ -76,12 +92,20 @@ std::unique_ptr<Progress> make_progress(const std::string& kind, Log& log, const
 }
 
 std::string version_text() {
+  std::string text = fmt::format("kexp {}\nlibrdkafka {}", version(), kafka::librdkafka_version());
+#ifdef KEXP_WITH_MODEL
+  text += fmt::format("\nOpenCV {}", inference::opencv_version());
+#endif
+#ifdef KEXP_WITH_DATASET
   const auto media = dataset::media_module();
+  text += fmt::format("\nmedia module {}", media ? media->string() : "not found (no videos)");
+#endif
+#ifdef KEXP_WITH_MODEL
   const auto openvino = inference::openvino_module();
-  return fmt::format("kexp {}\nlibrdkafka {}\nOpenCV {}\nmedia module {}\nOpenVINO module {}", version(),
-                     kafka::librdkafka_version(), inference::opencv_version(),
-                     media ? media->string() : "not found (no videos)",
-                     openvino ? openvino->string() : "not found (--engine opencv only)");
+  text +=
+      fmt::format("\nOpenVINO module {}", openvino ? openvino->string() : "not found (--engine opencv only)");
+#endif
+  return text;
 }
 
 ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {

@@ -64,15 +64,19 @@ int bind(httplib::Server& server, const EndpointOptions& options) {
                                reason == 0 ? "" : fmt::format(": {}", std::strerror(reason))));
 }
 
-/// What a Prometheus on this machine scrapes: an address that means "all" is none to connect to.
-std::string target_of(const std::string& address, int port) {
+/// What reaches `address` from this machine: one that means "all" is none to connect to.
+std::string host_of(const std::string& address) {
   if (address == "0.0.0.0") {
-    return fmt::format("127.0.0.1:{}", port);
+    return "127.0.0.1";
   }
-  if (address.find(':') != std::string::npos) {
-    return fmt::format("[{}]:{}", address == "::" ? "::1" : address, port);
-  }
-  return fmt::format("{}:{}", address, port);
+  return address == "::" ? "::1" : address;
+}
+
+/// What a Prometheus on this machine scrapes.
+std::string target_of(const std::string& address, int port) {
+  const std::string host = host_of(address);
+  const bool v6 = host.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 }  // namespace
@@ -116,5 +120,17 @@ Endpoint::Endpoint(const EndpointOptions& options, const Metrics& metrics, Probe
 Endpoint::~Endpoint() = default;
 
 int Endpoint::port() const { return impl_->port; }
+
+Endpoint::Check ask_health(const std::string& address, int port, std::chrono::milliseconds timeout) {
+  httplib::Client client(host_of(address), port);
+  client.set_connection_timeout(timeout);
+  client.set_read_timeout(timeout);
+  const httplib::Result answer = client.Get("/healthz");
+  if (!answer) {
+    return {false, fmt::format("no answer from {}: {}", target_of(address, port),
+                               httplib::to_string(answer.error()))};
+  }
+  return {answer->status == 200, answer->body.substr(0, answer->body.find('\n'))};
+}
 
 }  // namespace kexp::telemetry

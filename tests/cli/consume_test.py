@@ -67,6 +67,13 @@ class ConsumeCliTest(unittest.TestCase):
         self.fails(["--model", model(), "--servers", f"127.0.0.1:{port}"], 3, "waiting_for=broker", "waited 30.0 s", f"127.0.0.1:{port}",
                    "--servers")
 
+    def test_the_health_of_nobody_is_bad_and_needs_a_port(self):
+        self.fails(["--check-health"], 2, "--check-health", "--metrics-port")
+        port = kexp_test.free_port()
+        done = kexp_test.run(["consume", "--check-health"], env={"KEXP_METRICS_ADDRESS": "0.0.0.0", "KEXP_METRICS_PORT": port})
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertIn(f"no answer from 127.0.0.1:{port}", done.stdout)
+
 
 if __name__ == "__main__":
     kexp_test.main()

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -54,6 +55,31 @@ TEST_F(EndpointTest, ShowsTheMetricsAsPrometheusReadsThem) {
   EXPECT_THAT(response.headers, Contains(Pair("content-type", HasSubstr("text/plain; version=0.0.4"))));
   EXPECT_EQ(response.body, metrics_.render());
   EXPECT_THAT(response.body, HasSubstr("kexp_records_sent_total{topic=\"yolo_input\"} 5"));
+}
+
+TEST_F(EndpointTest, TellsAnotherProcessWhetherThisOneIsHealthy) {
+  std::atomic<bool> good{true};
+  EndpointOptions everywhere;
+  everywhere.address = "0.0.0.0";
+  auto endpoint = std::make_unique<Endpoint>(
+      everywhere, metrics_,
+      [&] {
+        return Endpoint::Check{good, good ? "working" : "stuck since 300 s"};
+      },
+      fine);
+  const int port = endpoint->port();
+
+  const Endpoint::Check healthy = ask_health("0.0.0.0", port, std::chrono::seconds(5));
+  EXPECT_TRUE(healthy.ok);
+  EXPECT_EQ(healthy.why, "working");
+  good = false;
+  const Endpoint::Check stuck = ask_health("127.0.0.1", port, std::chrono::seconds(5));
+  EXPECT_FALSE(stuck.ok);
+  EXPECT_EQ(stuck.why, "stuck since 300 s");
+  endpoint.reset();
+  const Endpoint::Check gone = ask_health("127.0.0.1", port, std::chrono::seconds(5));
+  EXPECT_FALSE(gone.ok);
+  EXPECT_THAT(gone.why, HasSubstr(fmt::format("no answer from 127.0.0.1:{}", port)));
 }
 
 TEST_F(EndpointTest, AsksTheProbesAtEveryRequest) {

@@ -1,6 +1,8 @@
 #include "commands/consume.hpp"
 
+#include <chrono>
 #include <memory>
+#include <ostream>
 
 #include <CLI/CLI.hpp>
 
@@ -18,7 +20,10 @@ struct ConsumeFlags {
   std::string validate_results = "TRUE";
   std::vector<std::string> properties;
   MetricsEndpointFlags metrics;
+  bool check_health = false;
 };
+
+constexpr std::chrono::seconds kHealthTimeout{2};
 
 consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
   consumer::ConsumerOptions options = flags.options;
@@ -34,7 +39,22 @@ consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
   return options;
 }
 
+/// What a container's HEALTHCHECK runs, in an image without a shell: 0 or 1.
+ExitCode check_health(const MetricsEndpointFlags& metrics, Context& context) {
+  const telemetry::EndpointOptions endpoint = endpoint_options(metrics, "consume");
+  if (endpoint.port == 0) {
+    throw UsageError("--check-health needs --metrics-port, that of the consumer which is asked");
+  }
+  const telemetry::Endpoint::Check check =
+      telemetry::ask_health(endpoint.address, endpoint.port, kHealthTimeout);
+  context.out << check.why << '\n';
+  return check.ok ? ExitCode::ok : ExitCode::failed;
+}
+
 ExitCode run_consume(const ConsumeFlags& flags, Context& context) {
+  if (flags.check_health) {
+    return check_health(flags.metrics, context);
+  }
   consumer::ConsumerOptions options = options_of(flags);
   options.detector.log = &context.log;
   telemetry::Metrics metrics;
@@ -87,6 +107,8 @@ CommandRun add_consume(CLI::App& command) {
   add_servers(command, options.client.servers);
   add_kafka_properties(command, flags->properties);
   add_metrics_endpoint(command, flags->metrics);
+  command.add_flag("--check-health", flags->check_health,
+                   "Consume nothing: ask the consumer at --metrics-port whether it is healthy");
   return [flags](Context& context) { return run_consume(*flags, context); };
 }
 

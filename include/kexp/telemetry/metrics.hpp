@@ -3,6 +3,7 @@
 /// Our own metrics, from one table (docs/terms.md), and the HTTP endpoint that shows them with health and
 /// readiness. prometheus-cpp and cpp-httplib stay inside.
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -91,5 +92,10 @@ class Endpoint {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Asks the endpoint that another process of this machine has at `address` and `port` (no default here: a
+/// port of its own choice is not known) whether that process is healthy. No answer within `timeout` means no.
+[[nodiscard]] Endpoint::Check ask_health(const std::string& address, int port,
+                                         std::chrono::milliseconds timeout);
 
 }  // namespace kexp::telemetry
