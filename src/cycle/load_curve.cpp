@@ -92,6 +92,14 @@ void validate(const CurveOptions& options) {
   }
 }
 
+void read_profile(CurveOptions& options) {
+  if (is_file_profile(options.profile)) {
+    options.read_segments = make_segments(options);
+  } else {
+    validate(options);
+  }
+}
+
 std::vector<Segment> make_segments(const CurveOptions& options) {
   validate(options);
   if (options.profile == "burst") {

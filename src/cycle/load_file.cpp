@@ -95,8 +95,15 @@ std::vector<Segment> read_step_function(const std::filesystem::path& file, doubl
     if (!in_order) {
       throw UsageError(fmt::format("{}: times must start at 0 and rise, got {}", line.where, line.first));
     }
-    if (line.first >= duration_s) {
-      break;
+    if (line.first > duration_s) {
+      throw UsageError(
+          fmt::format("{}: t_s {} is beyond --duration {}, which cuts a csv profile and does not stretch it: "
+                      "raise it, or leave "
+                      "the lines out",
+                      line.where, line.first, duration_s));
+    }
+    if (line.first == duration_s) {
+      continue;
     }
     if (!segments.empty()) {
       segments.back().duration_s = line.first - segments.back().start_s;

@@ -45,18 +45,6 @@ PreparedPlan prepare(const FeederOptions& effective, const FeedImages& images, s
   return make_plan(effective, images.sizes(), images.hash(), partitions);
 }
 
-kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan) {
-  kafka::ProducerOptions producer;
-  producer.client = options.client;
-  producer.queue_bytes = std::clamp(static_cast<std::int64_t>(plan.peak_bytes_per_s() * kQueueSeconds),
-                                    kLeastQueue, kLargestQueue) /
-                         options.threads;
-  producer.queue_records /= options.threads;  // What they take beside the images has one bound, too.
-  producer.delivery_timeout = options.delivery_timeout;
-  producer.statistics_interval = kStatisticsInterval;
-  return producer;
-}
-
 Json counts_json(const SendCounts& counts) {
   return {{"planned", counts.planned},
           {"sent", counts.sent},
@@ -135,7 +123,7 @@ class Feed {
     const auto producers = make_producers(prepared.plan, *source, log);
     require_notice(kLead, "later: it took until then to make all ready");
     record::RunDirectory run = join(prepared, images);
-    ports_.log.copy_to(run.file("log"));
+    ports_.log.copy_to(run.file(log_file_name(part_)));
     log_memory(images, prepared.plan);
     record_preflight(checked, run, ports_.log, ports_.clock.wall_now());
     write_plan(run.path(), prepared);
@@ -450,6 +438,18 @@ PreparedPlan prepare_plan(const FeederOptions& options) {
   const FeederOptions effective = resolve(options);
   return prepare(effective, FeedImages(effective, FeedImages::Keep::index),
                  static_cast<std::uint32_t>(effective.partitions.value_or(1)));
+}
+
+kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan) {
+  kafka::ProducerOptions producer;
+  producer.client = options.client;
+  producer.queue_bytes = std::clamp(static_cast<std::int64_t>(plan.peak_bytes_per_s() * kQueueSeconds),
+                                    kLeastQueue, kLargestQueue) /
+                         options.threads;
+  producer.queue_records /= options.threads;  // What they take beside the images has one bound, too.
+  producer.delivery_timeout = options.delivery_timeout;
+  producer.statistics_interval = kStatisticsInterval;
+  return producer;
 }
 
 FeederResult run_feeder(const FeederOptions& options, const FeederPorts& ports, std::stop_token stop) {

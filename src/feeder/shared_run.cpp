@@ -18,4 +18,8 @@ std::string statistics_file_name(const record::FeedPart& part) {
   return part.of == 1 ? "librdkafka.jsonl" : fmt::format("librdkafka-{}.jsonl", part.index);
 }
 
+std::string log_file_name(const record::FeedPart& part) {
+  return part.of == 1 ? "log" : fmt::format("log-{}", part.index);
+}
+
 }  // namespace kexp::feeder

@@ -13,4 +13,7 @@ namespace kexp::feeder {
 /// librdkafka.jsonl, or librdkafka-2.jsonl of part 2.
 [[nodiscard]] std::string statistics_file_name(const record::FeedPart& part);
 
+/// log, or log-2 of part 2: two feeds of one host may write into one folder.
+[[nodiscard]] std::string log_file_name(const record::FeedPart& part);
+
 }  // namespace kexp::feeder

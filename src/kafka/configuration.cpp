@@ -120,6 +120,10 @@ bool Configuration::set_if_known(const std::string& name, const std::string& val
          RD_KAFKA_CONF_OK;
 }
 
+void Configuration::leave_out_servers() {
+  rd_kafka_conf_set(conf_.get(), "bootstrap.servers", nullptr, nullptr, 0);
+}
+
 void Configuration::apply(const Properties& properties) {
   for (const auto& [name, value] : properties) {
     for (const Refused& refused : kRefused) {

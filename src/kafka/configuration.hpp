@@ -22,6 +22,9 @@ class Configuration {
   /// False when the library at run time does not know the property.
   [[nodiscard]] bool set_if_known(const std::string& name, const std::string& value);
 
+  /// Makes a client that looks for no broker.
+  void leave_out_servers();
+
   /// Applies -X and makes the client. Errors: UsageError naming -X for what the library rejects, and for
   /// properties that kexp needs as they are.
   [[nodiscard]] ClientHandle make_client(rd_kafka_type_t type);

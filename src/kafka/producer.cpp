@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "kexp/kafka/librdkafka.hpp"
+
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
@@ -23,7 +25,7 @@ constexpr milliseconds kGraceAfterPurgeAtStop{200};
 /// What a flush waits for the reports of what it gave up.
 constexpr milliseconds kGraceAfterPurge{1000};
 
-ClientHandle make_client(const ProducerOptions& options, Events& events) {
+Configuration configure(const ProducerOptions& options, Events& events) {
   Configuration conf(options.client, events);
   conf.set("acks", "all");
   conf.set("enable.idempotence", "true");
@@ -41,7 +43,7 @@ ClientHandle make_client(const ProducerOptions& options, Events& events) {
   if (options.on_statistics) {
     conf.set("statistics.interval.ms", options.statistics_interval.count());
   }
-  return conf.make_client(RD_KAFKA_PRODUCER);
+  return conf;
 }
 
 rd_kafka_vu_t argument(rd_kafka_vtype_t type) {
@@ -66,7 +68,7 @@ class RdProducer final : public Producer {
       : handler_(std::move(handler)), events_(log) {
     events_.on_delivery = [this](const rd_kafka_message_t& message) { answered(message); };
     events_.on_statistics = options.on_statistics;
-    client_ = make_client(options, events_);
+    client_ = configure(options, events_).make_client(RD_KAFKA_PRODUCER);
     poller_ = std::jthread([this](std::stop_token stop) {
       while (!stop.stop_requested()) {
         rd_kafka_poll(client_.get(), static_cast<int>(kPollTimeout.count()));
@@ -240,6 +242,14 @@ class RdProducer final : public Producer {
 };
 
 }  // namespace
+
+void check_producer(const ProducerOptions& options, Log& log) {
+  Events events(log);
+  events.silence();  // It would say that there are no servers.
+  Configuration conf = configure(options, events);
+  conf.leave_out_servers();
+  (void)conf.make_client(RD_KAFKA_PRODUCER);
+}
 
 std::unique_ptr<Producer> make_rd_producer(const ProducerOptions& options, DeliveryHandler handler,
                                            Log& log) {

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cmath>
-#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +9,7 @@
 #include "kexp/record/verdict.hpp"
 
 #include "event_log.hpp"
+#include "feed_facts.hpp"
 #include "feed_logs.hpp"
 #include "reconcile.hpp"
 #include "run_files.hpp"
@@ -21,11 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The value of `name` in `event`, null when either is not there.
-Json field(const Json* event, const char* name) {
-  return event != nullptr && event->contains(name) ? (*event)[name] : Json();
-}
-
 const RoleLog& role_named(const std::vector<RoleLog>& roles, std::string_view name) {
   static const RoleLog kNone;
   const auto found =
@@ -33,76 +27,17 @@ const RoleLog& role_named(const std::vector<RoleLog>& roles, std::string_view na
   return found == roles.end() ? kNone : *found;
 }
 
-std::optional<double> number(const Json* event, const char* name) {
-  const Json value = field(event, name);
-  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
-}
-
-Json setting(const RoleLog& role, const char* name) {
-  const Json settings = field(role.last("started"), "settings");
-  return field(&settings, name);
-}
-
-// Share of the sends of all feeds; none when one of them that finished did not record its own.
-std::optional<double> share(const FeedLogs& feeds, const char* name) {
-  double late = 0;
-  double sent = 0;
-  for (const FeedLog& feed : feeds.feeds) {
-    const auto fraction = number(feed.end(), name);
-    if (feed.end() != nullptr && !fraction) {
-      return std::nullopt;
-    }
-    const double sends = number(feed.end(), "sent").value_or(feeds.feeds.size() == 1 ? 1 : 0);
-    late += fraction.value_or(0) * sends;
-    sent += sends;
-  }
-  return sent > 0 ? late / sent : 0;
-}
-
-// What one feed noted while it ran.
-void add_notes(const FeedLog& feed, RunFacts& facts) {
-  const std::vector<Outage> outages = outages_in(feed.log);
-  facts.outages.insert(facts.outages.end(), outages.begin(), outages.end());
-  for (const Json& event : feed.log.events) {
-    if (event["event"] == "stall") {
-      facts.stalled_s = std::max(facts.stalled_s.value_or(0), number(&event, "duration_s").value_or(0));
-    } else if (event["event"] == "clock_stepped") {
-      facts.clock_stepped_s += std::abs(number(&event, "by_s").value_or(0));
-    } else if (event["event"] == "overload") {
-      facts.overload_debt_s =
-          std::max(facts.overload_debt_s.value_or(0), number(&event, "debt_s").value_or(0));
-    }
-  }
-  if (const auto cpu = number(feed.end(), "generator_cpu")) {
-    facts.generator_cpu = std::max(facts.generator_cpu.value_or(0), *cpu);
-  }
-  facts.segments_out_of_bound +=
-      static_cast<std::int64_t>(number(feed.end(), "segments_out_of_bound").value_or(0));
-  facts.drop_was_chosen = facts.drop_was_chosen || setting(feed.log, "on_overload") == "drop";
-  facts.all_due_at_once = facts.all_due_at_once || setting(feed.log, "profile") == "burst";
-}
-
 RunFacts facts_of(const std::vector<RoleLog>& roles, const FeedLogs& feeds, const Reconciliation& counted) {
-  RunFacts facts;
+  RunFacts facts = facts_told_by(feeds);
   facts.ledger = counted.ledger;
   facts.mismatches = counted.mismatches;
   facts.offsets_repeated = counted.offsets_repeated;
   facts.offsets_before_older = counted.offsets_before_older;
   facts.dropped_by_policy = counted.dropped_by_policy;
-  facts.feed_joined = feeds.of > 0;
   facts.track_joined = !role_named(roles, "track").events.empty();
-  facts.feed_cut_short = feeds.cut_short();
-  const auto given_up = counted.failures.find("_PURGE_QUEUE");
-  const bool interrupted = std::any_of(feeds.feeds.begin(), feeds.feeds.end(), [](const FeedLog& feed) {
-    return field(feed.end(), "interrupted") == true;
-  });
-  facts.given_up_at_stop = interrupted && given_up != counted.failures.end() ? given_up->second : 0;
-  facts.late_over_1ms = share(feeds, "late_over_1ms_fraction");
-  facts.late_over_100ms = share(feeds, "late_over_100ms_fraction");
-  facts.late_unexplained = share(feeds, "late_unexplained_fraction");
-  for (const FeedLog& feed : feeds.feeds) {
-    add_notes(feed, facts);
-  }
+  const auto given_up = counted.failures.find(kGivenUp);
+  facts.given_up_at_stop =
+      was_interrupted(feeds) && given_up != counted.failures.end() ? given_up->second : 0;
   for (const FeedPart& part : feeds.missing()) {
     facts.missing_feeds.push_back(part.role());
   }
@@ -112,11 +47,6 @@ RunFacts facts_of(const std::vector<RoleLog>& roles, const FeedLogs& feeds, cons
     }
   }
   return facts;
-}
-
-VerdictThresholds thresholds_of(const FeedLogs& feeds) {
-  return feeds.feeds.empty() ? VerdictThresholds()
-                             : thresholds_in(field(feeds.feeds.front().log.last("started"), "settings"));
 }
 
 Json counts_json(const Ledger& ledger) {

@@ -95,6 +95,25 @@ class FeedCliTest(unittest.TestCase):
         self.assertEqual(sum(int(row.split(",")[4]) for row in rows[1:]), plan["bytes"])
         self.assertEqual(sum(int(row.split(",")[5]) for row in rows[1:]), plan["images"])
 
+    # The plan of a run that had been fed was replaced by another one.
+    def test_a_dry_run_leaves_what_is_in_its_folder_as_it_is(self):
+        run = Path(self.folder.name, "kept")
+        run.mkdir()
+        self.assertEqual(self.feed("--duration", "60", "--dry-run", "--out", run).returncode, 0)
+        before = {file.name: (file.read_text(), file.stat().st_mtime_ns) for file in run.iterdir()}
+        self.assertEqual(set(before), {"plan.json", "plan.csv"})
+        self.fails(["--duration", "61", "--dry-run", "--out", run], 2, f"--out {run} holds another plan",
+                   json.loads(before["plan.json"][0])["plan_hash"])
+        again = self.feed("--duration", "60", "--dry-run", "--out", run)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual({file.name: (file.read_text(), file.stat().st_mtime_ns) for file in run.iterdir()}, before)
+
+        (run / "plan.json").write_text("[]")
+        self.fails(["--dry-run", "--out", run], 2, f"--out {run}", "not of kexp")
+        (run / "plan.json").unlink()
+        self.fails(["--dry-run", "--out", run], 2, f"--out {run} is not empty and holds no plan")
+        self.assertEqual([file.name for file in run.iterdir()], ["plan.csv"])
+
     def test_the_seed_changes_a_shuffled_plan_only(self):
         def plan_hash(*args):
             return json.loads(self.feed("--duration", "60", "--dry-run", "--json", *args).stdout)["plan_hash"]
@@ -172,6 +191,77 @@ class FeedCliTest(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--plan plan says --duration itself: leave it out, of kexp.yaml too", done.stderr)
 
+    # They did nothing, and nobody said so.
+    def test_a_flag_that_another_leaves_without_effect_is_refused(self):
+        steps, csv = Path(self.folder.name, "effect-steps.csv"), Path(self.folder.name, "effect.csv")
+        steps.write_text("10,0.3\n")
+        csv.write_text("0,0.3\n")
+        for profile, flags in {
+            "constant": ("--breakpoints=10", "--n-cycles=2", "--curve=legacy"),
+            f"csv:{csv}": ("--breakpoints=10", "--n-cycles=2", "--curve=legacy"),
+            f"steps:{steps}": ("--breakpoints=10", "--n-cycles=2", "--curve=legacy", "--duration=60"),
+            "burst": ("--breakpoints=10", "--n-cycles=2", "--curve=legacy", "--duration=60", "--max-mbps=2", "--max-ips=2"),
+        }.items():
+            count = ["--count", "3"] if profile == "burst" else []
+            for flag in flags:
+                with self.subTest(profile=profile, flag=flag):
+                    name = profile.partition(":")[0]
+                    self.fails(["--dry-run", "--profile", profile, *count, flag], 2,
+                               f"kexp: {flag.partition('=')[0]} has no effect with --profile {name}\n")
+            self.assertEqual(self.feed("--dry-run", "--profile", profile, *count).returncode, 0)
+        for policy in (), ("--on-overload", "burst"), ("--on-overload", "bounded"):
+            self.fails(["--dry-run", "--max-debt", "1", *policy], 2, "--max-debt has no effect without --on-overload drop or fail")
+        for policy in "drop", "fail":
+            self.assertEqual(self.feed("--dry-run", "--duration", "60", "--max-debt", "1", "--on-overload", policy).returncode, 0)
+        self.fails(["--dry-run", "--count", "3"], 2, "--count has no effect without --profile burst")
+        for flag in ("--other-topic", "t"), ("--servers", "s:1"), ("-X", "linger.ms=1"):
+            done = kexp_test.run(["feed", "verify", "nowhere", *flag])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"{flag[0]} has no effect without --from-topic", done.stderr)
+
+    def test_settings_of_other_runs_in_kexp_yaml_may_have_no_effect(self):
+        settings = Path(self.folder.name, "other-runs.yaml")
+        settings.write_text("feed: {breakpoints: 48, n-cycles: 2, curve: legacy, duration: 60, max-debt: 2, count: 7, out: plans}\n")
+        steps = Path(self.folder.name, "yaml-steps.csv")
+        steps.write_text("10,0.3\n")
+        for args in (["--profile", "constant"], ["--profile", f"steps:{steps}"], ["--profile", "burst"]):
+            done = self.feed("--config", settings, "--dry-run", "--out", Path(self.folder.name, "yaml" + args[1][:5]), *args)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        done = kexp_test.run(["feed", "--config", settings, "--dataset", "nothing.hdf5"])
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("nothing.hdf5", done.stderr)
+
+    def test_rows_of_a_csv_profile_beyond_the_duration_are_refused(self):
+        csv = Path(self.folder.name, "day.csv")
+        csv.write_text("t_s,fraction\n0,0.3\n3600,1\n7300,0.2\n")
+        self.fails(["--dry-run", "--profile", f"csv:{csv}"], 2, f"{csv}:4: t_s 7300 is beyond --duration 7200")
+        done = self.feed("--dry-run", "--json", "--profile", f"csv:{csv}", "--duration", "7300")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["segments"], 2)
+
+    # It was read again and again, and a pipe is empty after the first time.
+    def test_a_profile_may_come_from_a_pipe(self):
+        for profile, text in (("steps", "10,0.5\n5,1\n"), ("csv", "0,0.5\n10,1\n")):
+            with self.subTest(profile):
+                done = self.feed("--dry-run", "--json", "--profile", f"{profile}:/dev/stdin", *(["--duration", "15"] if profile == "csv" else []),
+                                 stdin=text)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                plan = json.loads(done.stdout)
+                self.assertEqual((plan["segments"], plan["duration_s"]), (2, 15))
+
+    def test_a_dry_run_checks_what_needs_no_broker(self):
+        self.fails(["--dry-run", "-X", "linger.sm=5"], 2, "-X linger.sm", "linger.ms")
+        self.fails(["--dry-run", "-X", "linger.ms=soon"], 2, "-X linger.ms=soon")
+        self.fails(["--dry-run", "-X", "max.in.flight.requests.per.connection=6"], 2, "-X max.in.flight.requests.per.connection=6")
+        self.fails(["--dry-run", "-X", "acks=1"], 2, "-X acks cannot be set")
+        self.fails(["--dry-run", "--servers", "master:kafka"], 2, "--servers must be host:port", "master:kafka")
+        self.fails(["--dry-run", "--metrics-port", "70000"], 2, "--metrics-port must be 0 to 65535")
+        self.fails(["--dry-run", "--t0", "tomorrow"], 2, "--t0", "tomorrow")
+        self.fails(["--dry-run", "--t0", "2020-01-01T00:00:00Z"], 2, "--t0 2020-01-01T00:00:00", "has passed")
+        # And asks no broker.
+        done = self.feed("--dry-run", "--servers", "127.0.0.1:1", "-X", "linger.ms=5", "--t0", "2100-01-01T00:00:00Z")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_values_out_of_range_are_named(self):
         self.fails(["--max-mbps", "0"], 2, "--max-mbps must be above 0")
         self.fails(["--duration", "-1"], 2, "--duration")
@@ -183,7 +273,7 @@ class FeedCliTest(unittest.TestCase):
         self.fails(["--topic", "a b"], 2, "--topic")
         self.fails(["--profile", "burst"], 2, "--count")
         self.fails(["--metrics-port", "70000"], 2, "--metrics-port")
-        self.fails(["--out", "plan"], 2, "--out", "--dry-run")
+        self.fails(["--out", "plan"], 2, "--out has no effect without --dry-run")
 
     def test_a_missing_or_foreign_dataset_is_named(self):
         done = kexp_test.run(["feed", "--dry-run", "--dataset", "nothing.hdf5"], cwd=self.folder.name)

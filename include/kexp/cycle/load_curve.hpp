@@ -46,6 +46,10 @@ struct CurveOptions {
 /// Errors: UsageError naming the flag or `file:line`.
 void validate(const CurveOptions& options);
 
+/// Reads the file of a steps or csv profile into `read_segments`, after which nobody reads it again: it may
+/// be a pipe. Nothing happens for other profiles. Errors: UsageError naming the flag or `file:line`.
+void read_profile(CurveOptions& options);
+
 /// The segments of a run in order, each starting where the one before ends. `burst` has none.
 /// Errors: UsageError naming the flag or `file:line`.
 [[nodiscard]] std::vector<Segment> make_segments(const CurveOptions& options);

@@ -108,6 +108,9 @@ struct PreparedPlan {
 /// Makes the plan without a broker. Errors: as run_feeder's, but nothing of Kafka.
 [[nodiscard]] PreparedPlan prepare_plan(const FeederOptions& options);
 
+/// What the producers of a feed of that plan are made with.
+[[nodiscard]] kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan);
+
 /// Writes plan.json and plan.csv into `directory`, which exists: of the whole plan, so each shard writes the
 /// same bytes, and plan.json is all that `FeederOptions::plan` needs.
 void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared);

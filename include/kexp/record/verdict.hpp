@@ -1,6 +1,6 @@
 #pragma once
 
-/// Was a run sound? Apart from whether the system under test met its objectives. Pure.
+/// Was a run sound? Apart from whether the system under test met its objectives. `judge` is pure.
 
 #include <cstdint>
 #include <optional>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kexp/core/json.hpp"
+#include "kexp/record/feeds.hpp"
 #include "kexp/record/run_directory.hpp"
 
 namespace kexp::record {
@@ -91,5 +92,9 @@ struct Verdict {
 };
 
 [[nodiscard]] Verdict judge(const RunFacts& facts, const VerdictThresholds& thresholds = {});
+
+/// The verdict on what one feed of `run` sent, whatever its other feeds and its tracker did: by <role>.json
+/// and sends.csv of that feed alone. Errors: FailedError naming the file.
+[[nodiscard]] Verdict judge_feed(const std::filesystem::path& run, const FeedPart& part);
 
 }  // namespace kexp::record

@@ -118,13 +118,36 @@ TEST(LoadCurveTest, AStepFunctionHoldsItsLastValueToTheEnd) {
   const TempDir dir;
   CurveOptions options;
   options.duration_s = 100;
-  options.profile = "csv:" + dir.write("load.csv", "t_s,fraction\n0,0.25\n40,1\n200,3\n").string();
+  options.profile = "csv:" + dir.write("load.csv", "t_s,fraction\n0,0.25\n40,1\n100,0\n").string();
 
   const auto segments = make_segments(options);
 
   ASSERT_EQ(segments.size(), 2U);
   EXPECT_EQ(segments[0].duration_s, 40);
   EXPECT_EQ(segments[1].duration_s, 60);
+}
+
+// They were cut away without a word: with the default of two hours, most of a file of a day.
+TEST(LoadCurveTest, RowsOfAStepFunctionBeyondTheDurationAreRefused) {
+  const TempDir dir;
+  CurveOptions options;
+  options.duration_s = 100;
+  options.profile = "csv:" + dir.write("load.csv", "t_s,fraction\n0,0.25\n40,1\n100.5,3\n").string();
+
+  const std::string message = test::message_of<UsageError>([&] { return make_segments(options); });
+
+  EXPECT_THAT(message, testing::HasSubstr("load.csv:4: t_s 100.5"));
+  EXPECT_THAT(message, testing::HasSubstr("--duration 100"));
+}
+
+TEST(LoadCurveTest, AProfileThatWasReadNeedsItsFileNoMore) {
+  CurveOptions options;
+  {
+    const TempDir dir;
+    options.profile = "steps:" + dir.write("steps.csv", "10,0.5\n5,1\n").string();
+    read_profile(options);
+  }
+  EXPECT_EQ(make_segments(options).size(), 2U);
 }
 
 TEST(LoadCurveTest, SegmentsReadBeforeReplaceTheFile) {
@@ -142,13 +165,13 @@ TEST(LoadCurveTest, ABadLineOfAFileIsNamed) {
   const TempDir dir;
   CurveOptions options;
   options.profile = "steps:" + dir.write("steps.csv", "10,0.5\n5,a lot\n").string();
-  EXPECT_THAT(test::message_of<UsageError>([&] { (void)make_segments(options); }),
+  EXPECT_THAT(test::message_of<UsageError>([&] { return make_segments(options); }),
               testing::HasSubstr("steps.csv:2"));
   options.profile = "csv:" + dir.write("load.csv", "5,0.5\n").string();
-  EXPECT_THAT(test::message_of<UsageError>([&] { (void)make_segments(options); }),
+  EXPECT_THAT(test::message_of<UsageError>([&] { return make_segments(options); }),
               testing::HasSubstr("load.csv:1"));
   options.profile = "steps:" + dir.write("negative.csv", "5,-0.5\n").string();
-  EXPECT_THAT(test::message_of<UsageError>([&] { (void)make_segments(options); }),
+  EXPECT_THAT(test::message_of<UsageError>([&] { return make_segments(options); }),
               testing::HasSubstr("negative.csv:1"));
 }
 

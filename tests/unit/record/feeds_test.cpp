@@ -6,6 +6,7 @@
 
 #include "kexp/record/run_directory.hpp"
 #include "kexp/record/sends.hpp"
+#include "kexp/record/verdict.hpp"
 
 #include "run_files.hpp"
 #include "support/temp_dir.hpp"
@@ -119,6 +120,40 @@ TEST_F(FeedsTest, APartThatWasCutShortHasDroppedItsRest) {
   EXPECT_EQ(run["counts"]["dropped"], 3);
   EXPECT_EQ(run["verdict"]["state"], "PARTIAL");
   EXPECT_THAT(run["verdict"]["reasons"].dump(), testing::Not(HasSubstr("instead of being sent late")));
+}
+
+TEST_F(FeedsTest, EachPartHasAVerdictOfItsOwn) {
+  Json cut = ended(2);
+  cut.update(Json{{"planned", 5},
+                  {"acknowledged", 1},
+                  {"failed", 1},
+                  {"dropped", 3},
+                  {"never_sent", 3},
+                  {"interrupted", true}});
+  files_.shard({1, 3}, ended(4));
+  files_.shard({2, 3}, cut);
+  files_.sends({1, 3}, acknowledged(4));
+  files_.sends({2, 3}, {"acknowledged", "failed:_PURGE_QUEUE"});
+  const auto judge = [&](std::uint32_t index) { return record::judge_feed(files_.path(), {index, 3}); };
+
+  EXPECT_EQ(judge(1).state, record::VerdictState::valid);
+  EXPECT_THAT(judge(1).reasons, testing::IsEmpty());
+  EXPECT_EQ(judge(2).state, record::VerdictState::partial);
+  EXPECT_THAT(derive()["verdict"]["reasons"].dump(), HasSubstr("feed-3.json is not here"));
+}
+
+TEST_F(FeedsTest, ALossIsInTheVerdictOfItsPart) {
+  files_.shard({1, 2}, ended(5));
+  files_.shard({2, 2}, ended(5));
+  files_.sends({1, 2}, acknowledged(5));
+  files_.sends({2, 2}, {"acknowledged", "acknowledged", "acknowledged", "failed:X"});
+
+  EXPECT_EQ(record::judge_feed(files_.path(), {1, 2}).state, record::VerdictState::valid);
+  const record::Verdict verdict = record::judge_feed(files_.path(), {2, 2});
+  EXPECT_EQ(verdict.state, record::VerdictState::invalid);
+  ASSERT_EQ(verdict.reasons.size(), 2U);
+  EXPECT_THAT(verdict.reasons[0].text, HasSubstr("1 images were refused"));
+  EXPECT_THAT(verdict.reasons[1].text, HasSubstr("5 planned, but 4 sent and 0 dropped"));
 }
 
 TEST_F(FeedsTest, AWrongCountIsNamedByItsPart) {

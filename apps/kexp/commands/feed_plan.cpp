@@ -1,0 +1,127 @@
+#include "commands/feed_plan.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
+#include "kexp/core/time_text.hpp"
+#include "kexp/core/units.hpp"
+#include "kexp/feeder/plan_plot.hpp"
+#include "kexp/kafka/librdkafka.hpp"
+
+namespace kexp::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+double peak_mbps(const cycle::Plan& plan) { return plan.peak_bytes_per_s() / 1e6; }
+
+double mean_mbps(const cycle::Plan& plan) {
+  return plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;
+}
+
+Json plan_json(const feeder::PreparedPlan& prepared) {
+  const cycle::Plan& plan = prepared.plan;
+  const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
+  return {{"images", plan.images().size()},
+          {"bytes", plan.total_bytes()},
+          {"largest_image_bytes", plan.largest_image()},
+          {"duration_s", plan.duration_s()},
+          {"mean_mbps", mean_mbps(plan)},
+          {"peak_mbps", peak_mbps(plan)},
+          {"partitions", prepared.options.partitions},
+          {"partition_cv", skew.cv},
+          {"partition_max_over_mean", skew.most_over_mean},
+          {"segments", plan.segments().size()},
+          {"plan_hash", prepared.plan_hash},
+          {"dataset_hash", prepared.dataset_hash},
+          {"warnings", feeder::warnings(plan)}};
+}
+
+void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared) {
+  const cycle::Plan& plan = prepared.plan;
+  const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
+  const auto duration = std::chrono::nanoseconds(static_cast<std::int64_t>(plan.duration_s() * 1e9));
+  out << fmt::format("planned    {} images, {} in {}; the largest {}\n", plan.images().size(),
+                     format_bytes(static_cast<double>(plan.total_bytes())), format_duration(duration),
+                     format_bytes(static_cast<double>(plan.largest_image())));
+  if (plan.duration_s() > 0) {
+    out << fmt::format("rate       {:.3f} MB/s on average, {:.3f} at the peak\n", mean_mbps(plan),
+                       peak_mbps(plan));
+  }
+  out << fmt::format("segments   {}\n", plan.segments().size());
+  out << fmt::format("partitions {}, {} each; the fullest {:.2f} % above, CV {:.2f} %\n",
+                     prepared.options.partitions, format_bytes(skew.mean_bytes),
+                     100 * std::max(0.0, skew.most_over_mean - 1), 100 * skew.cv);
+  out << fmt::format("plan       {}\ndataset    {}\n", prepared.plan_hash, prepared.dataset_hash);
+  for (const std::string& warning : feeder::warnings(plan)) {
+    out << fmt::format("warning    {}\n", warning);
+  }
+  if (const std::string plot = feeder::plot(plan); !plot.empty()) {
+    out << '\n' << plot;
+  }
+}
+
+/// The hash in the plan.json of `folder`. Errors: UsageError naming --out when there is none.
+std::string plan_hash_in(const fs::path& folder) {
+  try {
+    return read_json(folder / "plan.json").at("plan_hash").get<std::string>();
+  } catch (const Error& e) {
+    throw UsageError(fmt::format("--out {} is not empty and holds no plan ({}): give a new folder",
+                                 folder.string(), e.what()));
+  } catch (const Json::exception&) {
+    throw UsageError(
+        fmt::format("--out {} holds a plan.json that is not of kexp: give a new folder", folder.string()));
+  }
+}
+
+/// Leaves the plan in `folder`. A plan that is there is part of what was done or is to be done: the same one
+/// stays as it is. Errors: UsageError naming --out when `folder` holds anything else.
+void keep_plan(const fs::path& folder, const feeder::PreparedPlan& prepared) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  const bool is_empty = !error && fs::is_empty(folder, error);
+  if (error) {
+    throw UsageError(fmt::format("--out {} cannot be a folder: {}", folder.string(), error.message()));
+  }
+  if (is_empty) {
+    feeder::write_plan(folder, prepared);
+  } else if (const std::string hash = plan_hash_in(folder); hash != prepared.plan_hash) {
+    throw UsageError(fmt::format("--out {} holds another plan, {}: this one is {}; give a new folder",
+                                 folder.string(), hash, prepared.plan_hash));
+  }
+}
+
+void require_time_to_come(const feeder::FeederOptions& options, const Clock& clock) {
+  const WallTime now = clock.wall_now();
+  if (options.t0 && *options.t0 <= now) {
+    throw UsageError(
+        fmt::format("--t0 {} has passed; it is {} now", format_utc(*options.t0), format_utc(now)));
+  }
+}
+
+}  // namespace
+
+ExitCode run_dry(const FeedFlags& flags, const feeder::FeederOptions& options, Context& context) {
+  (void)endpoint_options(flags.metrics, "feed");
+  require_time_to_come(options, context.clock);
+  const feeder::PreparedPlan prepared = feeder::prepare_plan(options);
+  kafka::check_producer(feeder::producer_options(options, prepared.plan), context.log);
+  if (!flags.out.empty()) {
+    keep_plan(flags.out, prepared);
+  }
+  if (flags.json) {
+    context.out << plan_json(prepared).dump(2) << '\n';
+  } else {
+    print_plan(context.out, prepared);
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace kexp::cli

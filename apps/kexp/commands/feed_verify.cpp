@@ -1,0 +1,98 @@
+#include "commands/feed_verify.hpp"
+
+#include <memory>
+#include <ostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
+#include "kexp/feeder/verify.hpp"
+#include "kexp/kafka/options.hpp"
+
+#include "feed.hpp"
+#include "given_flags.hpp"
+
+namespace kexp::cli {
+namespace {
+
+struct VerifyFlags {
+  feeder::VerifyOptions options;
+  std::string run;
+  std::vector<std::string> properties;
+  bool json = false;
+  GivenFlags given;
+};
+
+void print_verification(std::ostream& out, const feeder::Verification& verification) {
+  for (const feeder::Check& check : verification.checks) {
+    if (check.ok) {
+      out << fmt::format("ok       {}\n", check.what);
+    } else if (check.recorded.empty() && check.recomputed.empty()) {
+      out << fmt::format("WRONG    {}\n", check.what);
+    } else {
+      out << fmt::format("WRONG    {}: recorded {}, recomputed {}\n", check.what, check.recorded,
+                         check.recomputed);
+    }
+  }
+  out << fmt::format("verdict  {}\n", verification.verdict);
+  for (const std::string& reason : verification.reasons) {
+    out << fmt::format("         {}\n", reason);
+  }
+}
+
+Json verification_json(const feeder::Verification& verification) {
+  Json checks = Json::array();
+  for (const feeder::Check& check : verification.checks) {
+    checks.push_back({{"what", check.what},
+                      {"ok", check.ok},
+                      {"recorded", check.recorded},
+                      {"recomputed", check.recomputed}});
+  }
+  return {{"holds", verification.holds()},
+          {"checks", checks},
+          {"verdict", {{"state", verification.verdict}, {"reasons", verification.reasons}}}};
+}
+
+ExitCode run_verify(const VerifyFlags& flags, Context& context) {
+  for (const char* flag : {"--other-topic", "--servers", "-X"}) {
+    require_effect(flags.given, flag, flags.options.from_topic, "without --from-topic");
+  }
+  feeder::VerifyOptions options = flags.options;
+  options.run = flags.run;
+  for (const std::string& property : flags.properties) {
+    options.client.properties.push_back(kafka::parse_property(property));
+  }
+  const feeder::Verification verification =
+      feeder::verify(options, {context.kafka, context.clock, context.progress}, context.stop);
+  if (flags.json) {
+    context.out << verification_json(verification).dump(2) << '\n';
+  } else {
+    print_verification(context.out, verification);
+  }
+  const bool sound = is_sound(verification.verdict, verification.unknown);
+  return verification.holds() && sound ? ExitCode::ok : ExitCode::invalid;
+}
+
+void add_flags(CLI::App& verify, VerifyFlags& flags) {
+  verify.add_option("run", flags.run, "Run directory")->required();
+  verify.add_flag("--from-topic", flags.options.from_topic,
+                  "Look every image up in the topic as well, and decide those of unknown fate");
+  verify.add_option("--other-topic", flags.options.topic,
+                    "Topic to look in instead of the one that the run sent to");
+  add_servers(verify, flags.options.client.servers);
+  add_kafka_properties(verify, flags.properties);
+  add_json(verify, flags.json);
+}
+
+}  // namespace
+
+CommandRun add_feed_verify(CLI::App& command) {
+  auto flags = std::make_shared<VerifyFlags>();
+  add_flags(command, *flags);
+  command.callback([flags, &command] { flags->given.note(command); });
+  return [flags](Context& context) { return run_verify(*flags, context); };
+}
+
+}  // namespace kexp::cli
