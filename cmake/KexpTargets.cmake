@@ -75,18 +75,21 @@ function(kexp_add_test name)
 endfunction()
 
 # kexp_add_script_test(local_stack LABEL integration TIMEOUT 300) runs tests/<label>/<name>_test.py
-# with the built binary; it exits with 77 to be skipped.
+# with the built binary; it exits with 77 to be skipped. COST: about its seconds beside others, if they are many: the longest start first.
 function(kexp_add_script_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;PROCESSORS" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;PROCESSORS;COST" "" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
   if(NOT ARG_PROCESSORS)
     set(ARG_PROCESSORS 1)
   endif()
+  if(NOT ARG_COST)
+    set(ARG_COST 0)
+  endif()
   add_test(NAME ${ARG_LABEL}.${name}
            COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/${name}_test.py)
   set_tests_properties(${ARG_LABEL}.${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
-    SKIP_RETURN_CODE 77 PROCESSORS ${ARG_PROCESSORS}
+    SKIP_RETURN_CODE 77 PROCESSORS ${ARG_PROCESSORS} COST "${ARG_COST}"
     ENVIRONMENT "KEXP_BINARY=$<TARGET_FILE:kexp>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1")
 endfunction()

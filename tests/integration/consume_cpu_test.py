@@ -37,7 +37,7 @@ class OneCpu:
         return self
 
     def __exit__(self, *_):
-        kexp_test.wait_until(lambda: not (self.folder / "cgroup.procs").read_text(), 10, "the control group to be empty")
+        kexp_test.wait_until(lambda: not (self.folder / "cgroup.procs").read_text(), 60, "the control group to be empty")
         self.folder.rmdir()
 
     def pod(self, servers, *args):

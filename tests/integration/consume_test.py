@@ -31,7 +31,7 @@ class ConsumeTest(unittest.TestCase):
 
     def stop(self, pod, number=signal.SIGTERM):
         pod.signal(number)
-        self.assertEqual(pod.wait(40), 0, pod.output())
+        self.assertEqual(pod.wait(), 0, pod.output())
 
     # --- Answers --------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class ConsumeTest(unittest.TestCase):
         for i in others:
             topics.send(i, self.image)
         failed = self.pod(topics)
-        self.assertEqual(failed.wait(60), 1, failed.output())
+        self.assertEqual(failed.wait(), 1, failed.output())
         self.assertIn("MSG_SIZE_TOO_LARGE", failed.stderr)
         answered_before = topics.ids()
         self.assertTrue(set(answered_before) & set(others), "nothing was answered out of order")
@@ -189,9 +189,9 @@ class ConsumeTest(unittest.TestCase):
         topics = self.topics()
         pod = self.in_mid_image(topics)
         pod.signal(signal.SIGINT)
-        pod.wait_for(lambda: "stopping" in pod.get("/readyz")[1], 30, "the first signal to be seen")
+        pod.wait_for(lambda: "stopping" in pod.get("/readyz")[1], 60, "the first signal to be seen")
         pod.signal(signal.SIGINT)
-        self.assertEqual(pod.wait(10), 130)
+        self.assertEqual(pod.wait(), 130)
         self.assertEqual(topics.ids(), [])
 
     # --- What it cannot start with --------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class ConsumeTest(unittest.TestCase):
         topics = self.topics()
         topics.output = "nowhere"
         pod = self.pod(topics)
-        self.assertEqual(pod.wait(60), 2, pod.output())
+        self.assertEqual(pod.wait(), 2, pod.output())
         self.assertIn("--output-topic: there is no topic nowhere", pod.stderr)
         self.assertIn("kexp topics create", pod.stderr)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.stack import QUICK_JAVA
 
 
 def rows(folder):
@@ -59,7 +60,7 @@ class QuickstartTest(unittest.TestCase):
         self.run_folder = self.folder / "run"
 
     def start(self, *options):
-        environment = {"XDG_STATE_HOME": self.folder / "state", "KEXP_BINARY": kexp_test.kexp_binary()}
+        environment = {"XDG_STATE_HOME": self.folder / "state", "KEXP_BINARY": kexp_test.kexp_binary(), **QUICK_JAVA}
         return kexp_test.Process(["--no-install", "--run", self.run_folder, *options], env=environment, cwd=self.folder,
                                  program=kexp_test.ROOT / "scripts/quickstart.sh")
 

@@ -122,7 +122,7 @@ class TopicsTest(unittest.TestCase):
         self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
         group = f"{self.input}.consumers"
         with kexp_test.Process(["-b", self.kafka.servers, "-G", group, "-X", "client.id=pod-a", self.input], program="kcat"):
-            kexp_test.wait_until(lambda: self.lag()[1]["state"] == "Stable", 30, "the consumer to join")
+            kexp_test.wait_until(lambda: self.lag()[1]["state"] == "Stable", 60, "the consumer to join")
             owners = {partition["consumer"] for partition in self.lag()[1]["partitions"]}
             self.assertEqual(owners, {"pod-a"})
             refused = self.topics("reset", "--yes")
@@ -147,13 +147,13 @@ class TopicsTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         run = Path(folder.name) / "run"
         with self.feeding(run) as feeding:
-            kexp_test.wait_until(lambda: self.described()[0]["records"] > 0, 30, "the first image")
+            kexp_test.wait_until(lambda: self.described()[0]["records"] > 0, 60, "the first image")
             for command in (["reset"], ["create", "--partitions", 2, "--reset"]):
                 refused = self.topics(*command, "--yes")
                 self.assertEqual(refused.returncode, 2, refused.stderr)
                 self.assertRegex(refused.stderr, f"records came to {self.input} within 1.0 s.*--force")
             feeding.signal(signal.SIGTERM)
-            self.assertEqual(feeding.wait(30), 130, feeding.output())
+            self.assertEqual(feeding.wait(), 130, feeding.output())
         with open(run / "sends.csv", newline="") as lines:
             acknowledged = sum(row["status"] == "acknowledged" for row in csv.DictReader(lines))
         self.assertEqual(self.described()[0]["records"], acknowledged)
@@ -169,7 +169,7 @@ class TopicsTest(unittest.TestCase):
         start = time.monotonic()
         code, lag = self.lag("--until-zero", "--timeout", 1)
         self.assertEqual((code, lag["lag"]), (4, 3))
-        self.assertLess(time.monotonic() - start, 10)
+        self.assertLess(time.monotonic() - start, 30)
 
         with kexp_test.Process(["-b", self.kafka.servers, "-G", "readers", "-X", "auto.offset.reset=earliest", self.input],
                                program="kcat"):
@@ -199,10 +199,10 @@ class NoBrokerTest(unittest.TestCase):
         running = [kexp_test.Process(["topics", *command], env={"KAFKA_SERVERS": servers}) for command in commands]
         for process in running:
             with process:
-                self.assertEqual(process.wait(15), 3, process.output())
+                self.assertEqual(process.wait(), 3, process.output())
                 self.assertIn(f"no broker answered at {servers}", process.stderr)
                 self.assertIn("--servers", process.stderr)
-        self.assertLess(time.monotonic() - start, 15)
+        self.assertLess(time.monotonic() - start, 30)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class TrackTest(unittest.TestCase):
         return rows(files[0])
 
     def wait_for_results(self, count):
-        kexp_test.wait_until(lambda: len(self.results()) >= count, 20, f"{count} rows in results/")
+        kexp_test.wait_until(lambda: len(self.results()) >= count, 60, f"{count} rows in results/")
 
     def finish_feed(self, statuses):
         """Leaves what a feed leaves; image i lies at offset i of partition 0."""
@@ -198,7 +198,7 @@ class TrackTest(unittest.TestCase):
         self.produce([answer(0, run)], run)
         self.wait_for_results(1)
         target = json.loads((self.folder / "sd" / f"{tracker.pid}.json").read_text())[0]["targets"][0]
-        with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as page:
+        with urllib.request.urlopen(f"http://{target}/metrics", timeout=30) as page:
             text = page.read().decode()
         self.assertIn("kexp_end_to_end_seconds_sum 0.07", text)
         self.assertIn('kexp_result_stage_seconds_sum{stage="inf"} 0.0532', text)

@@ -19,6 +19,7 @@ Every wait has a deadline and fails with what it waited for. Every process start
 `with` block, at the end of the program, and when the test itself is killed.
 """
 
+from .broker_case import BrokerCase
 from .data import require, require_test_data, test_data
 from .fetched import fetched, import_kubernetes_validate
 from .kube import KubeLocal
@@ -29,6 +30,6 @@ from .wait import free_port, wait_until
 from .wall_clock import WallClock
 
 __all__ = [
-    "ROOT", "KubeLocal", "LocalKafka", "LocalPrometheus", "Process", "WallClock", "clean_environment", "create_topic", "fetched",
+    "ROOT", "BrokerCase", "KubeLocal", "LocalKafka", "LocalPrometheus", "Process", "WallClock", "clean_environment", "create_topic", "fetched",
     "free_port", "import_kubernetes_validate", "kexp_binary", "main", "require", "require_test_data", "run", "test_data", "wait_until",
 ]

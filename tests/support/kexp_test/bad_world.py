@@ -41,7 +41,7 @@ def signal_and_wait(process, number):
         pending = next(line for line in status.splitlines() if line.startswith("ShdPnd"))
         return not int(pending.split()[1], 16) & 1 << (number - 1)
 
-    wait_until(taken, 10, f"signal {number} to be taken")
+    wait_until(taken, 60, f"signal {number} to be taken")
 
 
 class OnTerminal:
@@ -69,7 +69,7 @@ class OnTerminal:
     def signal(self, number):
         self._popen.send_signal(number)
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=60):
         return self._popen.wait(timeout)
 
     def close(self):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .images import write_images
 from .processes import run
+from .wait import wait_until
 
 
 def whole_lines(file):
@@ -39,6 +40,9 @@ class FedRun:
             for name in ("id", "bytes", "partition", "intended_ns", "sent_ns", "acked_ns"):
                 row[name] = int(row[name]) if row[name] else None
         return sorted(rows, key=lambda row: row["id"])
+
+    def wait_for_sends(self, count):
+        wait_until(lambda: len(self.sends()) >= count, 60, f"{count} rows in sends.csv of {self.path}")
 
     def with_status(self, status):
         return [row for row in self.sends() if row["status"] == status]

@@ -45,7 +45,7 @@ def clean_environment(extra=None):
     return {**kept, **{name: str(value) for name, value in (extra or {}).items()}}
 
 
-def run(args, env=None, cwd=None, timeout=60, program=None, stdin=None):
+def run(args, env=None, cwd=None, timeout=120, program=None, stdin=None):
     """Runs `kexp ARGS` (or `program ARGS`) to its end: subprocess.CompletedProcess with text. AssertionError when it takes too long."""
     command = [str(program or kexp_binary()), *map(str, args)]
     try:
@@ -102,7 +102,7 @@ class Process:
     def running(self):
         return self._popen.poll() is None
 
-    def wait_for_line(self, pattern, stream=None, timeout=30):
+    def wait_for_line(self, pattern, stream=None, timeout=60):
         """Waits until a line matches the regular expression (of `stdout`, `stderr`, or either) and returns the match."""
         expression = re.compile(pattern, re.MULTILINE)
         deadline = time.monotonic() + timeout
@@ -125,9 +125,9 @@ class Process:
     def kill(self):
         """kill -9, and waits for the end."""
         self._popen.kill()
-        return self.wait(10)
+        return self.wait()
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=60):
         """Its exit code (negative: a signal's number); AssertionError when it does not end in time."""
         try:
             code = self._popen.wait(timeout)

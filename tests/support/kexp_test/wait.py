@@ -1,7 +1,14 @@
 """Waiting for a condition, and ports."""
 
+import itertools
+import os
 import socket
 import time
+
+# Below what the kernel gives to outgoing connections, and what scripts/lib/common.sh chooses from: a port stays free until it is used.
+# Programs that run at the same time have other process numbers, so they look in other places.
+_PORTS = range(10000, 20000)
+_places = itertools.count(os.getpid() * 16)
 
 
 def wait_until(predicate, timeout, what):
@@ -17,7 +24,13 @@ def wait_until(predicate, timeout, what):
 
 
 def free_port():
-    """A port on 127.0.0.1 that nobody listens on now. Prefer port 0 where the program can say what it got."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port on 127.0.0.1 that nobody listens on, and that no other test is given. Prefer port 0 where the program can say what it got."""
+    for place in itertools.islice(_places, len(_PORTS)):
+        port = _PORTS[place % len(_PORTS)]
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"no free port in {_PORTS}")
