@@ -7,6 +7,8 @@
 
 #include "kexp/record/message.hpp"
 
+#include "wake_ups.hpp"
+
 namespace kexp::feeder {
 namespace {
 
@@ -87,11 +89,18 @@ class Pacer {
       const cycle::PlannedImage& image = images[id];
       const auto intended_ns = static_cast<std::int64_t>(image.intended_ns);
       state_.next_intended_ns.store(intended_ns, std::memory_order_relaxed);
-      if (!clock_.sleep_until_sharply(sending_.t0 + Nanoseconds(overload_.due(intended_ns)), stop_) ||
-          !play(id, image)) {
+      if (!wait_for(overload_.due(intended_ns)) || !play(id, image)) {
         return;
       }
     }
+  }
+
+  /// Waits until the wake-up of what is due at `due_ns`; false on stop.
+  bool wait_for(std::int64_t due_ns) {
+    const WakeUp wake_up = wake_ups_.next(due_ns);
+    const SteadyTime deadline = sending_.t0 + Nanoseconds(wake_up.time_ns);
+    return wake_up.is_sharp ? clock_.sleep_until_sharply(deadline, stop_)
+                            : clock_.sleep_until(deadline, stop_);
   }
 
   /// Sends or drops an image; false when that was ended.
@@ -132,6 +141,7 @@ class Pacer {
   const Sending& sending_;
   LaneState& state_;
   Overload overload_;
+  WakeUps wake_ups_;
   kafka::Producer& producer_;
   Clock& clock_;
   std::stop_token stop_;

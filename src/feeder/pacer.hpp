@@ -32,7 +32,8 @@ struct Overloaded {
 };
 
 /// Hands the images of one lane to its producer, each at t0 + its intended time or when `overload` lets it,
-/// until all are sent or `stop` is requested.
+/// until all are sent or `stop` is requested. Images that are due shortly after each other go out together,
+/// at most WakeUps::kApart late.
 ///
 /// A full queue, or an image that is not in memory yet, does not make the plan move: the image is offered
 /// again every millisecond, and it and those after it are late. What happens goes to `state` without a file,

@@ -7,6 +7,7 @@
 
 #include "support/fake_clock.hpp"
 #include "support/fake_kafka.hpp"
+#include "wake_ups.hpp"
 
 namespace kexp::feeder {
 namespace {
@@ -45,7 +46,11 @@ class PacerTest : public testing::Test {
   }
 
   std::optional<Overloaded> pace_with(OnOverload policy, Nanoseconds max_debt = 100ms) {
-    const Sending sending{plan_, source_, "in", "run", clock_.now(), 0};
+    return pace_plan(plan_, policy, max_debt);
+  }
+  std::optional<Overloaded> pace_plan(const cycle::Plan& plan, OnOverload policy = OnOverload::bounded,
+                                      Nanoseconds max_debt = 100ms) {
+    const Sending sending{plan, source_, "in", "run", clock_.now(), 0};
     return pace(sending, lanes_, 0, state_, Overload(policy, max_debt), *producer_, clock_,
                 stop_.get_token());
   }
@@ -74,18 +79,19 @@ class PacerTest : public testing::Test {
     };
   }
 
-  static cycle::Plan make_plan() {
+  static cycle::Plan make_plan(double images_per_s = 10, cycle::Arrival arrival = cycle::Arrival::even) {
     cycle::PlanOptions options;
     options.curve.profile = "constant";
     options.curve.duration_s = 2;
-    options.peak_images_per_s = 10;
+    options.peak_images_per_s = images_per_s;
+    options.arrival = arrival;
     return cycle::Plan::make(options, {100});
   }
 
   const cycle::Plan plan_ = make_plan();
   TestSource source_;
   const Lanes lanes_{Shard{}, 1};
-  LaneState state_{64};
+  LaneState state_{16'384};
   test::FakeClock clock_;
   test::FakeKafka kafka_{clock_};
   std::unique_ptr<kafka::Producer> producer_;
@@ -102,6 +108,72 @@ TEST_F(PacerTest, SendsEveryImageWhenItIsIntended) {
     EXPECT_EQ(times[i], static_cast<std::int64_t>(50 + 100 * i));
   }
   EXPECT_EQ(state_.next_intended_ns, LaneState::kNothingLeft);
+}
+
+TEST_F(PacerTest, ImagesThatAreDueShortlyAfterEachOtherShareAWakeUpAndNoneIsEarly) {
+  for (const auto arrival : {cycle::Arrival::even, cycle::Arrival::poisson}) {
+    const cycle::Plan plan = make_plan(5000, arrival);
+    EXPECT_FALSE(pace_plan(plan));
+
+    std::vector<std::int64_t> wake_ups;
+    for (const SendEvent& event : events()) {
+      const auto intended_ns = static_cast<std::int64_t>(plan.images()[event.id].intended_ns);
+      EXPECT_GE(event.time_ns, intended_ns);
+      EXPECT_LT(event.time_ns - intended_ns, WakeUps::kApart.count());
+      if (wake_ups.empty() || event.time_ns != wake_ups.back()) {
+        wake_ups.push_back(event.time_ns);
+      }
+    }
+    EXPECT_EQ(kafka_.records("in").size(), plan.images().size());
+    for (std::size_t i = 1; i < wake_ups.size(); ++i) {
+      EXPECT_GE(wake_ups[i] - wake_ups[i - 1], WakeUps::kApart.count());
+    }
+    EXPECT_LE(wake_ups.size(), 2668U);
+    EXPECT_GT(wake_ups.size(), 2000U);
+    kafka_.delete_topic("in");
+    kafka_.add_topic("in", 1);
+  }
+}
+
+TEST_F(PacerTest, ImagesThatAreFurtherApartAreSentWhenTheyAreIntendedHoweverLateATimerWas) {
+  const cycle::Plan plan = make_plan(1000);
+  at_send_ = [this](std::uint64_t id) {
+    if (id == 500) {
+      clock_.advance(900us);  // The next is due 100 us later.
+    }
+  };
+  EXPECT_FALSE(pace_plan(plan));
+
+  for (const SendEvent& event : events()) {
+    EXPECT_EQ(event.time_ns, static_cast<std::int64_t>(plan.images()[event.id].intended_ns));
+  }
+}
+
+TEST(WakeUpsTest, OnlyTheOneAfterALongSleepIsSharp) {
+  WakeUps wake_ups;
+  EXPECT_TRUE(wake_ups.next(10 * kMs).is_sharp);
+  EXPECT_FALSE(wake_ups.next(11 * kMs).is_sharp);
+  EXPECT_TRUE(wake_ups.next(13 * kMs).is_sharp);
+  EXPECT_FALSE(wake_ups.next(13 * kMs).is_sharp);  // It is the same wake-up.
+}
+
+TEST_F(PacerTest, AnImageWaitsForNoWakeUpThatHasPassed) {
+  const cycle::Plan plan = make_plan(5000);
+  const SteadyTime t0 = clock_.now();
+  std::int64_t stalled_until_ns = 0;
+  at_send_ = [&](std::uint64_t id) {
+    if (id == 500) {
+      clock_.advance(5ms);
+      stalled_until_ns = (clock_.now() - t0).count();
+    }
+  };
+  EXPECT_FALSE(pace_plan(plan));
+
+  for (const SendEvent& event : events()) {
+    const auto intended_ns = static_cast<std::int64_t>(plan.images()[event.id].intended_ns);
+    const std::int64_t wake_up_ns = intended_ns + WakeUps::kApart.count();
+    EXPECT_LE(event.time_ns, event.id > 500 ? std::max(wake_up_ns, stalled_until_ns) : wake_up_ns);
+  }
 }
 
 TEST_F(PacerTest, BurstRepaysADebtAtOnce) {
