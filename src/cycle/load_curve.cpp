@@ -136,16 +136,6 @@ CumulativeLoad::CumulativeLoad(const std::vector<Segment>& segments, double peak
   }
 }
 
-double CumulativeLoad::at(double t_s) const {
-  const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), t_s,
-                                      [](double t, const Piece& piece) { return t < piece.start_s; });
-  if (after == pieces_.begin()) {
-    return 0;
-  }
-  const Piece& piece = *(after - 1);
-  return piece.before + piece.rate * std::min(t_s - piece.start_s, piece.duration_s);
-}
-
 double CumulativeLoad::Piece::inverse(double amount) const {
   if (rate <= 0) {
     return start_s + duration_s;  // Only at the very end of the run.
@@ -153,15 +143,8 @@ double CumulativeLoad::Piece::inverse(double amount) const {
   return start_s + std::min((amount - before) / rate, duration_s);
 }
 
-double CumulativeLoad::inverse(double amount) const {
-  // The last piece that starts at or below the amount: pieces of rate zero before it are passed over.
-  const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), amount,
-                                      [](double a, const Piece& piece) { return a < piece.before; });
-  const auto piece = after == pieces_.begin() ? after : after - 1;
-  return piece == pieces_.end() ? 0 : piece->inverse(amount);
-}
-
 double CumulativeLoad::Cursor::inverse(double amount) {
+  // To the last piece that starts at or below the amount: pieces of rate zero before it are passed over.
   while (next_ < pieces_.size() && pieces_[next_].before <= amount) {
     ++next_;
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "checksum.hpp"
+#include "hdf5.hpp"
 
 namespace kexp::dataset {
 
@@ -18,6 +19,7 @@ const std::string& StoredDataset::hash() const { return impl_->hash; }
 std::uint64_t StoredDataset::total_bytes() const { return impl_->total_bytes; }
 
 void StoredDataset::read(std::span<const Wanted> wanted) {
+  silence_hdf5();  // Of this thread, which need not be the one that opened the file.
   const std::vector<Place>& places = impl_->file.places();
   const auto place_of = [&](const Wanted& image) -> const Place& { return places[image.image]; };
   std::vector<Wanted> in_file_order(wanted.begin(), wanted.end());

@@ -39,10 +39,17 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 struct FeedFacts {
   std::int64_t t0_unix_ns = 0;
   bool has_t0 = false;
+  std::optional<std::int64_t> cut_unix_ns;  ///< When it ended before images of its plan.
   std::vector<record::Outage> outages;
   double segment_error = 0;
   double allowed_debt_s = 0;  ///< As late as the drop policy lets an image be sent.
 };
+
+std::optional<std::int64_t> time_in(const Json& event, const char* name) {
+  return event.contains(name) && event[name].is_number_integer()
+             ? std::optional(event[name].get<std::int64_t>())
+             : std::nullopt;
+}
 
 FeedFacts read_facts(const fs::path& run, const record::FeedPart& part) {
   FeedFacts facts;
@@ -53,11 +60,10 @@ FeedFacts read_facts(const fs::path& run, const record::FeedPart& part) {
   if (settings.contains("on_overload") && settings["on_overload"] == "drop") {
     facts.allowed_debt_s = settings.value("max_debt_s", 0.0);
   }
-  const Json sending = record::last_event(run, part.role(), "sending");
-  if (sending.contains("t0_unix_ns") && sending["t0_unix_ns"].is_number_integer()) {
-    facts.t0_unix_ns = sending["t0_unix_ns"].get<std::int64_t>();
-    facts.has_t0 = true;
-  }
+  const auto t0 = time_in(record::last_event(run, part.role(), "sending"), "t0_unix_ns");
+  facts.has_t0 = t0.has_value();
+  facts.t0_unix_ns = t0.value_or(0);
+  facts.cut_unix_ns = time_in(record::last_event(run, part.role(), "cut"), "unix_ns");
   facts.outages = record::read_outages(run, part.role());
   return facts;
 }
@@ -105,9 +111,10 @@ class Spreads {
 /// sent, then of those acknowledged.
 class Accounting {
  public:
-  Accounting(const fs::path& run, const record::FeedPart& part)
+  Accounting(const fs::path& run, const record::FeedPart& part, const cycle::Plan* images)
       : part_(part),
         plan_(read_plan_table(run)),
+        images_(images),
         facts_(read_facts(run, part)),
         sends_(run / part.csv("sends")) {
     partition_bytes_.resize(plan_.partitions);
@@ -116,8 +123,12 @@ class Accounting {
 
   Account run() {
     begin_segments();
+    account_.seconds.resize(planned_seconds());
     each([this](const Send& send) { count(send); });
     end_seconds();
+    if (images_ != nullptr && (facts_.cut_unix_ns || is_whole())) {
+      take_plan();
+    }
     measure(&Stretch::sent_images, &Stretch::lateness,
             [](const Send& send) { return send.was_sent() ? send.sent_ns : std::nullopt; });
     measure(&Stretch::acknowledged_images, &Stretch::delivery,
@@ -135,16 +146,14 @@ class Accounting {
   }
 
   void begin_segments() {
-    std::int64_t first = 0;
     for (const PlanTable::Segment& planned : plan_.segments) {
       Account::Segment segment{planned.start_s, planned.duration_s, planned.target_bytes_per_s, {}};
-      const std::int64_t end = first + planned.images;
-      segment.done.planned_images = part_.share_of(end) - part_.share_of(first);
-      segment.done.planned_bytes = part_.of == 1 ? planned.bytes : 0;
+      if (part_.of == 1) {
+        segment.done.planned_images = planned.images;
+        segment.done.planned_bytes = planned.bytes;
+      }
       account_.segments.push_back(segment);
-      first = end;
     }
-    account_.seconds.resize(static_cast<std::size_t>(std::ceil(plan_.duration_s)));
   }
 
   void count(const Send& send) {
@@ -153,11 +162,10 @@ class Accounting {
     const std::size_t due_in = plan_.segment_of(send.id);
     due_in_segment_.at(due_in) += 1;
     if (part_.of > 1) {
-      account_.segments[due_in].done.planned_bytes += send.bytes;
+      count_planned(account_.segments[due_in].done, send.bytes);
     }
     Stretch& due = second(send.intended_ns, send);
-    due.planned_bytes += send.bytes;
-    due.planned_images += 1;
+    count_planned(due, send.bytes);
     if (send.fate == Fate::dropped) {
       due.dropped_images += 1;
       account_.segments[due_in].done.dropped_images += 1;
@@ -184,6 +192,11 @@ class Accounting {
     } else {
       summary.unknown += 1;
     }
+  }
+
+  static void count_planned(Stretch& stretch, std::int64_t bytes) {
+    stretch.planned_bytes += bytes;
+    stretch.planned_images += 1;
   }
 
   void count_sent(const Send& send, std::int64_t sent_ns) {
@@ -234,10 +247,40 @@ class Accounting {
     return account_.seconds[second];
   }
 
+  [[nodiscard]] std::size_t planned_seconds() const {
+    return static_cast<std::size_t>(std::ceil(plan_.duration_s));
+  }
+
+  /// Every image has a row.
+  [[nodiscard]] bool is_whole() const { return rows_ >= part_.share_of(plan_.images); }
+
   /// What was cut short has no seconds in which nothing could happen any more.
   void end_seconds() {
-    if (rows_ < part_.share_of(plan_.images)) {
-      account_.seconds.resize(last_second_);
+    if (!is_whole()) {
+      const std::int64_t cut_ns = facts_.cut_unix_ns.value_or(facts_.t0_unix_ns);
+      const std::size_t until_cut = cut_ns > facts_.t0_unix_ns ? second_at(cut_ns) + 1 : 0;
+      account_.seconds.resize(std::max(last_second_, std::min(until_cut, planned_seconds())));
+    }
+  }
+
+  /// What was planned, by the plan itself instead of by the rows.
+  void take_plan() {
+    for (Stretch& stretch : account_.seconds) {
+      stretch.planned_bytes = stretch.planned_images = 0;
+    }
+    for (Account::Segment& segment : account_.segments) {
+      segment.done.planned_bytes = segment.done.planned_images = 0;
+    }
+    const std::int64_t cut_ns = facts_.cut_unix_ns.value_or(std::numeric_limits<std::int64_t>::max());
+    const auto& images = images_->images();
+    for (std::size_t id = part_.first(); id < images.size(); id += part_.of) {
+      const cycle::PlannedImage& image = images[id];
+      count_planned(account_.segments.at(image.segment).done, image.bytes);
+      const std::int64_t due_ns = facts_.t0_unix_ns + static_cast<std::int64_t>(image.intended_ns);
+      const std::size_t second = second_at(due_ns);
+      if (due_ns <= cut_ns && second < account_.seconds.size()) {
+        count_planned(account_.seconds[second], image.bytes);
+      }
     }
   }
 
@@ -283,14 +326,21 @@ class Accounting {
     summary.skew = cycle::skew_of(partition_bytes_);
     summary.segments = static_cast<std::int64_t>(account_.segments.size());
     for (std::size_t i = 0; i < account_.segments.size(); ++i) {
-      judge_segment(account_.segments[i], due_in_segment_[i]);
+      judge_segment(account_.segments[i], is_cut(i));
     }
   }
 
-  void judge_segment(const Account::Segment& segment, std::int64_t due_rows) {
+  /// Whether the segment has images without a row.
+  [[nodiscard]] bool is_cut(std::size_t segment) const {
+    const std::int64_t end = plan_.segments[segment].end_id;
+    const std::int64_t planned = part_.share_of(end) - part_.share_of(end - plan_.segments[segment].images);
+    return due_in_segment_[segment] < planned;
+  }
+
+  void judge_segment(const Account::Segment& segment, bool is_cut) {
     AccountSummary& summary = account_.summary;
     const Stretch& done = segment.done;
-    if (due_rows < done.planned_images) {
+    if (is_cut) {
       summary.segments_cut += 1;
       return;
     }
@@ -362,6 +412,7 @@ class Accounting {
 
   const record::FeedPart part_;
   const PlanTable plan_;
+  const cycle::Plan* const images_;
   const FeedFacts facts_;
   const fs::path sends_;
   Account account_;
@@ -399,7 +450,9 @@ Json to_json(const AccountSummary& summary) {
           {"last_sent_unix_ns", time(summary.last_sent_unix_ns)}};
 }
 
-Account account_for(const fs::path& run, const record::FeedPart& part) { return Accounting(run, part).run(); }
+Account account_for(const fs::path& run, const record::FeedPart& part, const cycle::Plan* plan) {
+  return Accounting(run, part, plan).run();
+}
 
 std::string segments_table(const Account& account) {
   std::string csv = fmt::format("{},{}\n", kSegmentColumns, kStretchColumns);

@@ -47,24 +47,30 @@ struct AccountSummary {
 /// As feed.json holds it.
 [[nodiscard]] Json to_json(const AccountSummary& summary);
 
-/// Everything that is said of a feed's sending, computed from the run's files alone: plan.json, plan.csv,
-/// sends.csv, and of feed.json the settings, t0 and the outages. The feed writes it at its end,
-/// `feed verify` computes it again.
+/// Everything that is said of a feed's sending, computed from the run's files: plan.json, plan.csv,
+/// sends.csv, and of feed.json the settings, t0, the outages and when it was cut short; and from the plan,
+/// where it is at hand. The feed writes it at its end, `feed verify` computes it again.
 struct Account {
   struct Segment {
     double start_s = 0, duration_s = 0, target_bytes_per_s = 0;
     Stretch done;
   };
+  /// What was planned is that of the whole plan.
   std::vector<Segment> segments;
-  /// At least those of the plan; when images are left that were neither sent nor dropped, those in which
-  /// something happened.
+  /// At least those of the plan; of a feed that was cut short, those until then or in which something
+  /// happened. What was planned is what was due until the cut.
   std::vector<Stretch> seconds;
   AccountSummary summary;
 };
 
 /// The account of the whole feed, or of one part of it. Memory: 8 bytes an image, and the stretches.
-/// Errors: FailedError naming the file that cannot be read, or that is not what a feed wrote.
-[[nodiscard]] Account account_for(const std::filesystem::path& run, const record::FeedPart& part = {});
+///
+/// Without `plan` an image is known by its row in sends.csv: those that a feed which was cut short had not
+/// sent yet are missing from what was planned for its seconds, and for the segments of a part. Nothing else
+/// rests on the plan. Errors: FailedError naming the file that cannot be read, or that is not what a feed
+/// wrote.
+[[nodiscard]] Account account_for(const std::filesystem::path& run, const record::FeedPart& part = {},
+                                  const cycle::Plan* plan = nullptr);
 
 /// The texts of feed.csv (a row a segment) and seconds.csv (a row a second).
 [[nodiscard]] std::string segments_table(const Account& account);

@@ -27,7 +27,6 @@ class EventRing {
   void push(const SendEvent& event);
   /// Appends everything pushed so far to `events`; in order, but for those of the list.
   void drain(std::vector<SendEvent>& events);
-  [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
 
  private:
   static constexpr std::size_t kCacheLine = 64;

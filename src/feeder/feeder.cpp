@@ -108,7 +108,7 @@ class Feed {
   Feed(const FeederOptions& options, const FeederPorts& ports)
       : options_(options),
         ports_(ports),
-        part_{options.shard.index, options.shard.of},
+        part_(options.shard),
         lanes_(options.shard, options.threads),
         statistics_(ports.clock, ports.log) {}
 
@@ -132,9 +132,9 @@ class Feed {
     const std::stop_callback pass_on(stop, [this] { ending_.request_stop(); });
     log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
     const WritingEnd writing_end(*log);
-    play(run, prepared, *source, producers, *log, stop);
+    const bool interrupted = play(run, prepared, *source, producers, *log, stop);
     (void)record::derive(run.path());
-    return {run.path(), run.id(), stop.stop_requested(), log->counts()};
+    return {run.path(), run.id(), interrupted, log->counts()};
   }
 
  private:
@@ -152,8 +152,9 @@ class Feed {
     return {std::move(prepared), std::move(checked)};
   }
 
-  /// Sends the plan and writes down how that went; a failure, too, before it is thrown on.
-  void play(record::RunDirectory& run, const PreparedPlan& prepared, ImageSource& source,
+  /// Sends the plan and writes down how that went; a failure, too, before it is thrown on. Whether a stop cut
+  /// it short.
+  bool play(record::RunDirectory& run, const PreparedPlan& prepared, ImageSource& source,
             const Producers& producers, SendLog& log, const std::stop_token& stop) const {
     const WallTime first = options_.t0.value_or(ports_.clock.wall_now() + kLead);
     announce(run, prepared, first);
@@ -166,20 +167,40 @@ class Feed {
     PacingEnd end;
     failure.keep([&] {
       end = run_pacing(sending, lanes_, pacing_options(), producers, log, ports_.clock, ending_.get_token());
+      if (end.error) {
+        std::rethrow_exception(end.error);
+      }
     });
     if (!failure.happened() && !end.overloaded) {  // A plan may end with a time without images.
       const auto lasts = Nanoseconds(static_cast<std::int64_t>(prepared.plan.duration_s() * 1e9));
       (void)ports_.clock.sleep_until(t0.steady + lasts, ending_.get_token());
     }
-    Json fields{{"interrupted", stop.stop_requested()},
-                {"failed_early", failure.happened() || end.overloaded},
+    Json fields{{"failed_early", failure.happened() || end.overloaded},
                 {"generator_cpu", cpu.share()},
                 {"pacing_cpu", end.cpu}};
+    bool interrupted = false;
     failure.keep([&] { tell(run, end); });
-    failure.keep([&] { finish(run, log, end.overloaded ? end.overloaded->debt : 0ns, std::move(fields)); });
+    failure.keep([&] {
+      log.finish();
+      interrupted = stop.stop_requested() && (log.counts().never_sent > 0 || log.given_up() > 0);
+      fields["interrupted"] = interrupted;
+      fields["worst_debt_s"] =
+          seconds(std::max(log.worst_debt(), end.overloaded ? end.overloaded->debt : Nanoseconds(0)));
+      note_cut(run, log.counts(), t0.wall + (end.paced - t0.steady));
+      finish(run, prepared.plan, log, std::move(fields));
+    });
     if (failure.happened()) {
       note(run, failure.text());
       failure.rethrow();
+    }
+    return interrupted;
+  }
+
+  /// Leaves in the run until when its plan was played, unless all of it was.
+  void note_cut(record::RunDirectory& run, const SendCounts& counts, WallTime when) const {
+    if (counts.never_sent > 0) {
+      run.append("cut", {{"unix_ns", unix_ns(when)}, {"never_sent", counts.never_sent}},
+                 ports_.clock.wall_now());
     }
   }
 
@@ -309,7 +330,7 @@ class Feed {
                             {{"run", run.id()},
                              {"directory", run.path().string()},
                              {"t0", format_utc(t0_wall)},
-                             {"images", static_cast<std::int64_t>(lanes_.planned(plan.images().size()))},
+                             {"images", part_.share_of(static_cast<std::int64_t>(plan.images().size()))},
                              {"bytes", part_bytes(plan)},
                              {"duration_s", plan.duration_s()},
                              {"partitions", static_cast<std::int64_t>(prepared.options.partitions)},
@@ -319,7 +340,7 @@ class Feed {
   /// Of the images that this feed plays.
   [[nodiscard]] std::int64_t part_bytes(const cycle::Plan& plan) const {
     std::int64_t bytes = 0;
-    for (std::uint64_t id = lanes_.shard_first(); id < plan.images().size(); id += lanes_.shard_step()) {
+    for (std::uint64_t id = part_.first(); id < plan.images().size(); id += part_.of) {
       bytes += plan.images()[id].bytes;
     }
     return bytes;
@@ -332,7 +353,7 @@ class Feed {
     }
     if (end.overloaded) {
       run.append("overload",
-                 {{"policy", to_text(options_.on_overload)},
+                 {{"policy", cycle::name_of(kOverloadNames, options_.on_overload)},
                   {"id", end.overloaded->id},
                   {"debt_s", seconds(end.overloaded->debt)},
                   {"max_debt_s", seconds(options_.max_debt)}},
@@ -342,13 +363,11 @@ class Feed {
     }
   }
 
-  void finish(record::RunDirectory& run, SendLog& log, Nanoseconds overloaded_by, Json fields) const {
-    log.finish();
-    const Account account = account_for(run.path(), part_);
+  void finish(record::RunDirectory& run, const cycle::Plan& plan, const SendLog& log, Json fields) const {
+    const Account account = account_for(run.path(), part_, &plan);
     write_feed_tables(run.path(), account, part_);
     const SendCounts& counts = log.counts();
     fields.update(counts_json(counts));
-    fields["worst_debt_s"] = seconds(std::max(log.worst_debt(), overloaded_by));
     fields.update(to_json(account.summary));
     run.append("finished", fields, ports_.clock.wall_now());
     if (counts.failed > 0) {
@@ -393,16 +412,11 @@ void validate_overload(const FeederOptions& options) {
   if (options.curve.profile == "burst" && bounds_debt) {
     throw UsageError(
         fmt::format("--on-overload {} does not go with --profile burst, whose images are all due at once",
-                    to_text(options.on_overload)));
+                    cycle::name_of(kOverloadNames, options.on_overload)));
   }
 }
 
 }  // namespace
-
-std::string_view to_text(OnOverload policy) {
-  constexpr std::array kNames = {"burst", "bounded", "drop", "fail"};
-  return kNames.at(static_cast<std::size_t>(policy));
-}
 
 void validate(const FeederOptions& options) {
   cycle::validate(plan_options(options, 1));

@@ -16,28 +16,20 @@ namespace kexp::feeder {
 /// pacing threads in turn.
 class Lanes {
  public:
-  Lanes(const Shard& shard, std::uint32_t threads)
-      : of_(shard.of), threads_(threads), first_(shard.index - 1) {}
+  Lanes(const Shard& shard, std::uint32_t threads) : shard_(shard), threads_(threads) {}
 
+  [[nodiscard]] const Shard& shard() const { return shard_; }
   [[nodiscard]] std::uint32_t count() const { return threads_; }
   /// The first image of a lane; the following ones are `step` apart.
-  [[nodiscard]] std::uint64_t first(std::size_t lane) const { return first_ + std::uint64_t{of_} * lane; }
-  [[nodiscard]] std::uint64_t step() const { return std::uint64_t{of_} * threads_; }
+  [[nodiscard]] std::uint64_t first(std::size_t lane) const { return shard_.first() + shard_.of * lane; }
+  [[nodiscard]] std::uint64_t step() const { return std::uint64_t{shard_.of} * threads_; }
   /// Which lane sends image `id` of this shard, and as which of its images, from 0.
-  [[nodiscard]] std::size_t lane_of(std::uint64_t id) const { return id / of_ % threads_; }
+  [[nodiscard]] std::size_t lane_of(std::uint64_t id) const { return id / shard_.of % threads_; }
   [[nodiscard]] std::uint64_t index_of(std::uint64_t id) const { return id / step(); }
-  /// The first image of this shard, and how far apart its images are.
-  [[nodiscard]] std::uint64_t shard_first() const { return first_; }
-  [[nodiscard]] std::uint64_t shard_step() const { return of_; }
-  /// How many of `images` this shard sends.
-  [[nodiscard]] std::uint64_t planned(std::uint64_t images) const {
-    return images > first_ ? (images - first_ + of_ - 1) / of_ : 0;
-  }
 
  private:
-  std::uint32_t of_;
+  Shard shard_;
   std::uint32_t threads_;
-  std::uint64_t first_;
 };
 
 /// How often and how long a pacing thread had to wait for something. Threads: one writes, any read.

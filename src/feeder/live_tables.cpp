@@ -70,10 +70,10 @@ void LiveTable::write_next(std::string_view cells) {
 
 LiveTables::LiveTables(const cycle::Plan& plan, const Lanes& lanes, const Files& files)
     : plan_(plan),
-      step_(lanes.shard_step()),
+      step_(lanes.shard().of),
       segments_(files.segments, fmt::format("{},{}\n", kSegmentColumns, kStretchColumns)),
       seconds_(files.seconds, fmt::format("{},{}\n", kSecondColumns, kStretchColumns)),
-      next_planned_(lanes.shard_first()) {}
+      next_planned_(lanes.shard().first()) {}
 
 void LiveTables::sent(const cycle::PlannedImage& image, std::int64_t time_ns) {
   count_sent(second(time_ns), image, time_ns);

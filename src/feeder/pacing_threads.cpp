@@ -25,9 +25,6 @@ class PacingThreads {
         threads.emplace_back([this, lane, &producers] { work(lane, *producers[lane]); });
       }
     }
-    if (error_) {
-      std::rethrow_exception(error_);
-    }
     return end_;
   }
 
@@ -37,8 +34,12 @@ class PacingThreads {
       play(lane, producer);
     } catch (...) {
       const std::scoped_lock lock(mutex_);
-      error_ = error_ ? error_ : std::current_exception();
+      end_.error = end_.error ? end_.error : std::current_exception();
       stop_.request_stop();
+    }
+    {
+      const std::scoped_lock lock(mutex_);
+      end_.paced = std::max(end_.paced, clock_.now());
     }
     const std::size_t unanswered = producer.flush(options_.flush_timeout, stop_.get_token());
     const std::scoped_lock lock(mutex_);
@@ -69,8 +70,7 @@ class PacingThreads {
   Clock& clock_;
   std::stop_source stop_;
   std::mutex mutex_;
-  PacingEnd end_;             // Guarded by mutex_.
-  std::exception_ptr error_;  // Guarded by mutex_.
+  PacingEnd end_;  // Guarded by mutex_.
 };
 
 }  // namespace

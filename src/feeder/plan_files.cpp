@@ -1,7 +1,5 @@
 #include "plan_files.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,22 +14,6 @@ namespace {
 
 constexpr const char* kPlanFile = "plan.json";
 
-template <typename Value>
-using Names = std::array<std::pair<const char*, Value>, 2>;
-
-constexpr Names<cycle::Curve> kCurves = {
-    {{"stretched", cycle::Curve::stretched}, {"legacy", cycle::Curve::legacy}}};
-constexpr Names<cycle::Arrival> kArrivals = {
-    {{"even", cycle::Arrival::even}, {"poisson", cycle::Arrival::poisson}}};
-constexpr Names<cycle::Partitioner> kPartitioners = {
-    {{"balanced", cycle::Partitioner::balanced}, {"random", cycle::Partitioner::random}}};
-
-template <typename Value>
-const char* name_of(const Names<Value>& names, Value value) {
-  return std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.second == value; })
-      ->first;
-}
-
 bool is_file_profile(const cycle::CurveOptions& curve) {
   return curve.profile.find(':') != std::string::npos;
 }
@@ -40,7 +22,7 @@ bool is_file_profile(const cycle::CurveOptions& curve) {
 Json plan_settings(const cycle::PlanOptions& options) {
   Json settings;
   settings["profile"] = options.curve.profile;
-  settings["curve"] = name_of(kCurves, options.curve.curve);
+  settings["curve"] = cycle::name_of(cycle::kCurveNames, options.curve.curve);
   settings["duration_s"] = options.curve.duration_s;
   settings["breakpoints"] = options.curve.breakpoints;
   settings["n_cycles"] = options.curve.n_cycles;
@@ -53,8 +35,8 @@ Json plan_settings(const cycle::PlanOptions& options) {
   if (options.burst_images > 0) {
     settings["count"] = options.burst_images;
   }
-  settings["arrival"] = name_of(kArrivals, options.arrival);
-  settings["partitioner"] = name_of(kPartitioners, options.partitioner);
+  settings["arrival"] = cycle::name_of(cycle::kArrivalNames, options.arrival);
+  settings["partitioner"] = cycle::name_of(cycle::kPartitionerNames, options.partitioner);
   settings["seed"] = options.seed;
   settings["shuffle"] = options.shuffle;
   return settings;
@@ -96,8 +78,8 @@ class StoredPlan {
       options.peak = ByteRate::bytes_per_second(field<double>(settings_, "peak_bytes_per_s"));
     }
     options.burst_images = settings_.contains("count") ? field<std::uint64_t>(settings_, "count") : 0;
-    options.arrival = choice("arrival", kArrivals);
-    options.partitioner = choice("partitioner", kPartitioners);
+    options.arrival = choice("arrival", cycle::kArrivalNames);
+    options.partitioner = choice("partitioner", cycle::kPartitionerNames);
     options.seed = field<std::uint64_t>(settings_, "seed");
     options.shuffle = field<bool>(settings_, "shuffle");
     options.partitions = static_cast<int>(partitions());
@@ -129,13 +111,11 @@ class StoredPlan {
     fail(fmt::format("\"{}\" is missing or not what kexp writes there", name));
   }
 
-  template <typename Value>
-  Value choice(const char* name, const Names<Value>& names) const {
+  template <typename Value, std::size_t kCount>
+  Value choice(const char* name, const cycle::Names<Value, kCount>& names) const {
     const auto text = field<std::string>(settings_, name);
-    for (const auto& [known, value] : names) {
-      if (text == known) {
-        return value;
-      }
+    if (const auto value = cycle::value_named(names, text)) {
+      return *value;
     }
     fail(fmt::format("\"{}\" is \"{}\", which this kexp does not know", name, text));
   }
@@ -143,7 +123,7 @@ class StoredPlan {
   cycle::CurveOptions curve() const {
     cycle::CurveOptions curve;
     curve.profile = field<std::string>(settings_, "profile");
-    curve.curve = choice("curve", kCurves);
+    curve.curve = choice("curve", cycle::kCurveNames);
     curve.duration_s = field<double>(settings_, "duration_s");
     curve.breakpoints = field<int>(settings_, "breakpoints");
     curve.n_cycles = field<int>(settings_, "n_cycles");
@@ -211,7 +191,7 @@ Json settings_json(const FeederOptions& options) {
   if (options.t0) {
     settings["t0"] = format_utc(*options.t0);
   }
-  settings["on_overload"] = to_text(options.on_overload);
+  settings["on_overload"] = cycle::name_of(kOverloadNames, options.on_overload);
   settings["max_debt_s"] = seconds(options.max_debt);
   settings["dataset_memory_bytes"] = options.dataset_memory_bytes;
   settings["thresholds"] = record::to_json(options.thresholds);

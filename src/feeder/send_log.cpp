@@ -12,6 +12,7 @@ namespace kexp::feeder {
 namespace {
 
 using namespace std::chrono_literals;
+using record::Fate;
 
 /// A kill loses less than a second; each look costs the CPU of dozens of images.
 constexpr Nanoseconds kLookInterval = 500ms;
@@ -22,6 +23,9 @@ constexpr Nanoseconds kShortestStall = 1s;
 constexpr std::uint64_t kMostRingEvents = 131'072;
 
 std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+/// So begin the names for what a client was made to forget at its end.
+constexpr std::string_view kGivenUp = "_PURGE_";
 
 /// Errors of the client itself ("_MSG_TIMED_OUT") begin so.
 bool is_of_broker(const std::string& error) { return !error.starts_with('_'); }
@@ -35,6 +39,10 @@ void sort_unless_sorted(Values& values, const Earlier& earlier) {
 
 }  // namespace
 
+std::size_t ring_events(const Lanes& lanes, std::uint64_t images) {
+  return static_cast<std::size_t>(std::min(kMostRingEvents / lanes.count(), images / lanes.step() + 1));
+}
+
 SendLog::SendLog(const cycle::Plan& plan, const Lanes& lanes, std::string topic, const SendLogFiles& files,
                  SendLogPorts ports)
     : plan_(plan),
@@ -46,10 +54,10 @@ SendLog::SendLog(const cycle::Plan& plan, const Lanes& lanes, std::string topic,
       wall_clock_(ports_.clock),
       in_flight_(lanes.count()) {
   const std::uint64_t images = plan.images().size();
-  counts_.planned = as_signed(lanes.planned(images));
-  const std::uint64_t most = std::min(kMostRingEvents / lanes.count(), images / lanes.step() + 1);
+  const std::size_t room = ring_events(lanes, images);
+  counts_.planned = lanes.shard().share_of(as_signed(images));
   for (std::uint32_t i = 0; i < lanes.count(); ++i) {
-    lane_states_.push_back(std::make_unique<LaneState>(static_cast<std::size_t>(most)));
+    lane_states_.push_back(std::make_unique<LaneState>(room));
   }
 }
 
@@ -151,7 +159,7 @@ void SendLog::take(const SendEvent& event) {
     in_flight.skipped(lanes_.index_of(event.id));
     tables_.dropped(as_signed(image.intended_ns));
     counts_.dropped += 1;
-    sends_.write(image, {.id = event.id, .status = "dropped"});
+    sends_.write(image, {.id = event.id, .status = {Fate::dropped, {}}});
     return;
   }
   in_flight.sent(lanes_.index_of(event.id), event.time_ns);
@@ -170,13 +178,14 @@ bool SendLog::take(const kafka::DeliveryReport& report, std::int64_t time_ns) {
     return false;
   }
   const cycle::PlannedImage& image = plan_.images()[report.tag];
-  SendsFile::Row row{.id = report.tag, .sent_ns = sent_ns, .status = "acknowledged"};
+  given_up_ += report.error.starts_with(kGivenUp) ? 1 : 0;
+  SendsFile::Row row{.id = report.tag, .sent_ns = sent_ns, .status = {Fate::acknowledged, {}}};
   if (report.offset >= 0) {
     row.offset = report.offset;
   }
   if (report.possibly_persisted) {
     counts_.unknown += 1;
-    row.status = "unknown";
+    row.status = {Fate::unknown, {}};
   } else if (report.error.empty()) {
     counts_.acknowledged += 1;
     counts_.acknowledged_bytes += as_signed(image.bytes);
@@ -185,8 +194,7 @@ bool SendLog::take(const kafka::DeliveryReport& report, std::int64_t time_ns) {
   } else {
     counts_.failed += 1;
     tables_.failed(time_ns);
-    row.status = "failed";
-    row.reason = report.error;
+    row.status = {Fate::failed, report.error};
     if (first_failure_.empty()) {
       first_failure_ = fmt::format("image {}: {}", report.tag, report.error);
     }
@@ -284,8 +292,9 @@ void SendLog::write_unknown() {
   for (std::size_t lane = 0; lane < in_flight_.size(); ++lane) {
     in_flight_[lane].for_each([&](std::uint64_t index, std::int64_t sent_ns) {
       const std::uint64_t id = lanes_.first(lane) + index * lanes_.step();
-      sends_.write(plan_.images()[id], {.id = id, .sent_ns = sent_ns, .status = "unknown"});
+      sends_.write(plan_.images()[id], {.id = id, .sent_ns = sent_ns, .status = {Fate::unknown, {}}});
       counts_.unknown += 1;
+      given_up_ += 1;
     });
   }
 }

@@ -51,6 +51,9 @@ struct SendLogFiles {
   LiveTables::Files tables;
 };
 
+/// Events that the ring of each lane has room for: of a plan of `images`, and of all lanes within one bound.
+[[nodiscard]] std::size_t ring_events(const Lanes& lanes, std::uint64_t images);
+
 /// The account of a feed while it is at work: joins what the pacing threads did with what the producers
 /// report, by id, and keeps only what is in flight. Twice a second a thread of its own writes the rows of
 /// sends.csv, feed.csv and seconds.csv, shows metrics and progress, and notes outages, stalls and clock
@@ -88,6 +91,8 @@ class SendLog {
   [[nodiscard]] const SendCounts& counts() const { return counts_; }
   /// The furthest that the sending was behind the plan.
   [[nodiscard]] Nanoseconds worst_debt() const { return worst_debt_; }
+  /// Images that were sent but not waited for until their fate was known.
+  [[nodiscard]] std::int64_t given_up() const { return given_up_; }
   /// "image 17: MSG_TIMED_OUT", or empty.
   [[nodiscard]] const std::string& first_failure() const { return first_failure_; }
 
@@ -133,6 +138,7 @@ class SendLog {
   Nanoseconds latest_{};  // Since the last look.
   Nanoseconds worst_debt_{};
   std::string first_failure_;
+  std::int64_t given_up_ = 0;
   bool told_silence_ = false;
 
   std::jthread writer_;  // Last member.

@@ -27,11 +27,7 @@ void SendsFile::write(const cycle::PlannedImage& image, const Row& row) {
   add_number(static_cast<std::int64_t>(image.intended_ns), t0_unix_ns_);
   add_number(row.sent_ns, t0_unix_ns_);
   add_number(row.answered_ns, t0_unix_ns_);
-  line.append(row.status);
-  if (!row.reason.empty()) {
-    line.push_back(':');
-    line.append(row.reason);
-  }
+  line.append(record::to_text(row.status));
   line.push_back('\n');
   file_.write({line.data(), line.size()});
 }

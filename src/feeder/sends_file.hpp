@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <string_view>
 
 #include "kexp/core/file.hpp"
 #include "kexp/cycle/plan.hpp"
+#include "kexp/record/sends.hpp"
 
 namespace kexp::feeder {
 
@@ -23,8 +23,7 @@ class SendsFile {
     std::optional<std::int64_t> offset = std::nullopt;
     std::optional<std::int64_t> sent_ns = std::nullopt;
     std::optional<std::int64_t> answered_ns = std::nullopt;
-    std::string_view status;
-    std::string_view reason = {};  ///< Of "failed".
+    record::SendStatus status;
   };
   void write(const cycle::PlannedImage& image, const Row& row);
   void flush() { file_.flush(); }

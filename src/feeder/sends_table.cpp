@@ -28,17 +28,6 @@ bool read(std::string_view text, std::optional<std::int64_t>& value) {
   return text.empty() || read(text, value.emplace());
 }
 
-std::optional<Fate> fate_of(std::string_view status) {
-  if (status == "acknowledged") {
-    return Fate::acknowledged;
-  }
-  if (status.starts_with("failed")) {
-    return Fate::failed;
-  }
-  return status == "dropped" ? std::optional(Fate::dropped)
-                             : (status == "unknown" ? std::optional(Fate::unknown) : std::nullopt);
-}
-
 }  // namespace
 
 std::int64_t read_sends_table(const std::filesystem::path& file,
@@ -60,15 +49,15 @@ std::int64_t read_sends_table(const std::filesystem::path& file,
   while (reader.next()) {
     const std::vector<std::string_view>& row = reader.row();
     Send send;
-    const auto fate = row.size() == width ? fate_of(row[at[kStatus]]) : std::nullopt;
-    if (!fate || !read(row[at[kId]], send.id) || !read(row[at[kBytes]], send.bytes) ||
+    const auto status = row.size() == width ? record::parse_send_status(row[at[kStatus]]) : std::nullopt;
+    if (!status || !read(row[at[kId]], send.id) || !read(row[at[kBytes]], send.bytes) ||
         !read(row[at[kPartition]], send.partition) || !read(row[at[kOffset]], send.offset) ||
         !read(row[at[kIntended]], send.intended_ns) || !read(row[at[kSent]], send.sent_ns) ||
         !read(row[at[kAcked]], send.acked_ns)) {
       ++unreadable;
       continue;
     }
-    send.fate = *fate;
+    send.fate = status->fate;
     visit(send);
   }
   return unreadable;

@@ -5,9 +5,11 @@
 #include <functional>
 #include <optional>
 
+#include "kexp/record/sends.hpp"
+
 namespace kexp::feeder {
 
-enum class Fate : std::uint8_t { acknowledged, failed, dropped, unknown };
+using record::Fate;
 
 /// A row of sends.csv; times are Unix ns.
 struct Send {

@@ -28,20 +28,18 @@ using Memory = std::unique_ptr<std::uint8_t[]>;
 /// The images of the plan that one shard sends, by their position among them.
 class ShardOrder {
  public:
-  ShardOrder(const cycle::Plan& plan, const Shard& shard)
-      : images_(plan.images()), first_(shard.index - 1), of_(shard.of) {}
+  ShardOrder(const cycle::Plan& plan, const Shard& shard) : images_(plan.images()), shard_(shard) {}
   [[nodiscard]] std::uint64_t count() const {
-    return images_.size() > first_ ? (images_.size() - first_ + of_ - 1) / of_ : 0;
+    return static_cast<std::uint64_t>(shard_.share_of(static_cast<std::int64_t>(images_.size())));
   }
-  [[nodiscard]] std::uint64_t position(std::uint64_t id) const { return id / of_; }
+  [[nodiscard]] std::uint64_t position(std::uint64_t id) const { return id / shard_.of; }
   [[nodiscard]] const cycle::PlannedImage& at(std::uint64_t position) const {
-    return images_[first_ + position * of_];
+    return images_[shard_.first() + position * shard_.of];
   }
 
  private:
   const std::vector<cycle::PlannedImage>& images_;
-  std::uint64_t first_;
-  std::uint64_t of_;
+  const Shard shard_;
 };
 
 /// Images are read in the order of the plan, so one number says which of them are there: those before

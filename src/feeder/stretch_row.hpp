@@ -12,6 +12,8 @@ inline constexpr std::string_view kStretchColumns =
     "planned_bytes,planned_images,sent_bytes,sent_images,acknowledged_bytes,acknowledged_images,"
     "failed_images,dropped_images,lateness_p50_ms,lateness_p99_ms,lateness_max_ms,delivery_p50_ms,"
     "delivery_p99_ms,delivery_max_ms";
+/// Columns of what was planned begin so.
+inline constexpr std::string_view kPlannedColumns = "planned_";
 /// Its cells, without a line end; a duration that was not measured is empty.
 [[nodiscard]] std::string stretch_cells(const Stretch& stretch);
 

@@ -369,17 +369,20 @@ class TopicCheck {
     std::int64_t lost = 0;
     std::int64_t unsent = 0;
     std::string csv = "id,partition,offset,status\n";
+    const auto add = [&csv](std::size_t id, const std::string& place, const record::SendStatus& status) {
+      csv += fmt::format("{},{},{}\n", id, place, record::to_text(status));
+    };
     for (std::size_t id = 0; id < images_.size(); ++id) {
       const Image& image = images_[id];
       if (image.state == found || (image.state == confirmed && image.by_topic)) {
         ++found_count;
-        csv += fmt::format("{},{},{},acknowledged\n", id, image.partition, image.offset);
+        add(id, fmt::format("{},{}", image.partition, image.offset), {Fate::acknowledged, {}});
       } else if (image.state == unknown || (image.state == no_row && id < last[id % last.size()])) {
         ++lost;
-        csv += fmt::format("{},,,{}\n", id, record::kNotInTopic);
+        add(id, ",", {Fate::failed, record::kNotInTopic});
       } else if (image.state == no_row) {
         ++unsent;
-        csv += fmt::format("{},,,dropped\n", id);
+        add(id, ",", {Fate::dropped, {}});
       }
     }
     write_file_atomically(question_.run / record::kFeedTopicFile, csv);

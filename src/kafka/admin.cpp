@@ -141,6 +141,14 @@ class RdAdmin final : public Admin {
                     fmt::format("cannot read the settings of topic {}", topic));
   }
 
+  [[nodiscard]] std::string cluster_id() override {
+    const Deadline deadline = connect();
+    char* const id = rd_kafka_clusterid(client_.get(), deadline.left_ms());
+    std::string text = id == nullptr ? "" : id;
+    rd_kafka_mem_free(client_.get(), id);
+    return text;
+  }
+
   [[nodiscard]] Settings broker_settings(std::int32_t broker) override {
     return settings(RD_KAFKA_RESOURCE_BROKER, std::to_string(broker),
                     fmt::format("cannot read the settings of broker {}", broker));

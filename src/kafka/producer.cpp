@@ -131,8 +131,6 @@ class RdProducer final : public Producer {
     return in_flight_;
   }
 
-  [[nodiscard]] std::size_t in_flight() const override { return in_flight_; }
-
   [[nodiscard]] std::string last_fault() const override { return events_.last_error(); }
 
  private:

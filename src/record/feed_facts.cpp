@@ -47,6 +47,7 @@ void add_notes(const FeedLog& feed, RunFacts& facts) {
   if (const auto cpu = number(feed.end(), "generator_cpu")) {
     facts.generator_cpu = std::max(facts.generator_cpu.value_or(0), *cpu);
   }
+  facts.starved_s += number(feed.end(), "starved_s").value_or(0);
   facts.segments_out_of_bound +=
       static_cast<std::int64_t>(number(feed.end(), "segments_out_of_bound").value_or(0));
   facts.drop_was_chosen = facts.drop_was_chosen || setting(feed.log, "on_overload") == "drop";

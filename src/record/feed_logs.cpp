@@ -59,7 +59,7 @@ std::string FeedPart::csv(std::string_view table) const {
 }
 
 std::int64_t FeedPart::share_of(std::int64_t images) const {
-  const std::int64_t before = index - 1;
+  const auto before = static_cast<std::int64_t>(first());
   return images <= before ? 0 : (images - before + of - 1) / of;
 }
 

@@ -27,16 +27,20 @@ void count_rows(const std::filesystem::path& run, const FeedLog& feed, bool was_
     if (row.from_topic || row.part != feed.part) {
       return;
     }
-    if (row.acknowledged()) {
-      ++ledger.acknowledged;
-      offsets.add(row);
-    } else if (row.status == "dropped") {
-      ++dropped;
-    } else if (row.status == "unknown") {
-      ++ledger.unknown;
-    } else {
-      ++ledger.failed;
-      facts.given_up_at_stop += was_stopped && row.status.ends_with(kGivenUp) ? 1 : 0;
+    switch (row.status.fate) {
+      case Fate::acknowledged:
+        ++ledger.acknowledged;
+        offsets.add(row);
+        break;
+      case Fate::dropped:
+        ++dropped;
+        break;
+      case Fate::unknown:
+        ++ledger.unknown;
+        break;
+      case Fate::failed:
+        ++ledger.failed;
+        facts.given_up_at_stop += was_stopped && row.status.failure == kGivenUp ? 1 : 0;
     }
   });
   ledger.planned = count_in(feed, "planned");

@@ -1,6 +1,7 @@
 #include "reconcile.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -33,6 +34,7 @@ enum Flag : std::uint8_t {
   kLost = 128,
 };
 constexpr std::int64_t kMostImages = 1'000'000'000;  // A plan.json with more was not written by a feed.
+constexpr std::array kFlags = {kAcknowledged, kFailed, kDropped, kUnknown};  // By Fate.
 constexpr std::uint8_t kSends = kAcknowledged | kFailed | kDropped | kUnknown;
 
 std::int64_t count_in(const Json& object, const char* name) {
@@ -83,7 +85,7 @@ class Counting {
 
   void add_send(const SendRow& row) {
     std::uint8_t& flags = ids_[row.id];
-    const Flag fate = fate_of(row);
+    const Flag fate = kFlags.at(static_cast<std::size_t>(row.status.fate));
     if (row.from_topic) {
       if ((flags & kSends & ~kUnknown) != 0) {
         return;  // It is known from the feed itself.
@@ -100,8 +102,7 @@ class Counting {
     if (fate == kAcknowledged && is_committed(row)) {
       flags |= kAnswered;
     } else if (fate == kFailed) {
-      const std::size_t colon = row.status.find(':');
-      ++result_.failures[std::string(row.status.substr(std::min(colon, row.status.size() - 1) + 1))];
+      ++result_.failures[std::string(row.status.failure)];
     }
   }
 
@@ -112,13 +113,6 @@ class Counting {
         return true;
       });
     }
-  }
-
-  static Flag fate_of(const SendRow& row) {
-    if (row.acknowledged()) {
-      return kAcknowledged;
-    }
-    return row.status == "dropped" ? kDropped : row.status == "unknown" ? kUnknown : kFailed;
   }
 
   [[nodiscard]] bool is_committed(const SendRow& row) const {

@@ -1,5 +1,10 @@
 #include "kexp/record/sends.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
 #include "kexp/core/on_disk.hpp"
 
 #include "columns.hpp"
@@ -10,10 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_status(std::string_view status) {
-  return status == "acknowledged" || status == "dropped" || status == "unknown" ||
-         status.starts_with("failed");
-}
+constexpr std::array<std::string_view, 4> kFates = {"acknowledged", "failed", "dropped", "unknown"};
 
 std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<void(const SendRow&)>& visit) {
   if (!on_disk("read", [&] { return fs::exists(file); })) {
@@ -27,20 +29,35 @@ std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<vo
     row.id = fields[0];
     row.partition = to_integer(fields[1]);
     row.offset = to_integer(fields[2]);
-    row.status = fields[3];
     if (!row.from_topic) {
       row.sent_ns = to_integer(fields[4]);
       row.acked_ns = to_integer(fields[5]);
     }
-    const bool known = is_status(row.status);
-    if (known) {
+    const auto status = parse_send_status(fields[3]);
+    if (status) {
+      row.status = *status;
       visit(row);
     }
-    return known;
+    return status.has_value();
   });
 }
 
 }  // namespace
+
+std::string to_text(const SendStatus& status) {
+  const std::string_view fate = kFates.at(static_cast<std::size_t>(status.fate));
+  return status.failure.empty() ? std::string(fate) : fmt::format("{}:{}", fate, status.failure);
+}
+
+std::optional<SendStatus> parse_send_status(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const auto found = std::find(kFates.begin(), kFates.end(), text.substr(0, colon));
+  const auto fate = static_cast<Fate>(found - kFates.begin());
+  if (found == kFates.end() || (colon != std::string_view::npos && fate != Fate::failed)) {
+    return std::nullopt;
+  }
+  return SendStatus{fate, colon == std::string_view::npos ? "" : text.substr(colon + 1)};
+}
 
 std::int64_t read_sends(const fs::path& run, const std::function<void(const SendRow&)>& visit) {
   std::vector<FeedPart> parts = joined_feeds(run);

@@ -94,6 +94,9 @@ class Judge {
              "the broker took nothing at {} more times", facts_.outages.size() - kNamedOutages);
     add_when(facts_.stalled_s.has_value(), VerdictState::perturbed,
              "the feeding process stood still for {:.3g} s", facts_.stalled_s.value_or(0));
+    add_when(facts_.starved_s > 0, VerdictState::perturbed,
+             "the dataset could not be read in time: sends waited {:.3g} s for their images",
+             facts_.starved_s);
     add_when(facts_.clock_stepped_s > 0, VerdictState::perturbed,
              "the wall clock was set by {:.3g} s meanwhile: times before and after it do not compare",
              facts_.clock_stepped_s);

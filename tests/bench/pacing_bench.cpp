@@ -1,9 +1,16 @@
 // How late the pacing thread of `kexp feed` is, and what it costs, with a producer that takes everything at
-// once; at the same time a loop that sleeps 1/RATE after each send, which pacing must not be.
+// once; beside it, one after the other, a loop that sleeps until each image is intended and does nothing
+// else, and one that sleeps 1/RATE after each send, which pacing must not be.
 //
-//   pacing_bench [SECONDS]          10 for each of 50, 1,000 and 5,000 images/s
+//   pacing_bench [SECONDS]          10 for each row: 50, 1,000 (of one size and of lognormal ones) and 5,000
+//   images/s
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <optional>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -26,7 +33,6 @@ class NullProducer final : public kafka::Producer {
     return kafka::SendOutcome::queued;
   }
   [[nodiscard]] std::size_t flush(std::chrono::milliseconds, std::stop_token) override { return 0; }
-  [[nodiscard]] std::size_t in_flight() const override { return 0; }
   [[nodiscard]] std::string last_fault() const override { return {}; }
 };
 
@@ -44,13 +50,26 @@ struct Measured {
   double cpu = 0;  ///< Of a core.
 };
 
-cycle::Plan constant_plan(double images_per_s, double duration_s) {
+constexpr double kMeanBytes = 100'000;
+constexpr double kSizeCv = 0.4;
+
+/// Sizes of camera images, about.
+std::vector<std::uint64_t> lognormal_sizes() {
+  const double variance = std::log(1 + kSizeCv * kSizeCv);
+  std::mt19937_64 random(1);
+  std::lognormal_distribution<double> size(std::log(kMeanBytes) - variance / 2, std::sqrt(variance));
+  std::vector<std::uint64_t> sizes(10'000);
+  std::generate(sizes.begin(), sizes.end(), [&] { return static_cast<std::uint64_t>(size(random)); });
+  return sizes;
+}
+
+cycle::Plan constant_plan(double images_per_s, const std::vector<std::uint64_t>& sizes, double duration_s) {
   cycle::PlanOptions options;
   options.curve.profile = "constant";
   options.curve.duration_s = duration_s;
-  options.peak_images_per_s = images_per_s;
+  options.peak_bytes_per_s = images_per_s * kMeanBytes;
   options.partitions = 12;
-  return cycle::Plan::make(options, {100'000});
+  return cycle::Plan::make(options, sizes);
 }
 
 Measured measure_pacer(const cycle::Plan& plan) {
@@ -74,41 +93,59 @@ Measured measure_pacer(const cycle::Plan& plan) {
   return measured;
 }
 
-Measured measure_relative_sleep(double images_per_s, std::size_t images) {
+/// A loop of sleeps alone, each until an image of the plan is intended or for 1/rate.
+Measured measure_sleeps(const cycle::Plan& plan, std::optional<Nanoseconds> relative) {
   SystemClock clock;
+  use_precise_timers();
   Measured measured;
-  const Nanoseconds gap(static_cast<std::int64_t>(1e9 / images_per_s));
   const Nanoseconds cpu_before = thread_cpu_time();
   const SteadyTime begin = clock.now();
-  for (std::size_t i = 0; i < images; ++i) {
-    measured.lateness.record(clock.now() - begin - static_cast<std::int64_t>(i) * gap);
-    std::this_thread::sleep_for(gap);
+  for (const cycle::PlannedImage& image : plan.images()) {
+    const SteadyTime intended = begin + Nanoseconds(static_cast<std::int64_t>(image.intended_ns));
+    if (relative) {
+      std::this_thread::sleep_for(*relative);
+    } else {
+      (void)clock.sleep_until(intended, {});
+    }
+    measured.lateness.record(clock.now() - intended);
   }
   measured.cpu = seconds(thread_cpu_time() - cpu_before) / seconds(clock.now() - begin);
   return measured;
 }
 
-void print(double rate, const char* waiter, const Measured& measured) {
+void print(double rate, const char* sizes, const char* waiter, const Measured& measured) {
   const auto us = [](Nanoseconds value) { return static_cast<double>(value.count()) / 1e3; };
   const stats::Histogram& lateness = measured.lateness;
-  fmt::print("| {} | {} | {:.0f} | {:.0f} | {:.0f} | {:.0f} | {:.2f} |\n", rate, waiter,
+  fmt::print("| {} | {} | {} | {:.0f} | {:.0f} | {:.0f} | {:.0f} | {:.2f} |\n", rate, sizes, waiter,
              us(lateness.percentile(50)), us(lateness.percentile(99)), us(lateness.percentile(99.9)),
              us(lateness.max()), 100 * measured.cpu);
 }
 
+/// Runs on a thread of its own: precise timers are a setting of the thread.
+Measured on_a_thread(const std::function<Measured()>& measure) {
+  Measured measured;
+  std::jthread([&] { measured = measure(); }).join();
+  return measured;
+}
+
 void run(double duration_s) {
-  fmt::print("| images/s | waits | p50, us | p99, us | p99.9, us | max, us | CPU, % of a core |\n");
-  fmt::print("|---|---|---|---|---|---|---|\n");
-  for (const double rate : {50.0, 1000.0, 5000.0}) {
-    const cycle::Plan plan = constant_plan(rate, duration_s);
-    Measured relative;
-    Measured absolute;
-    {
-      const std::jthread beside([&] { relative = measure_relative_sleep(rate, plan.images().size()); });
-      const std::jthread pacing([&] { absolute = measure_pacer(plan); });
-    }
-    print(rate, "until the intended time", absolute);
-    print(rate, "for 1/rate", relative);
+  struct Row {
+    double rate;
+    const char* name;
+    std::vector<std::uint64_t> sizes;
+  };
+  const std::vector<std::uint64_t> one_size = {static_cast<std::uint64_t>(kMeanBytes)};
+  fmt::print("| images/s | sizes | waits | p50, us | p99, us | p99.9, us | max, us | CPU, % of a core |\n");
+  fmt::print("|---|---|---|---|---|---|---|---|\n");
+  for (const Row& row : {Row{50, "one", one_size}, Row{1000, "one", one_size},
+                         Row{1000, "lognormal", lognormal_sizes()}, Row{5000, "one", one_size}}) {
+    const cycle::Plan plan = constant_plan(row.rate, row.sizes, duration_s);
+    print(row.rate, row.name, "kexp feed", on_a_thread([&] { return measure_pacer(plan); }));
+    print(row.rate, row.name, "until the intended time, no more",
+          on_a_thread([&] { return measure_sleeps(plan, std::nullopt); }));
+    print(row.rate, row.name, "for 1/rate", on_a_thread([&] {
+            return measure_sleeps(plan, Nanoseconds(static_cast<std::int64_t>(1e9 / row.rate)));
+          }));
   }
 }
 

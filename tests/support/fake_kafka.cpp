@@ -98,10 +98,9 @@ class FakeKafka::FakeProducer final : public kafka::Producer {
     if (kafka_.on_flush) {
       kafka_.on_flush();
     }
-    return in_flight();
+    return reporter_->in_flight;
   }
 
-  [[nodiscard]] std::size_t in_flight() const override { return reporter_->in_flight; }
   [[nodiscard]] std::string last_fault() const override { return kafka_.last_fault(); }
 
  private:
@@ -327,6 +326,7 @@ class FakeKafka::FakeConsumer final : public kafka::Consumer {
         turn = member.positions.begin();
       }
       auto& [partition, position] = *turn;
+      position = std::max(position, topic.begins[static_cast<std::size_t>(partition)]);
       const auto& log = topic.partitions.at(static_cast<std::size_t>(partition));
       if (position < static_cast<std::int64_t>(log.size())) {
         member.last_partition = partition;
@@ -411,9 +411,11 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
     std::vector<kafka::PartitionLag> lags;
-    for (const auto& log : kafka_.topic_at(topic).partitions) {
+    const Topic& found = kafka_.topic_at(topic);
+    for (const auto& log : found.partitions) {
       kafka::PartitionLag lag;
       lag.partition = static_cast<std::int32_t>(lags.size());
+      lag.begin = found.begins[lags.size()];
       lag.end = static_cast<std::int64_t>(log.size());
       const auto committed = kafka_.committed_.find({group, {topic, lag.partition}});
       if (committed != kafka_.committed_.end()) {
@@ -429,8 +431,9 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
     std::vector<kafka::PartitionOffset> offsets;
-    for (const auto& log : kafka_.topic_at(topic).partitions) {
-      const auto found = std::find_if(log.begin(), log.end(),
+    const Topic& log_of = kafka_.topic_at(topic);
+    for (const auto& log : log_of.partitions) {
+      const auto found = std::find_if(log.begin() + log_of.begins[offsets.size()], log.end(),
                                       [&](const auto& record) { return record->timestamp_ms >= unix_ms; });
       offsets.push_back({static_cast<std::int32_t>(offsets.size()), found - log.begin()});
     }
@@ -454,6 +457,12 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
                                    [&](const auto& entry) { return entry.first.first == group; });
     info.state = !info.members.empty() ? "Stable" : known ? "Empty" : "Dead";
     return info;
+  }
+
+  [[nodiscard]] std::string cluster_id() override {
+    const std::scoped_lock lock(kafka_.mutex_);
+    kafka_.check_up();
+    return kafka_.cluster_id_;
   }
 
   [[nodiscard]] kafka::Settings topic_settings(const std::string& topic) override {
@@ -574,6 +583,16 @@ void FakeKafka::set_committed(const std::string& group, const std::string& topic
 void FakeKafka::set_topic_config(const std::string& topic, const std::string& key, const std::string& value) {
   const std::scoped_lock lock(mutex_);
   topic_at(topic).config[key] = value;
+}
+
+void FakeKafka::set_cluster_id(const std::string& id) {
+  const std::scoped_lock lock(mutex_);
+  cluster_id_ = id;
+}
+
+void FakeKafka::delete_before(const std::string& topic, std::int32_t partition, std::int64_t offset) {
+  const std::scoped_lock lock(mutex_);
+  topic_at(topic).begins.at(static_cast<std::size_t>(partition)) = offset;
 }
 
 void FakeKafka::set_broker_config(const std::string& key, const std::string& value) {
@@ -756,6 +775,7 @@ FakeKafka::Topic& FakeKafka::topic_at(const std::string& topic) {
 
 void FakeKafka::create(const std::string& topic, int partitions) {
   topics_[topic].partitions.resize(static_cast<std::size_t>(partitions));
+  topics_[topic].begins.resize(static_cast<std::size_t>(partitions));
   changed();
 }
 

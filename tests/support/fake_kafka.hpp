@@ -68,6 +68,10 @@ class FakeKafka final : public kafka::ClientFactory {
   void set_committed(const std::string& group, const std::string& topic, std::int32_t partition,
                      std::int64_t offset);
   void set_topic_config(const std::string& topic, const std::string& key, const std::string& value);
+  /// What the brokers call their cluster.
+  void set_cluster_id(const std::string& id);
+  /// The first offset of a partition that there is from now on, as when old records are deleted.
+  void delete_before(const std::string& topic, std::int32_t partition, std::int64_t offset);
   /// What every broker says of itself.
   void set_broker_config(const std::string& key, const std::string& value);
   /// The brokers' clock is so much ahead of `clock`; it stamps records where a topic has LogAppendTime.
@@ -135,6 +139,7 @@ class FakeKafka final : public kafka::ClientFactory {
   struct Topic {
     std::vector<std::vector<std::shared_ptr<const FakeRecord>>> partitions;
     std::vector<std::shared_ptr<const FakeRecord>> arrivals;
+    std::vector<std::int64_t> begins;  // First offset of each partition.
     kafka::Settings config;
     [[nodiscard]] bool stamps() const {
       const auto type = config.find("message.timestamp.type");
@@ -186,6 +191,7 @@ class FakeKafka final : public kafka::ClientFactory {
   std::uint64_t version_ = 0;  // Counts changes.
   std::map<std::string, Topic> topics_;
   kafka::Settings broker_config_;
+  std::string cluster_id_ = "fake-cluster";
   Nanoseconds broker_ahead_{0};
   std::map<CommitKey, std::int64_t> committed_;
   std::map<std::string, Member> members_;

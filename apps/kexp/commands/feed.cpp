@@ -30,7 +30,8 @@ Json verdict_json(const record::Verdict& verdict) {
 }
 
 /// What this feed did, and the verdicts on it and on all that its run has so far.
-Json result_json(const feeder::FeederResult& result, const record::FeedPart& part, const Json& run_verdict) {
+Json result_json(const feeder::FeederResult& result, const record::FeedPart& part,
+                 const record::Verdict& verdict, const Json& run_verdict) {
   const feeder::SendCounts& counts = result.counts;
   return {{"run", result.run_id},
           {"directory", result.run.string()},
@@ -46,7 +47,7 @@ Json result_json(const feeder::FeederResult& result, const record::FeedPart& par
             {"unknown", counts.unknown},
             {"sent_bytes", counts.sent_bytes},
             {"acknowledged_bytes", counts.acknowledged_bytes}}},
-          {"verdict", verdict_json(record::judge_feed(result.run, part))},
+          {"verdict", verdict_json(verdict)},
           {"run_verdict", {{"state", run_verdict.at("state")}, {"reasons", run_verdict.at("reasons")}}}};
 }
 
@@ -58,7 +59,7 @@ void print_verdict(std::ostream& out, std::string_view name, const Json& verdict
 }
 
 void print_result(std::ostream& out, const feeder::FeederResult& result, const record::FeedPart& part,
-                  const Json& run_verdict) {
+                  const record::Verdict& verdict, const Json& run_verdict) {
   out << fmt::format("run           {}\n", result.run.string());
   const feeder::SendCounts& counts = result.counts;  // The run's own may lack other parts, still being sent.
   for (const auto& [name, count] :
@@ -68,8 +69,7 @@ void print_result(std::ostream& out, const feeder::FeederResult& result, const r
     out << fmt::format("{:<13} {}\n", name, count);
   }
   if (part.of > 1) {
-    print_verdict(out, fmt::format("part {}/{}", part.index, part.of),
-                  verdict_json(record::judge_feed(result.run, part)));
+    print_verdict(out, fmt::format("part {}/{}", part.index, part.of), verdict_json(verdict));
   }
   print_verdict(out, "verdict", run_verdict);
 }
@@ -83,18 +83,18 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "feed"), metrics, {}, {});
   const auto result = feeder::run_feeder(
       options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
-  const record::FeedPart part{options.shard.index, options.shard.of};
+  const record::FeedPart& part = options.shard;
+  const record::Verdict verdict = record::judge_feed(result.run, part);
   const Json run_verdict = read_json(result.run / "run.json").at("verdict");
   if (flags.json) {
-    context.out << result_json(result, part, run_verdict).dump(2) << '\n';
+    context.out << result_json(result, part, verdict, run_verdict).dump(2) << '\n';
   } else {
-    print_result(context.out, result, part, run_verdict);
+    print_result(context.out, result, part, verdict, run_verdict);
   }
   if (result.interrupted) {
     return ExitCode::interrupted;
   }
-  const auto state = run_verdict.at("state").get<std::string>();
-  return is_sound(state, result.counts.unknown) ? ExitCode::ok : ExitCode::invalid;
+  return is_sound(to_text(verdict.state), result.counts.unknown) ? ExitCode::ok : ExitCode::invalid;
 }
 
 /// Errors: UsageError for a flag of `feed` itself before the command inside it, which would do nothing.

@@ -17,13 +17,12 @@ namespace {
 
 /// The value that `text` names. Errors: UsageError naming `flag` and all names.
 template <typename Value, std::size_t kCount>
-Value choose(const char* flag, const std::string& text,
-             const std::array<std::pair<const char*, Value>, kCount>& choices) {
+Value choose(const char* flag, const std::string& text, const cycle::Names<Value, kCount>& choices) {
+  if (const auto value = cycle::value_named(choices, text)) {
+    return *value;
+  }
   std::vector<const char*> names;
   for (const auto& [name, value] : choices) {
-    if (text == name) {
-      return value;
-    }
     names.push_back(name);
   }
   throw UsageError(fmt::format("{} must be one of {}, got \"{}\"", flag, fmt::join(names, ", "), text));
@@ -210,24 +209,15 @@ void add_feed_flags(CLI::App& command, FeedFlags& flags) {
 }
 
 feeder::FeederOptions options_of(const FeedFlags& flags) {
-  using enum feeder::OnOverload;
   require_no_other_plan(flags);
   feeder::FeederOptions options = flags.options;
   options.dataset = flags.dataset;
   options.run = flags.run;
   options.plan = flags.plan;
-  options.curve.curve = choose(
-      "--curve", flags.curve,
-      std::array{std::pair{"stretched", cycle::Curve::stretched}, std::pair{"legacy", cycle::Curve::legacy}});
-  options.arrival = choose(
-      "--arrival", flags.arrival,
-      std::array{std::pair{"even", cycle::Arrival::even}, std::pair{"poisson", cycle::Arrival::poisson}});
-  options.partitioner = choose("--partitioner", flags.partitioner,
-                               std::array{std::pair{"balanced", cycle::Partitioner::balanced},
-                                          std::pair{"random", cycle::Partitioner::random}});
-  options.on_overload = choose("--on-overload", flags.on_overload,
-                               std::array{std::pair{"burst", burst}, std::pair{"bounded", bounded},
-                                          std::pair{"drop", drop}, std::pair{"fail", fail}});
+  options.curve.curve = choose("--curve", flags.curve, cycle::kCurveNames);
+  options.arrival = choose("--arrival", flags.arrival, cycle::kArrivalNames);
+  options.partitioner = choose("--partitioner", flags.partitioner, cycle::kPartitionerNames);
+  options.on_overload = choose("--on-overload", flags.on_overload, feeder::kOverloadNames);
   options.max_debt = milliseconds_of(flags.max_debt_s, "--max-debt");
   options.dataset_memory_bytes = bytes_of_megabytes(flags.dataset_memory_mb, "--dataset-memory");
   if (!flags.shard.empty()) {

@@ -17,13 +17,13 @@ struct FeedFlags {
   std::string dataset = options.dataset.string();
   std::string run;
   std::string out;
-  std::string curve = "stretched";
-  std::string arrival = "even";
-  std::string partitioner = "balanced";
+  std::string curve = cycle::name_of(cycle::kCurveNames, options.curve.curve);
+  std::string arrival = cycle::name_of(cycle::kArrivalNames, options.arrival);
+  std::string partitioner = cycle::name_of(cycle::kPartitionerNames, options.partitioner);
   std::string plan;
   std::string shard;
   std::string t0;
-  std::string on_overload{feeder::to_text(options.on_overload)};
+  std::string on_overload = cycle::name_of(feeder::kOverloadNames, options.on_overload);
   double max_debt_s = seconds(options.max_debt);
   double dataset_memory_mb = 0;
   std::vector<std::string> thresholds;

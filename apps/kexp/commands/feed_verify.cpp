@@ -71,6 +71,9 @@ ExitCode run_verify(const VerifyFlags& flags, Context& context) {
   } else {
     print_verification(context.out, verification);
   }
+  if (verification.topic_error) {
+    std::rethrow_exception(verification.topic_error);
+  }
   const bool sound = is_sound(verification.verdict, verification.unknown);
   return verification.holds() && sound ? ExitCode::ok : ExitCode::invalid;
 }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kexp/cycle/names.hpp"
+
 namespace kexp::cycle {
 
 /// A stretch of constant load.
@@ -31,6 +33,7 @@ enum class Curve {
   stretched,  ///< One day stretched to B points, then repeated N times.
   legacy      ///< The table repeated N times, then stretched to B points over the whole run.
 };
+inline constexpr Names<Curve, 2> kCurveNames{{{"stretched", Curve::stretched}, {"legacy", Curve::legacy}}};
 
 struct CurveOptions {
   /// daynight, linear, constant, burst, steps:FILE (`duration_s,fraction`) or csv:FILE (`t_s,fraction`).
@@ -54,7 +57,7 @@ void read_profile(CurveOptions& options);
 /// Errors: UsageError naming the flag or `file:line`.
 [[nodiscard]] std::vector<Segment> make_segments(const CurveOptions& options);
 
-/// Cumulative load of the segments and its inverse. One unit of load is a byte, or an image with --max-ips.
+/// Cumulative load of the segments. One unit of load is a byte, or an image with --max-ips.
 class CumulativeLoad {
  public:
   class Cursor;
@@ -64,11 +67,6 @@ class CumulativeLoad {
 
   /// Units due in the whole run.
   [[nodiscard]] double total() const { return total_; }
-  /// Units due until `t_s` seconds after t0.
-  [[nodiscard]] double at(double t_s) const;
-  /// When unit `amount` is due, in seconds after t0: the latest t with at(t) = amount, so what is due inside
-  /// a stretch of rate zero is due at its end. Requires: 0 <= amount <= total().
-  [[nodiscard]] double inverse(double amount) const;
 
  private:
   struct Piece {
@@ -79,10 +77,12 @@ class CumulativeLoad {
   double total_ = 0;
 };
 
-/// The inverse for amounts that never fall, without a search. The load outlives it.
+/// The inverse of a load, which outlives it, for amounts that never fall.
 class CumulativeLoad::Cursor {
  public:
   explicit Cursor(const CumulativeLoad& load) : pieces_(load.pieces_) {}
+  /// When unit `amount` is due, in seconds after t0: the latest t until which so many are due, so what is due
+  /// inside a stretch of rate zero is due at its end. Requires: 0 <= amount <= total().
   [[nodiscard]] double inverse(double amount);
 
  private:

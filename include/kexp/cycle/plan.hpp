@@ -25,11 +25,14 @@ enum class Arrival {
   even,    ///< Image k of size s_k at B⁻¹(C_k + s_k/2).
   poisson  ///< Exponential gaps in B, whose mean is the dataset's mean image; seeded, the total is random.
 };
+inline constexpr Names<Arrival, 2> kArrivalNames{{{"even", Arrival::even}, {"poisson", Arrival::poisson}}};
 
 enum class Partitioner {
   balanced,  ///< The partition with the fewest bytes so far.
   random     ///< Uniform and seeded, as earlier feeders were.
 };
+inline constexpr Names<Partitioner, 2> kPartitionerNames{
+    {{"balanced", Partitioner::balanced}, {"random", Partitioner::random}}};
 
 struct PlanOptions {
   CurveOptions curve;

@@ -8,7 +8,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/core/log.hpp"
@@ -16,6 +15,7 @@
 #include "kexp/core/units.hpp"
 #include "kexp/cycle/plan.hpp"
 #include "kexp/kafka/client.hpp"
+#include "kexp/record/feeds.hpp"
 #include "kexp/record/verdict.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
@@ -28,14 +28,13 @@ enum class OnOverload {
   drop,     ///< Those later than `max_debt` are not sent, and counted.
   fail      ///< The run ends, INVALID, once an image is later than `max_debt`.
 };
-/// "burst", "bounded", "drop", "fail".
-[[nodiscard]] std::string_view to_text(OnOverload policy);
+inline constexpr cycle::Names<OnOverload, 4> kOverloadNames{{{"burst", OnOverload::burst},
+                                                             {"bounded", OnOverload::bounded},
+                                                             {"drop", OnOverload::drop},
+                                                             {"fail", OnOverload::fail}}};
 
 /// Which part of the one global plan a feed sends: image k with k mod of = index − 1.
-struct Shard {
-  std::uint32_t index = 1;
-  std::uint32_t of = 1;
-};
+using Shard = record::FeedPart;
 
 struct FeederOptions {
   kafka::ClientOptions client;
@@ -93,8 +92,8 @@ struct SendCounts {
 struct FeederResult {
   std::filesystem::path run;
   std::string run_id;
-  bool interrupted = false;  ///< By a stop request, before the plan's end.
-  SendCounts counts;         ///< This feed's own; those in run.json are of all parts of the plan.
+  bool interrupted = false;  ///< A stop request left images unsent, or without their answer.
+  SendCounts counts;  ///< This feed's own; those in run.json are of all parts of the plan.
 };
 
 /// The plan that the options make, and what it is made from.
@@ -118,9 +117,10 @@ void write_plan(const std::filesystem::path& directory, const PreparedPlan& prep
 /// Sends the plan, derives run.json and ledger.json, and writes plan.json, plan.csv, feed.json, feed.csv,
 /// seconds.csv and sends.csv into the run.
 ///
-/// The first stop request ends sending; what was sent is still waited for within a short bound and the run is
-/// marked as interrupted. Errors: UsageError naming the flag or the dataset; KafkaError or UnavailableError
-/// when the broker or the topic is not there; FailedError when a file of the run cannot be written.
+/// The first stop request ends sending; what was sent is still waited for within a short bound, and the run
+/// is marked as interrupted when something is left. Errors: UsageError naming the flag or the dataset;
+/// KafkaError or UnavailableError when the broker or the topic is not there; FailedError when a file of the
+/// run cannot be written.
 [[nodiscard]] FeederResult run_feeder(const FeederOptions& options, const FeederPorts& ports,
                                       std::stop_token stop);
 

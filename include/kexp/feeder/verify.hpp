@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <stop_token>
 #include <string>
@@ -39,6 +40,8 @@ struct Verification {
   std::string verdict;  ///< Of the run, derived anew, with its reasons.
   std::vector<std::string> reasons;
   std::int64_t unknown = 0;  ///< Images of the run whose fate nobody knows.
+  /// What ended the look at the topic, one of Kafka's errors or a stop; all else is of the files then.
+  std::exception_ptr topic_error;
   [[nodiscard]] bool holds() const;
 };
 
@@ -54,8 +57,8 @@ struct VerifyPorts {
 /// plan.
 ///
 /// A feed that was killed leaves its tables as they were in its last second: they are not checked.
-/// Errors: UsageError naming RUN when it is no run, was not fed, or is being fed; those of Kafka;
-/// InterruptedError on stop.
+/// Errors: UsageError naming RUN when it is no run, was not fed, or is being fed. Those of the topic are part
+/// of the result.
 [[nodiscard]] Verification verify(const VerifyOptions& options, const VerifyPorts& ports,
                                   std::stop_token stop);
 

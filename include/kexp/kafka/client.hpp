@@ -72,8 +72,6 @@ class Producer {
   /// At the deadline what has not left the client is given up: reported as failed with _PURGE_QUEUE, within 1
   /// s more. On stop that happens sooner: the wait ends within 1 s.
   [[nodiscard]] virtual std::size_t flush(std::chrono::milliseconds timeout, std::stop_token stop) = 0;
-  /// Records sent without a report.
-  [[nodiscard]] virtual std::size_t in_flight() const = 0;
   /// The latest fault of a connection or of the client, in words ("Connection refused"); empty when there
   /// was none since the last answer. Threads: any.
   [[nodiscard]] virtual std::string last_fault() const = 0;
@@ -196,6 +194,8 @@ class Admin {
   [[nodiscard]] virtual std::vector<PartitionOffset> offsets_at(const std::string& topic,
                                                                 std::int64_t unix_ms) = 0;
   [[nodiscard]] virtual GroupInfo group(const std::string& group) = 0;
+  /// What the brokers call their cluster, whatever they are reached by; empty where they do not say.
+  [[nodiscard]] virtual std::string cluster_id() = 0;
   /// What holds for the topic: its own settings, and the broker's where it has none.
   [[nodiscard]] virtual Settings topic_settings(const std::string& topic) = 0;
   [[nodiscard]] virtual Settings broker_settings(std::int32_t broker) = 0;

@@ -20,7 +20,9 @@ struct FeedPart {
   [[nodiscard]] std::string role() const;
   /// "sends" → "sends.csv" or "sends-2.csv"; `table` is one of sends, feed, seconds.
   [[nodiscard]] std::string csv(std::string_view table) const;
-  [[nodiscard]] bool plays(std::uint64_t id) const { return id % of == index - 1; }
+  /// The first image that it plays; the following ones are `of` apart.
+  [[nodiscard]] std::uint64_t first() const { return index - 1; }
+  [[nodiscard]] bool plays(std::uint64_t id) const { return id % of == first(); }
   /// How many of the plan's images it plays.
   [[nodiscard]] std::int64_t share_of(std::int64_t images) const;
   bool operator==(const FeedPart&) const = default;

@@ -3,6 +3,7 @@
 /// Was a run sound? Apart from whether the system under test met its objectives. `judge` is pure.
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +68,8 @@ struct RunFacts {
   std::vector<Outage> outages;
   /// Longest time that the feeding process itself stood still.
   std::optional<double> stalled_s;
+  /// Time that sends waited for images of a dataset that is read while it is fed.
+  double starved_s = 0;
   /// Sum of the steps that the wall clock made against the steady one, as absolute values.
   double clock_stepped_s = 0;
   std::optional<double> generator_cpu;  ///< Share of the CPUs that the feed may use.

@@ -179,6 +179,67 @@ TEST_F(AccountTest, OfAFeedThatWasCutShortNoSecondsFollow) {
   EXPECT_EQ(account.summary.segments_out_of_bound, 0);
 }
 
+/// The plan of a FedRun.
+cycle::Plan plan_of(int seconds, int per_segment) {
+  cycle::PlanOptions options;
+  options.curve.profile = "constant";
+  options.curve.duration_s = seconds;
+  options.peak_images_per_s = per_segment;
+  cycle::Plan plan = cycle::Plan::make(options, {1000});
+  EXPECT_EQ(plan.images().size(), static_cast<std::size_t>(seconds * per_segment));
+  return plan;
+}
+
+TEST_F(AccountTest, WhatWasPlannedUntilACutIsKnownByThePlan) {
+  FedRun run(folder(), 1, 100);
+  const cycle::Plan plan = plan_of(1, 100);
+  for (std::int64_t id = 0; id < 25; ++id) {
+    run.acknowledged(id, 0, kMs);
+  }
+  run.note("cut", {{"unix_ns", FedRun::kT0 + 500 * kMs}, {"never_sent", 75}});
+  run.write();
+
+  const Account known = account_for(run.path(), {}, &plan);
+  ASSERT_EQ(known.seconds.size(), 1U);
+  EXPECT_EQ(known.seconds[0].planned_images, 50);
+  EXPECT_EQ(known.seconds[0].planned_bytes, 50'000);
+  EXPECT_EQ(known.segments[0].done.planned_images, 100);
+  EXPECT_EQ(known.segments[0].done.planned_bytes, 100'000);
+
+  const Account by_rows = account_for(run.path());
+  EXPECT_EQ(by_rows.seconds[0].planned_images, 25);
+  EXPECT_EQ(by_rows.seconds[0].planned_bytes, 25'000);
+  EXPECT_EQ(to_json(known.summary), to_json(by_rows.summary));
+}
+
+TEST_F(AccountTest, ACutPartHasItsPlannedImagesAndBytesFromOneSource) {
+  const record::FeedPart part{2, 3};
+  FedRun run(folder(), 1, 10, "{}", part);
+  const cycle::Plan plan = plan_of(1, 10);
+  run.acknowledged(1, 0, kMs);
+  run.note("cut", {{"unix_ns", FedRun::kT0 + 600 * kMs}, {"never_sent", 2}});
+  run.write();
+
+  const Stretch known = account_for(run.path(), part, &plan).segments[0].done;
+  EXPECT_EQ(known.planned_images, 3);  // 1, 4, 7.
+  EXPECT_EQ(known.planned_bytes, 3000);
+  const Account by_rows = account_for(run.path(), part);
+  EXPECT_EQ(by_rows.segments[0].done.planned_images, 1);
+  EXPECT_EQ(by_rows.segments[0].done.planned_bytes, 1000);
+  EXPECT_EQ(by_rows.summary.segments_cut, 1);
+}
+
+TEST_F(AccountTest, ThePlanAndTheRowsOfAFeedThatSentAllOfItAgree) {
+  for (const record::FeedPart& part : {record::FeedPart{}, record::FeedPart{2, 3}}) {
+    FedRun run(dir_ / part.role(), 3, 10, "{}", part);
+    const cycle::Plan plan = plan_of(3, 10);
+    run.acknowledge_rest(2 * kMs, 3 * kMs);
+    run.write();
+    EXPECT_EQ(seconds_table(account_for(run.path(), part)),
+              seconds_table(account_for(run.path(), part, &plan)));
+  }
+}
+
 TEST_F(AccountTest, SecondsGoOnAfterThePlanWhileReportsCome) {
   FedRun run(folder(), 2, 10);
   run.acknowledged(19, 0, 3 * kS);

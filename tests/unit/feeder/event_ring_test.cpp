@@ -61,7 +61,5 @@ TEST(EventRingTest, LosesNothingBetweenThreads) {
   EXPECT_EQ(events.size(), kEvents);
 }
 
-TEST(EventRingTest, RoundsItsCapacityUp) { EXPECT_EQ(EventRing(100).capacity(), 128U); }
-
 }  // namespace
 }  // namespace kexp::feeder

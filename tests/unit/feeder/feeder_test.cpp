@@ -152,6 +152,7 @@ TEST_F(FeederTest, AnOverloadEndsTheFeedWhenThatIsChosen) {
   EXPECT_FALSE(result.interrupted);
   const Json last = finished();
   EXPECT_EQ(last.at("sent"), 2);
+  EXPECT_EQ(record::last_event(dir_ / "run", "feed", "cut").at("never_sent"), 18);
   EXPECT_EQ(last.at("failed_early"), true);
   EXPECT_DOUBLE_EQ(last.at("worst_debt_s").get<double>(), 0.101);
   const Json why = record::last_event(dir_ / "run", "feed", "overload");
@@ -387,6 +388,50 @@ TEST_F(FeederTest, AStopEndsSendingAndIsMarked) {
   EXPECT_EQ(last.at("dropped"), 10);
   EXPECT_EQ(last.at("never_sent"), 10);
   EXPECT_EQ(last.at("interrupted"), true);
+  const Json cut = record::last_event(dir_ / "run", "feed", "cut");
+  EXPECT_EQ(cut.at("never_sent"), 10);
+  // Image 9 was sent at 950 ms after t0.
+  EXPECT_EQ(cut.at("unix_ns"), unix_ns(test::FakeClock::kStart + 500ms + 950ms));
+}
+
+TEST_F(FeederTest, WhatWasDueBeforeACutCountsAsPlannedThoughItHasNoRow) {
+  options_.curve.duration_s = 10;
+  options_.on_overload = OnOverload::burst;
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) {
+    if (record.tag == 9) {
+      clock_.advance(1200ms);  // Images 10 to 21 are due meanwhile.
+      stop_.request_stop();
+    }
+  };
+
+  (void)run();
+
+  const auto rows = read_csv(dir_ / "run" / "seconds.csv");
+  ASSERT_EQ(rows.size(), 1U + 3);
+  const auto cell = [&](std::size_t second, const char* column) {
+    const auto at = std::find(rows[0].begin(), rows[0].end(), column) - rows[0].begin();
+    return rows.at(second + 1).at(static_cast<std::size_t>(at));
+  };
+  EXPECT_EQ(cell(0, "planned_images"), "10");
+  EXPECT_EQ(cell(1, "planned_images"), "10");
+  EXPECT_EQ(cell(1, "sent_images"), "0");
+  EXPECT_EQ(cell(2, "planned_images"), "2");  // The cut was at 2.15 s, when the second of them was due.
+}
+
+TEST_F(FeederTest, APlanThatWasPlayedWholeHasNoCut) {
+  (void)run();
+  EXPECT_TRUE(record::last_event(dir_ / "run", "feed", "cut").is_null());
+}
+
+TEST_F(FeederTest, AStopBeforeTheLastAnswersIsMarked) {
+  kafka_.hold_reports();
+  kafka_.on_flush = [&] { stop_.request_stop(); };
+
+  EXPECT_TRUE(run().interrupted);
+
+  EXPECT_EQ(finished().at("interrupted"), true);
+  EXPECT_EQ(finished().at("never_sent"), 0);
+  EXPECT_EQ(finished().at("unknown"), 20);
 }
 
 TEST_F(FeederTest, APlanIsPlayedToItsEndThoughThatIsQuiet) {
@@ -403,14 +448,18 @@ TEST_F(FeederTest, APlanIsPlayedToItsEndThoughThatIsQuiet) {
   EXPECT_EQ(phases.at("feed_end"), "2026-11-21T18:00:05.500Z");
 }
 
-TEST_F(FeederTest, AStopEndsTheQuietTime) {
+TEST_F(FeederTest, AStopEndsTheQuietTimeAndCutsNothing) {
   options_.curve.profile = "steps:" + dir_.write("steps.csv", "1,1\n4,0\n").string();
   kafka_.on_flush = [&] { stop_.request_stop(); };
   const SteadyTime start = clock_.now();
 
-  EXPECT_TRUE(run().interrupted);
+  const FeederResult result = run();
 
   EXPECT_EQ(clock_.now() - start, 500ms + 950ms);
+  EXPECT_FALSE(result.interrupted);
+  EXPECT_EQ(result.counts.acknowledged, result.counts.planned);
+  EXPECT_EQ(finished().at("interrupted"), false);
+  EXPECT_TRUE(record::last_event(dir_ / "run", "feed", "cut").is_null());
 }
 
 TEST_F(FeederTest, APlanWithoutAnImageIsRefused) {

@@ -14,7 +14,7 @@ TEST(OverloadTest, AnImageIsDueWhenItIsIntendedWhileThereIsNoDebt) {
   for (const auto policy : {OnOverload::burst, OnOverload::bounded, OnOverload::drop, OnOverload::fail}) {
     Overload overload(policy, 100ms);
     overload.sent(100 * kMs, 100 * kMs);
-    EXPECT_EQ(overload.due(200 * kMs), 200 * kMs) << to_text(policy);
+    EXPECT_EQ(overload.due(200 * kMs), 200 * kMs) << cycle::name_of(kOverloadNames, policy);
   }
 }
 
@@ -22,7 +22,7 @@ TEST(OverloadTest, BurstAndDropRepayADebtAtOnce) {
   for (const auto policy : {OnOverload::burst, OnOverload::drop}) {
     Overload overload(policy, 10s);
     overload.sent(100 * kMs, 900 * kMs);
-    EXPECT_EQ(overload.due(200 * kMs), 200 * kMs) << to_text(policy);
+    EXPECT_EQ(overload.due(200 * kMs), 200 * kMs) << cycle::name_of(kOverloadNames, policy);
   }
 }
 

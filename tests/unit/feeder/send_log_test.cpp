@@ -99,23 +99,10 @@ TEST_F(SendLogTest, WritesARowWhenAnOutcomeIsKnown) {
   EXPECT_EQ(log_.first_failure(), "image 1: MSG_SIZE_TOO_LARGE");
 }
 
-TEST_F(SendLogTest, LanesShareTheMemoryOfTheirRings) {
-  cycle::PlanOptions options;
-  options.curve.profile = "constant";
-  options.curve.duration_s = 10'000;
-  options.peak_images_per_s = 100;
-  const cycle::Plan plan = cycle::Plan::make(options, {100});
-  const auto slots_of = [&](std::uint32_t lanes) {
-    const test::TempDir dir;
-    SendLog log(plan, Lanes({}, lanes), "in", {dir / "a", {dir / "b", dir / "c"}}, ports());
-    std::size_t slots = 0;
-    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
-      slots += log.lane(lane).events.capacity();
-    }
-    return slots;
-  };
-  EXPECT_EQ(slots_of(1), 131'072U);
-  EXPECT_EQ(slots_of(64), 131'072U);
+TEST(RingEventsTest, LanesShareOneBoundAndHoldNoMoreThanTheirImages) {
+  EXPECT_EQ(ring_events(Lanes({}, 1), 1'000'000), 131'072U);
+  EXPECT_EQ(ring_events(Lanes({}, 64), 1'000'000'000), 131'072U / 64);
+  EXPECT_EQ(ring_events(Lanes({2, 2}, 5), 99), 10U);
 }
 
 TEST_F(SendLogTest, AReportMayComeBeforeItsSendIsKnown) {

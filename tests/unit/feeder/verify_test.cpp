@@ -72,7 +72,7 @@ class VerifyTest : public testing::Test {
     }
     writer.finish();
   }
-  void feed() {
+  void feed(std::stop_token stop = {}) {
     FeederOptions options;
     options.dataset = dir_ / "images.hdf5";
     options.run = run_;
@@ -81,7 +81,7 @@ class VerifyTest : public testing::Test {
     options.curve.n_cycles = 1;
     options.curve.duration_s = 4;
     options.max_images_per_s = 20;
-    (void)run_feeder(options, {kafka_, clock_, log_, progress_, metrics_}, {});
+    (void)run_feeder(options, {kafka_, clock_, log_, progress_, metrics_}, std::move(stop));
   }
   Verification verify() { return feeder::verify(options_, {kafka_, clock_, progress_}, stop_.get_token()); }
   Verification verify_from_topic() {
@@ -316,6 +316,95 @@ TEST_F(VerifyTest, ARunThatIsOlderThanItsFilesIsDerivedAnew) {
   EXPECT_EQ(read_json(run_ / "run.json")["verdict"]["state"], "INVALID");
 }
 
+TEST_F(VerifyTest, AFeedThatWasCutShortIsVerifiedByItsPlan) {
+  std::stop_source cut;
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) {
+    if (record.tag == 20) {
+      clock_.advance(300ms);
+      cut.request_stop();
+    }
+  };
+  feed(cut.get_token());
+  kafka_.on_send = {};
+
+  EXPECT_TRUE(verify().holds()) << testing::PrintToString(wrong(verify()));
+  const std::string seconds = read_file(run_ / "seconds.csv");
+  tamper_cell("seconds.csv", 1, "planned_bytes", "1");
+  EXPECT_THAT(wrong(verify()), ElementsAre("seconds.csv second 1 planned_bytes"));
+
+  std::filesystem::remove(dir_ / "images.hdf5");
+  const Verification without_plan = verify();
+  EXPECT_TRUE(without_plan.holds()) << testing::PrintToString(wrong(without_plan));
+  EXPECT_THAT(right(without_plan),
+              Contains(StartsWith("what seconds.csv says was planned was not compared")));
+  EXPECT_THAT(right(without_plan), Contains("seconds.csv is what sends.csv adds up to"));
+  EXPECT_THAT(right(without_plan), Not(Contains(StartsWith("what feed.csv says"))));
+  tamper_cell("seconds.csv", 1, "sent_bytes", "1");
+  EXPECT_THAT(wrong(verify()), ElementsAre("seconds.csv second 1 sent_bytes"));
+}
+
+TEST_F(VerifyTest, AnErrorOfKafkaLeavesTheChecksOfTheFiles) {
+  feed();
+  kafka_.set_down(true);
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_THROW(std::rethrow_exception(verification.topic_error), UnavailableError);
+  EXPECT_THAT(right(verification), Contains("seconds.csv is what sends.csv adds up to"));
+  EXPECT_THAT(right(verification), Not(Contains(HasSubstr("has every acknowledged image"))));
+  EXPECT_EQ(verification.verdict, "PARTIAL");
+}
+
+TEST_F(VerifyTest, AnErrorWhileTheTopicIsReadSaysNothingOfIt) {
+  feed();
+  kafka_.fail_next_poll(kafka::KafkaError(ExitCode::unavailable, "_ALL_BROKERS_DOWN", true, "all are down"));
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_THROW(std::rethrow_exception(verification.topic_error), kafka::KafkaError);
+  EXPECT_TRUE(verification.holds());
+  EXPECT_THAT(right(verification), Not(Contains(HasSubstr("has every acknowledged image"))));
+  EXPECT_FALSE(std::filesystem::exists(run_ / "feed-topic.csv"));
+}
+
+TEST_F(VerifyTest, ATopicThatHasDeletedImagesOfTheRunSettlesNothing) {
+  kill_a_feed();
+  kafka_.delete_before("yolo_input", 0, 1);  // Image 0, which was acknowledged there.
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_THAT(wrong(verification),
+              ElementsAre("topic yolo_input acknowledged images that it has deleted since"));
+  EXPECT_FALSE(std::filesystem::exists(run_ / "feed-topic.csv"));
+  EXPECT_EQ(read_json(run_ / "run.json")["counts"]["unknown"], 18);
+}
+
+TEST_F(VerifyTest, ATopicThatMayHaveDeletedImagesNobodyKnewSettlesNothing) {
+  kill_a_feed();
+  kafka_.delete_before("yolo_input", 1, 1);  // Image 3, of which only its send was known.
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_TRUE(verification.holds()) << testing::PrintToString(wrong(verification));
+  EXPECT_FALSE(std::filesystem::exists(run_ / "feed-topic.csv"));
+  EXPECT_EQ(verification.unknown, 18);
+}
+
+TEST_F(VerifyTest, WhatATopicDeletedBeforeTheRunIsNotOfIt) {
+  for (int i = 0; i < 6; ++i) {
+    kafka_.add_record("yolo_input", i % 2, "old", "record");
+  }
+  kafka_.delete_before("yolo_input", 0, 3);
+  kafka_.delete_before("yolo_input", 1, 2);
+  clock_.advance(1h);
+  feed();
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_TRUE(verification.holds()) << testing::PrintToString(wrong(verification));
+  EXPECT_TRUE(std::filesystem::exists(run_ / "feed-topic.csv"));
+}
+
 TEST_F(VerifyTest, WhatTheTopicDoesNotHaveIsNamed) {
   kafka_.add_topic("elsewhere", 2);
   feed();
@@ -423,7 +512,8 @@ TEST_F(VerifyTest, AnotherTopicLeavesTheRunAsItIs) {
   EXPECT_FALSE(std::filesystem::exists(run_ / "feed-lost.csv"));
 
   options_.topic = "nope";
-  EXPECT_THAT(test::message_of<kafka::KafkaError>([this] { return verify_from_topic(); }),
+  const std::exception_ptr error = verify_from_topic().topic_error;
+  EXPECT_THAT(test::message_of<kafka::KafkaError>([&] { std::rethrow_exception(error); }),
               AllOf(HasSubstr("nope"), HasSubstr("--other-topic")));
 }
 
@@ -440,7 +530,7 @@ TEST_F(VerifyTest, ARunThatCannotBeWrittenIsCheckedAllTheSame) {
 TEST_F(VerifyTest, AStopEndsTheReading) {
   feed();
   stop_.request_stop();
-  EXPECT_THROW((void)verify_from_topic(), InterruptedError);
+  EXPECT_THROW(std::rethrow_exception(verify_from_topic().topic_error), InterruptedError);
 }
 
 TEST_F(VerifyTest, EveryPartIsVerified) {

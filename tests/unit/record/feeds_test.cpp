@@ -18,6 +18,23 @@ using record::FeedPart;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+TEST(SendStatusTest, EveryStatusIsReadAsItIsWritten) {
+  using record::Fate;
+  for (const auto& [text, fate, failure] :
+       {std::tuple{"acknowledged", Fate::acknowledged, ""}, std::tuple{"dropped", Fate::dropped, ""},
+        std::tuple{"unknown", Fate::unknown, ""}, std::tuple{"failed", Fate::failed, ""},
+        std::tuple{"failed:_MSG_TIMED_OUT", Fate::failed, "_MSG_TIMED_OUT"}}) {
+    const auto status = record::parse_send_status(text);
+    ASSERT_TRUE(status) << text;
+    EXPECT_EQ(status->fate, fate);
+    EXPECT_EQ(status->failure, failure);
+    EXPECT_EQ(to_text(*status), text);
+  }
+  for (const char* text : {"", "sent", "failure", "failedX", "dropped:X", "Acknowledged"}) {
+    EXPECT_FALSE(record::parse_send_status(text)) << text;
+  }
+}
+
 /// A plan of ten images that is played in parts.
 class FeedsTest : public testing::Test {
  protected:
@@ -164,6 +181,17 @@ TEST_F(FeedsTest, AWrongCountIsNamedByItsPart) {
 
   EXPECT_THAT(derive()["verdict"]["reasons"].dump(),
               HasSubstr("feed-2.json says acknowledged=5, the files have 4"));
+}
+
+TEST_F(FeedsTest, TimeThatSendsWaitedForTheirImagesIsAReason) {
+  Json starved = ended(5);
+  starved["starved_s"] = 0.25;
+  files_.shard({1, 2}, starved);
+  files_.shard({2, 2}, starved);
+  files_.sends({1, 2}, acknowledged(5));
+  files_.sends({2, 2}, acknowledged(5));
+
+  EXPECT_THAT(derive()["verdict"]["reasons"].dump(), HasSubstr("sends waited 0.5 s for their images"));
 }
 
 TEST_F(FeedsTest, FeedsOfDifferentPlansAreNamed) {

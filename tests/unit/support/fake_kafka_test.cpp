@@ -101,7 +101,7 @@ TEST_F(FakeKafkaTest, KeepsWhatIsSentAndReportsItAtOnce) {
   EXPECT_EQ(reports_[0].offset, 0);
   EXPECT_EQ(reports_[0].error, "");
   EXPECT_EQ(reports_[0].time, SteadyTime(3s));
-  EXPECT_EQ(producer_->in_flight(), 0U);
+  EXPECT_EQ(producer_->flush(0ms, {}), 0U);
 }
 
 TEST_F(FakeKafkaTest, StampsItsOwnTimeWhereTheTopicSaysSo) {
@@ -292,6 +292,23 @@ TEST_F(FakeKafkaTest, WaitUntilSeesChangesOfOtherThreads) {
   const std::jthread sender([this] { static_cast<void>(send(1)); });
   EXPECT_TRUE(kafka_.wait_until([this] { return kafka_.records("in").size() == 1; }));
   EXPECT_FALSE(kafka_.wait_until([] { return false; }, 0ms));
+}
+
+TEST_F(FakeKafkaTest, WhatIsDeletedIsNeitherReadNorFound) {
+  for (const char* key : {"0", "1", "2"}) {
+    kafka_.add_record("in", 0, key, "v");
+  }
+  kafka_.delete_before("in", 0, 2);
+
+  const auto admin = kafka_.make_admin({}, {});
+  EXPECT_EQ(admin->lag("in", "g")[0].begin, 2);
+  EXPECT_EQ(admin->lag("in", "g")[0].end, 3);
+  EXPECT_EQ(admin->offsets_at("in", 0)[0].offset, 2);
+  const auto reader = kafka_.make_consumer({});
+  reader->assign("in", {{0, 0}});
+  const auto message = reader->poll(0ms);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->key(), "2");
 }
 
 TEST_F(FakeKafkaTest, AdminFindsTheFirstRecordOfATime) {
