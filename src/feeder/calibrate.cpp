@@ -1,6 +1,7 @@
 #include "kexp/feeder/calibrate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <mutex>
 #include <span>
@@ -29,16 +30,19 @@ using namespace std::chrono_literals;
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kRandomImage = 300'000;
+/// Whatever dataset is fed later lies between two of them; three times apart, so that they are few.
+constexpr std::array<std::size_t, 6> kSizes = {1000, 10'000, 30'000, 100'000, 300'000, 1'000'000};
+/// A size as near to the dataset's is left out.
+constexpr double kNear = 1.5;
 constexpr std::size_t kRandomImages = 8;
 constexpr std::size_t kMostMemory = 256 * 1024 * 1024;  ///< For a dataset's images.
 constexpr auto kFirstAnswer = 10s;                      ///< Until a broker has taken the first image.
 constexpr auto kQueueFullPause = 1ms;
 
-/// Shares of the whole time; what is left goes into topics, connections and last answers.
-constexpr int kTimerShare = 8;  // Each of the two.
-constexpr int kImageShare = 2;
-constexpr int kSmallShare = 10;
+/// Parts of the whole time; the eighth that is left goes into topics, connections and last answers.
+constexpr int kParts = 8;
+constexpr int kTimerParts = 1;  // Each of the two.
+constexpr int kImageParts = 5;  // All sizes together.
 
 [[noreturn]] void interrupted() { throw InterruptedError("stopped while calibrating"); }
 
@@ -56,30 +60,23 @@ stats::Summary timer_lateness(int per_second, Nanoseconds duration, Clock& clock
   return lateness.summary();
 }
 
-/// What is sent: a dataset's first images, as many as fit into memory, or random bytes.
+/// Images in memory.
 class Images {
  public:
-  explicit Images(const std::filesystem::path& dataset) {
-    if (dataset.empty()) {
-      make_random();
-    } else {
-      read(dataset);
-    }
-  }
-
-  [[nodiscard]] Bytes at(std::size_t i) const { return images_[i % images_.size()]; }
-
- private:
-  void make_random() {
+  static Images random(std::size_t size) {
     SplitMix64 random(1);
-    memory_.resize(kRandomImages * kRandomImage);
-    std::generate(memory_.begin(), memory_.end(), [&] { return static_cast<std::uint8_t>(random.next()); });
+    Images images;
+    images.memory_.resize(kRandomImages * size);
+    std::generate(images.memory_.begin(), images.memory_.end(),
+                  [&] { return static_cast<std::uint8_t>(random.next()); });
     for (std::size_t i = 0; i < kRandomImages; ++i) {
-      images_.push_back(Bytes(memory_).subspan(i * kRandomImage, kRandomImage));
+      images.images_.push_back(Bytes(images.memory_).subspan(i * size, size));
     }
+    return images;
   }
 
-  void read(const std::filesystem::path& file) {
+  /// The first ones of a dataset, as many as fit into memory.
+  static Images of_dataset(const std::filesystem::path& file) {
     dataset::StoredDataset stored = dataset::StoredDataset::open(file);
     std::size_t count = 0;
     std::size_t bytes = 0;
@@ -90,27 +87,34 @@ class Images {
       ++count;
       bytes += size;
     }
-    memory_.resize(bytes);
+    Images images;
+    images.memory_.resize(bytes);
     std::vector<dataset::StoredDataset::Wanted> wanted;
     for (std::size_t i = 0, begin = 0; i < count; ++i) {
       const auto size = static_cast<std::size_t>(stored.sizes()[i]);
-      wanted.push_back({i, std::span(memory_).subspan(begin, size)});
-      images_.emplace_back(wanted.back().memory);
+      wanted.push_back({i, std::span(images.memory_).subspan(begin, size)});
+      images.images_.emplace_back(wanted.back().memory);
       begin += size;
     }
     stored.read(wanted);
+    return images;
   }
+
+  Images(const Images&) = delete;  // It points into itself; a move leaves the memory where it is.
+  Images& operator=(const Images&) = delete;
+  Images(Images&&) = default;
+  Images& operator=(Images&&) = default;
+
+  [[nodiscard]] Bytes at(std::size_t i) const { return images_[i % images_.size()]; }
+  [[nodiscard]] double mean_bytes() const {
+    return static_cast<double>(memory_.size()) / static_cast<double>(images_.size());
+  }
+
+ private:
+  Images() = default;
 
   std::vector<std::uint8_t> memory_;
   std::vector<Bytes> images_;
-};
-
-/// What one producer got acknowledged.
-struct Rate {
-  double bytes_per_s = 0;
-  double images_per_s = 0;
-  double mean_bytes = 0;
-  double cpu_s_per_gb = 0;
 };
 
 /// Sends as much as the producer takes.
@@ -125,17 +129,17 @@ class Flood {
         ports.kafka.make_producer(producer, [this](const kafka::DeliveryReport& report) { count(report); });
   }
 
-  /// Images `at(0)`, `at(1)`, … until `duration` is over or `most_bytes` are sent.
-  template <typename At>
-  Rate run(const At& at, Nanoseconds duration, std::int64_t most_bytes, std::stop_token stop) {
-    warm_up(at(0), stop);
+  /// Images, again and again, until `duration` is over or `most_bytes` are sent.
+  CalibratedRate run(const Images& images, Nanoseconds duration, std::int64_t most_bytes,
+                     std::stop_token stop) {
+    warm_up(images.at(0), stop);
     const SteadyTime start = ports_.clock.now();
     const SteadyTime end = start + duration;
     const Nanoseconds cpu_before = process_cpu_time();
     begin(end);
     std::int64_t bytes = 0;
-    for (std::size_t i = 0; bytes < most_bytes && send(at(i), i, end, stop); ++i) {
-      bytes += static_cast<std::int64_t>(at(i).size());
+    for (std::size_t i = 0; bytes < most_bytes && send(images.at(i), i, end, stop); ++i) {
+      bytes += static_cast<std::int64_t>(images.at(i).size());
     }
     if (const Nanoseconds left = end - ports_.clock.now(); left > 0ns) {
       (void)producer_->flush(std::chrono::ceil<std::chrono::milliseconds>(left), stop);
@@ -204,7 +208,7 @@ class Flood {
     last_ = report.time;
   }
 
-  Rate rate(SteadyTime start, double cpu_s) const {
+  CalibratedRate rate(SteadyTime start, double cpu_s) const {
     const std::scoped_lock lock(mutex_);
     if (images_ == 0) {
       throw FailedError(fmt::format("no image to {} was acknowledged: {}", topic_,
@@ -216,7 +220,7 @@ class Flood {
     const double took_s = seconds(std::max(last_ - start, Nanoseconds(1)));
     const auto images = static_cast<double>(images_);
     const auto bytes = static_cast<double>(bytes_);
-    return {bytes / took_s, images / took_s, bytes / images, cpu_s / bytes * 1e9};
+    return {bytes / images, images / took_s, bytes / took_s / 1e6, cpu_s / bytes * 1e9};
   }
 
   const CalibratePorts& ports_;
@@ -254,14 +258,34 @@ Calibration read_calibration(const Json& json) {
   json.at("time").get_to(calibration.time);
   json.at("host").get_to(calibration.host);
   json.at("servers").get_to(calibration.servers);
+  json.at("cluster").get_to(calibration.cluster);
   calibration.lateness_50 = read_lateness(json.at("lateness_50"));
   calibration.lateness_1000 = read_lateness(json.at("lateness_1000"));
-  json.at("megabytes_per_s").get_to(calibration.megabytes_per_s);
-  json.at("images_per_s").get_to(calibration.images_per_s);
-  json.at("cpu_s_per_gb").get_to(calibration.cpu_s_per_gb);
-  json.at("mean_image_bytes").get_to(calibration.mean_image_bytes);
-  json.at("small_images_per_s").get_to(calibration.small_images_per_s);
+  for (const Json& rate : json.at("rates")) {
+    calibration.rates.push_back({rate.at("image_bytes").get<double>(), rate.at("images_per_s").get<double>(),
+                                 rate.at("megabytes_per_s").get<double>(),
+                                 rate.at("cpu_s_per_gb").get<double>()});
+  }
+  if (calibration.rates.empty()) {
+    throw FailedError("a calibration has no rates");
+  }
   return calibration;
+}
+
+/// Of every size that is measured; the dataset's own among them.
+std::vector<Images> images_to_send(const std::filesystem::path& dataset) {
+  std::vector<Images> all;
+  if (!dataset.empty()) {
+    all.push_back(Images::of_dataset(dataset));
+  }
+  const double own = all.empty() ? 0 : all.front().mean_bytes();
+  for (const std::size_t size : kSizes) {
+    const auto bytes = static_cast<double>(size);
+    if (bytes * kNear < own || bytes > own * kNear) {
+      all.push_back(Images::random(size));
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -282,36 +306,53 @@ void validate(const CalibrateOptions& options) {
   }
 }
 
-double Calibration::load(double rate_images_per_s, double image_bytes) const {
-  const double small_s = 1 / small_images_per_s;
-  const double image_s = 1 / images_per_s;
-  const double more_bytes = mean_image_bytes - static_cast<double>(kSmallImage);
-  const double per_byte = more_bytes > 0 ? std::max(0.0, (image_s - small_s) / more_bytes) : 0;
-  const double over_small = std::max(0.0, image_bytes - static_cast<double>(kSmallImage));
-  return rate_images_per_s * (small_s + per_byte * over_small);
+double Calibration::images_per_s(double image_bytes) const {
+  const auto [lower, upper] = around(image_bytes);
+  const double lower_s = 1 / lower.images_per_s;
+  const double upper_s = 1 / upper.images_per_s;
+  if (lower.image_bytes < upper.image_bytes) {
+    const double part = (image_bytes - lower.image_bytes) / (upper.image_bytes - lower.image_bytes);
+    return 1 / (lower_s + part * (upper_s - lower_s));
+  }
+  return lower.images_per_s / std::max(1.0, image_bytes / lower.image_bytes);
+}
+
+std::pair<CalibratedRate, CalibratedRate> Calibration::around(double image_bytes) const {
+  const auto upper =
+      std::lower_bound(rates.begin(), rates.end(), image_bytes,
+                       [](const CalibratedRate& rate, double bytes) { return rate.image_bytes < bytes; });
+  if (upper == rates.begin()) {
+    return {rates.front(), rates.front()};
+  }
+  return {*std::prev(upper), upper == rates.end() ? rates.back() : *upper};
 }
 
 Json to_json(const Calibration& calibration) {
+  Json rates = Json::array();
+  for (const CalibratedRate& rate : calibration.rates) {
+    rates.push_back({{"image_bytes", rate.image_bytes},
+                     {"images_per_s", rate.images_per_s},
+                     {"megabytes_per_s", rate.megabytes_per_s},
+                     {"cpu_s_per_gb", rate.cpu_s_per_gb}});
+  }
   return {{"time", calibration.time},
           {"host", calibration.host},
           {"servers", calibration.servers},
+          {"cluster", calibration.cluster},
           {"lateness_50", stats::to_json(calibration.lateness_50)},
           {"lateness_1000", stats::to_json(calibration.lateness_1000)},
-          {"megabytes_per_s", calibration.megabytes_per_s},
-          {"images_per_s", calibration.images_per_s},
-          {"cpu_s_per_gb", calibration.cpu_s_per_gb},
-          {"mean_image_bytes", calibration.mean_image_bytes},
-          {"small_images_per_s", calibration.small_images_per_s}};
+          {"rates", std::move(rates)}};
 }
 
 Calibration calibrate(const CalibrateOptions& options, const CalibratePorts& ports, std::stop_token stop) {
   validate(options);
-  const Images images(options.dataset);
+  const std::vector<Images> images = images_to_send(options.dataset);
   const auto admin = ports.kafka.make_admin(options.client, stop);
   Calibration calibration;
   calibration.time = format_utc(ports.clock.wall_now());
   calibration.host = host_name();
   calibration.servers = options.client.servers;
+  calibration.cluster = calibrated_cluster(*admin, options.client);
 
   const auto topic_named = [&](const std::string& name) {
     admin->create_topic(name, options.partitions, options.replication, scratch_settings());
@@ -319,46 +360,43 @@ Calibration calibrate(const CalibrateOptions& options, const CalibratePorts& por
   const ScratchTopic scratch(*admin, ports.log, "kexp-calibrate-", topic_named);
   ports.progress.report({"calibrate", "timers", {{"host", calibration.host}}});
   use_precise_timers();
-  const Nanoseconds whole = options.duration;
-  calibration.lateness_50 = timer_lateness(50, whole / kTimerShare, ports.clock, stop);
-  calibration.lateness_1000 = timer_lateness(1000, whole / kTimerShare, ports.clock, stop);
+  const Nanoseconds part = Nanoseconds(options.duration) / kParts;
+  calibration.lateness_50 = timer_lateness(50, part * kTimerParts, ports.clock, stop);
+  calibration.lateness_1000 = timer_lateness(1000, part * kTimerParts, ports.clock, stop);
 
   ports.progress.report(
       {"calibrate", "sending", {{"servers", calibration.servers}, {"topic", scratch.name()}}});
-  const Rate large =
-      Flood(options, ports, scratch.name())
-          .run([&](std::size_t i) { return images.at(i); }, whole / kImageShare, options.most_bytes, stop);
-  const Rate small =
-      Flood(options, ports, scratch.name())
-          .run(
-              [&](std::size_t i) {
-                const Bytes image = images.at(i);
-                return image.first(std::min(image.size(), static_cast<std::size_t>(kSmallImage)));
-              },
-              whole / kSmallShare, options.most_bytes, stop);
-  calibration.megabytes_per_s = large.bytes_per_s / 1e6;
-  calibration.images_per_s = large.images_per_s;
-  calibration.mean_image_bytes = large.mean_bytes;
-  calibration.cpu_s_per_gb = large.cpu_s_per_gb;
-  calibration.small_images_per_s = small.images_per_s;
+  const auto sizes = static_cast<std::int64_t>(images.size());
+  for (const Images& of_one_size : images) {
+    calibration.rates.push_back(
+        Flood(options, ports, scratch.name())
+            .run(of_one_size, part * kImageParts / sizes, options.most_bytes / sizes, stop));
+  }
+  std::sort(calibration.rates.begin(), calibration.rates.end(),
+            [](const CalibratedRate& a, const CalibratedRate& b) { return a.image_bytes < b.image_bytes; });
   return calibration;
 }
 
-std::filesystem::path calibration_file(const std::string& servers) {
-  const std::string hash = sha256_hex(host_name() + "\n" + servers);
+std::string calibrated_cluster(kafka::Admin& admin, const kafka::ClientOptions& client) {
+  std::string id = admin.cluster_id();
+  return id.empty() ? client.servers : id;
+}
+
+std::filesystem::path calibration_file(const std::string& cluster) {
+  const std::string hash = sha256_hex(host_name() + "\n" + cluster);
   return cache_dir() / "calibration" / (hash.substr(0, 16) + ".json");
 }
 
 void store(const Calibration& calibration) {
-  const std::filesystem::path file = calibration_file(calibration.servers);
+  const std::filesystem::path file = calibration_file(calibration.cluster);
   on_disk("make", [&] { std::filesystem::create_directories(file.parent_path()); });
   write_json(file, to_json(calibration));
 }
 
-std::optional<Calibration> stored_calibration(const std::string& servers) {
+std::optional<Calibration> stored_calibration(const std::string& cluster) {
   try {
-    const Calibration calibration = read_calibration(read_json(calibration_file(servers)));
-    const bool is_ours = calibration.host == host_name() && calibration.servers == servers;
+    const Calibration calibration = read_calibration(read_json(calibration_file(cluster)));
+    const bool is_ours = calibration.host == host_name() && calibration.cluster == cluster;
     return is_ours ? std::optional(calibration) : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;

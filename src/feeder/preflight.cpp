@@ -205,7 +205,8 @@ class Preflight {
   }
 
   void check_calibration() {
-    const std::optional<Calibration> calibration = stored_calibration(options_.client.servers);
+    const std::optional<Calibration> calibration =
+        stored_calibration(calibrated_cluster(ports_.admin, options_.client));
     const double peak_bytes = plan_.peak_bytes_per_s();
     if (!calibration || !(peak_bytes > 0)) {  // A burst has no rate that it must keep to.
       return;
@@ -216,7 +217,8 @@ class Preflight {
     const double share_images = share_bytes / mean_bytes;
     const std::string peak = fmt::format("{:.1f} MB/s, {:.0f} images/s of {}", share_bytes / 1e6,
                                          share_images, format_bytes(mean_bytes));
-    const double load = calibration->load(share_images, mean_bytes);
+    const double one_producer = calibration->images_per_s(mean_bytes);
+    const double load = share_images / one_producer;
     if (load > options_.threads) {
       const double served = options_.threads / load;  // Of the whole peak.
       const std::string lower = options_.max_images_per_s
@@ -225,17 +227,14 @@ class Preflight {
       const std::string threads =
           load <= kMostThreads ? fmt::format(", give --threads {:.0f}", std::ceil(load)) : "";
       object(fmt::format(
-          "this feed's peak is {}, but at {} one producer got {:.1f} MB/s, {:.0f} images/s of {} and "
-          "{:.0f} images/s of 1 kB to {}: lower {}{}",
-          peak, calibration->time, calibration->megabytes_per_s, calibration->images_per_s,
-          format_bytes(calibration->mean_image_bytes), calibration->small_images_per_s, calibration->servers,
-          lower, threads));
+          "this feed's peak is {}, but one producer can send {:.0f} images/s of that size ({}): lower {}{}",
+          peak, one_producer, measured(*calibration, mean_bytes), lower, threads));
     } else if (load > 1) {
       warn(
-          "this feed's peak is {}, {:.2f} times what one producer got to {} at {}: calibrated is nothing for "
+          "this feed's peak is {}, {:.2f} times what one producer can send ({}): calibrated is nothing for "
           "{} "
           "threads",
-          peak, load, calibration->servers, calibration->time, options_.threads);
+          peak, load, measured(*calibration, mean_bytes), options_.threads);
     }
     const double late_ms = share_images / options_.threads > 50 ? calibration->lateness_1000.p99_ms
                                                                 : calibration->lateness_50.p99_ms;
@@ -249,6 +248,18 @@ class Preflight {
       warn("at {} one in a hundred timers of this host was {:.1f} ms late: expect PERTURBED",
            calibration->time, late_ms);
     }
+  }
+
+  /// What is known of images of about that size.
+  static std::string measured(const Calibration& calibration, double image_bytes) {
+    const auto text = [](const CalibratedRate& rate) {
+      return fmt::format("{:.0f} images/s of {}", rate.images_per_s, format_bytes(rate.image_bytes));
+    };
+    const auto [lower, upper] = calibration.around(image_bytes);
+    const std::string rates = lower.image_bytes < upper.image_bytes
+                                  ? fmt::format("{} and {}", text(lower), text(upper))
+                                  : text(lower);
+    return fmt::format("at {} it got {} to {}", calibration.time, rates, calibration.servers);
   }
 
   /// Something that --force overrules.

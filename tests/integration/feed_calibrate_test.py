@@ -20,11 +20,13 @@ class FeedCalibrateTest(PreflightCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         found = json.loads(done.stdout)
         self.assertEqual(found["servers"], self.kafka.servers)
-        self.assertEqual(found["mean_image_bytes"], 300_000)
-        self.assertAlmostEqual(found["megabytes_per_s"], found["images_per_s"] * 0.3, delta=0.001 * found["megabytes_per_s"])
-        for positive in "megabytes_per_s", "cpu_s_per_gb":
-            self.assertGreater(found[positive], 0)
-        self.assertGreater(found["small_images_per_s"], found["images_per_s"])
+        self.assertRegex(found["cluster"], ".")
+        self.assertEqual([rate["image_bytes"] for rate in found["rates"]], [1e3, 1e4, 3e4, 1e5, 3e5, 1e6])
+        for rate in found["rates"]:
+            self.assertAlmostEqual(rate["megabytes_per_s"], rate["images_per_s"] * rate["image_bytes"] / 1e6,
+                                   delta=0.001 * rate["megabytes_per_s"])
+            self.assertGreater(rate["cpu_s_per_gb"], 0)
+        self.assertGreater(found["rates"][0]["images_per_s"], found["rates"][-1]["images_per_s"])
         self.assertEqual((found["lateness_50"]["count"], found["lateness_1000"]["count"]), (25, 500))
         kept, = self.calibrations.iterdir()
         self.assertEqual(json.loads(kept.read_text()), found)
@@ -32,17 +34,19 @@ class FeedCalibrateTest(PreflightCase):
     def test_sends_a_datasets_images(self):
         done = self.calibrate("--dataset", self.dataset)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"the broker took +\d+\.\d MB/s, \d+ images/s of 9\.\d+ kB; \d+ images/s of 1\.00 kB")
+        self.assertRegex(done.stdout, r"(?s)images of 1\.00 kB +\d+ images/s, .*images of 9\.\d+ kB +\d+ images/s, \d+\.\d MB/s; .*images of 30\.0 kB")
 
     def test_a_peak_above_it_is_refused_unless_forced(self):
         self.assertEqual(self.calibrate().returncode, 0)
         kept, = self.calibrations.iterdir()
-        slow = json.loads(kept.read_text()) | {"small_images_per_s": 6, "images_per_s": 5}
+        slow = json.loads(kept.read_text())
+        for rate in slow["rates"]:
+            rate["images_per_s"] = 5
         for lateness in "lateness_50", "lateness_1000":
             slow[lateness]["p99_ms"] = 0.1  # Whatever else runs on this machine.
         kept.write_text(json.dumps(slow))
         topic = self.create_topic()
-        self.assert_refused(topic, "20 images/s of 9", "5 images/s of 300 kB", "--max-ips to", "--force")
+        self.assert_refused(topic, "20 images/s of 9", "5 images/s of 10.0 kB", "--max-ips to", "--force")
         self.assertIn("calibration", self.assert_feeds(topic, "--force"))
 
     def test_a_stop_leaves_no_topic(self):

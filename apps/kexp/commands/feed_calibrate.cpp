@@ -33,11 +33,11 @@ void print_calibration(std::ostream& out, const feeder::Calibration& calibration
   };
   line("lateness at 50/s", calibration.lateness_50);
   line("lateness at 1000/s", calibration.lateness_1000);
-  out << fmt::format("{:<20} {:.1f} MB/s, {:.0f} images/s of {}; {:.0f} images/s of {}\n", "the broker took",
-                     calibration.megabytes_per_s, calibration.images_per_s,
-                     format_bytes(calibration.mean_image_bytes), calibration.small_images_per_s,
-                     format_bytes(static_cast<double>(feeder::kSmallImage)));
-  out << fmt::format("{:<20} {:.3f} core-s/GB\n", "the producer took", calibration.cpu_s_per_gb);
+  for (const feeder::CalibratedRate& rate : calibration.rates) {
+    out << fmt::format("{:<20} {:.0f} images/s, {:.1f} MB/s; {:.3f} core-s/GB\n",
+                       "images of " + format_bytes(rate.image_bytes), rate.images_per_s, rate.megabytes_per_s,
+                       rate.cpu_s_per_gb);
+  }
 }
 
 ExitCode run_calibrate(const CalibrateFlags& flags, Context& context) {
@@ -59,13 +59,13 @@ ExitCode run_calibrate(const CalibrateFlags& flags, Context& context) {
   context.progress.report(
       {"calibrate",
        "kept",
-       {{"servers", calibration.servers}, {"file", feeder::calibration_file(calibration.servers).string()}}});
+       {{"servers", calibration.servers}, {"file", feeder::calibration_file(calibration.cluster).string()}}});
   return ExitCode::ok;
 }
 
 void add_flags(CLI::App& calibrate, CalibrateFlags& flags) {
   calibrate.add_option("--dataset", flags.dataset,
-                       "Images to send, HDF5 (KEXP_DATASET; default: random ones of 300 kB)");
+                       "Images to send besides random ones of 1 kB to 1 MB, HDF5 (KEXP_DATASET)");
   calibrate.add_option("--duration", flags.duration_s, "Seconds that it may take")->capture_default_str();
   calibrate.add_option("--partitions", flags.options.partitions, "Partitions of the topic made for it")
       ->capture_default_str();

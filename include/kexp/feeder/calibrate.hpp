@@ -9,6 +9,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/core/json.hpp"
@@ -21,7 +23,7 @@ namespace kexp::feeder {
 
 struct CalibrateOptions {
   kafka::ClientOptions client;
-  std::filesystem::path dataset;  ///< Its images are sent; empty: random ones of 300 KB.
+  std::filesystem::path dataset;  ///< Its images are sent, too; may be empty.
   std::chrono::seconds duration{20};
   int partitions = 3;                       ///< Of the scratch topic.
   int replication = 1;                      ///< Of the scratch topic.
@@ -30,23 +32,29 @@ struct CalibrateOptions {
 /// Errors: UsageError naming the flag.
 void validate(const CalibrateOptions& options);
 
+/// What one producer got acknowledged, flat out, of images of one mean size.
+struct CalibratedRate {
+  double image_bytes = 0;
+  double images_per_s = 0;
+  double megabytes_per_s = 0;
+  double cpu_s_per_gb = 0;
+};
+
 struct Calibration {
   std::string time;  ///< UTC, RFC 3339.
   std::string host;
-  std::string servers;
+  std::string servers;                        ///< As they were given.
+  std::string cluster;                        ///< Whose they are: kafka::Admin::cluster_id.
   stats::Summary lateness_50, lateness_1000;  ///< Of a timer at 50 and 1,000 deadlines a second.
-  double megabytes_per_s = 0;                 ///< Acknowledged, flat out, one producer.
-  double images_per_s = 0;
-  double cpu_s_per_gb = 0;
-  double mean_image_bytes = 0;
-  double small_images_per_s =
-      0;  ///< The same with images of kSmallImage bytes: what an image costs at least.
+  std::vector<CalibratedRate> rates;          ///< By size, the smallest first; at least one.
 
-  /// Share of what one producer can do that images of this rate and mean size need, when an image of s bytes
-  /// takes a + b s seconds: both measured rates give a and b.
-  [[nodiscard]] double load(double rate_images_per_s, double image_bytes) const;
+  /// Images of that mean size that one producer can send in a second. Between two measured sizes the time for
+  /// an image is interpolated linearly; below the smallest it is that of the smallest, above the largest it
+  /// grows with the size. One line through all sizes would not do: small images share requests.
+  [[nodiscard]] double images_per_s(double image_bytes) const;
+  /// The measured sizes on both sides of that one; twice the same beyond the ends.
+  [[nodiscard]] std::pair<CalibratedRate, CalibratedRate> around(double image_bytes) const;
 };
-inline constexpr std::int64_t kSmallImage = 1000;
 [[nodiscard]] Json to_json(const Calibration& calibration);
 
 struct CalibratePorts {
@@ -61,10 +69,13 @@ struct CalibratePorts {
 [[nodiscard]] Calibration calibrate(const CalibrateOptions& options, const CalibratePorts& ports,
                                     std::stop_token stop);
 
-/// Where this host's calibration of these servers is kept: $XDG_CACHE_HOME/kexp/calibration/<hash>.json.
-[[nodiscard]] std::filesystem::path calibration_file(const std::string& servers);
+/// The cluster that a calibration is of: its id, or the servers where it says none.
+[[nodiscard]] std::string calibrated_cluster(kafka::Admin& admin, const kafka::ClientOptions& client);
+
+/// Where this host's calibration of a cluster is kept: $XDG_CACHE_HOME/kexp/calibration/<hash>.json.
+[[nodiscard]] std::filesystem::path calibration_file(const std::string& cluster);
 void store(const Calibration& calibration);
-/// What was stored for these servers from this host; none when there is nothing readable.
-[[nodiscard]] std::optional<Calibration> stored_calibration(const std::string& servers);
+/// What was stored for this cluster from this host; none when there is nothing readable.
+[[nodiscard]] std::optional<Calibration> stored_calibration(const std::string& cluster);
 
 }  // namespace kexp::feeder

@@ -48,14 +48,19 @@ class CalibrateTest : public testing::Test {
   int sends_ = 0;
 };
 
-TEST_F(CalibrateTest, TellsWhatTheProducerGotAcknowledged) {
+TEST_F(CalibrateTest, TellsWhatTheProducerGotAcknowledgedOfEverySize) {
   const Calibration calibration = run();
 
   EXPECT_EQ(calibration.servers, "localhost:9092");
-  EXPECT_EQ(calibration.mean_image_bytes, 300'000);
-  EXPECT_NEAR(calibration.images_per_s, 250, 0.01);  // 4 ms each.
-  EXPECT_NEAR(calibration.megabytes_per_s, 75, 0.01);
-  EXPECT_NEAR(calibration.small_images_per_s, 1 / 1.01e-3, 0.1);
+  EXPECT_EQ(calibration.cluster, "fake-cluster");
+  std::vector<double> sizes;
+  for (const CalibratedRate& rate : calibration.rates) {
+    sizes.push_back(rate.image_bytes);
+    const double seconds_each = 1e-3 + 1e-8 * rate.image_bytes;
+    EXPECT_NEAR(rate.images_per_s * seconds_each, 1, 1e-9);
+    EXPECT_NEAR(rate.megabytes_per_s * seconds_each, rate.image_bytes / 1e6, 1e-9);
+  }
+  EXPECT_EQ(sizes, (std::vector<double>{1000, 10'000, 30'000, 100'000, 300'000, 1'000'000}));
   EXPECT_EQ(calibration.lateness_50.count, 50U);  // An eighth of 8 s.
   EXPECT_EQ(calibration.lateness_1000.count, 1000U);
   EXPECT_EQ(calibration.lateness_1000.max_ms, 0);
@@ -70,17 +75,15 @@ TEST_F(CalibrateTest, EndsWithinItsTimeOrItsBytes) {
   EXPECT_LE(clock_.now() - start, 8s);
 
   sends_ = 0;
-  options_.most_bytes = 3'000'000;
+  options_.most_bytes = 3'000'000;  // Half a megabyte of each size.
   (void)run();
-  // 10 images and the first; then what an eighth of a second of small ones takes, and the first of them.
-  EXPECT_LT(sends_, 12 + 1 + 800);
-  EXPECT_GT(sends_, 12 + 1 + 700);
+  EXPECT_EQ(sends_, (500 + 50 + 17 + 5 + 2 + 1) + 6);  // And a first one of each.
 }
 
-TEST_F(CalibrateTest, SendsTheDatasetsImagesToAllPartitions) {
+TEST_F(CalibrateTest, SendsTheDatasetsImagesToAllPartitionsInPlaceOfTheSizesNearToThem) {
   dataset::Writer writer(dir_ / "images.hdf5", "camera");
-  writer.add(std::vector<std::uint8_t>(2000, 7));
-  writer.add(std::vector<std::uint8_t>(4000, 7));
+  writer.add(std::vector<std::uint8_t>(20'000, 7));
+  writer.add(std::vector<std::uint8_t>(40'000, 7));
   writer.finish();
   options_.dataset = dir_ / "images.hdf5";
   options_.partitions = 4;
@@ -92,16 +95,20 @@ TEST_F(CalibrateTest, SendsTheDatasetsImagesToAllPartitions) {
     clock_.advance(1ms);
   };
 
-  EXPECT_NEAR(run().mean_image_bytes, 3000, 1);
+  const Calibration calibration = run();
 
   EXPECT_EQ(partitions.size(), 4U);
-  EXPECT_EQ(sizes, (std::set<std::size_t>{1000, 2000, 4000}));
+  EXPECT_EQ(sizes, (std::set<std::size_t>{1000, 10'000, 20'000, 40'000, 100'000, 300'000, 1'000'000}));
+  ASSERT_EQ(calibration.rates.size(), 6U);
+  EXPECT_NEAR(calibration.rates[2].image_bytes, 30'000, 200);
 }
 
 TEST_F(CalibrateTest, WaitsWhileTheQueueIsFull) {
   kafka_.on_send = [&](const kafka::OutgoingRecord&) { kafka_.set_queue_full(++sends_ % 4 != 0); };
   // Three pauses of 1 ms before each image.
-  EXPECT_NEAR(run().images_per_s, 333.3, 1);
+  for (const CalibratedRate& rate : run().rates) {
+    EXPECT_NEAR(rate.images_per_s, 333.3, 17) << rate.image_bytes;  // Large ones are few.
+  }
 }
 
 TEST_F(CalibrateTest, TheScratchTopicGoesWhenTheBrokerTakesNothing) {
@@ -130,13 +137,38 @@ TEST_F(CalibrateTest, WhatIsStoredIsReadAgain) {
   stored.lateness_50.p99_ms = std::nan("");  // Nothing was measured.
   store(stored);
 
-  const auto read = stored_calibration("localhost:9092");
+  const auto read = stored_calibration("fake-cluster");
   ASSERT_TRUE(read);
   EXPECT_EQ(to_json(*read).dump(), to_json(stored).dump());
   EXPECT_TRUE(std::isnan(read->lateness_50.p99_ms));
-  EXPECT_FALSE(stored_calibration("elsewhere:9092"));
-  EXPECT_THAT(calibration_file("localhost:9092").string(),
+  EXPECT_FALSE(stored_calibration("another-cluster"));
+  EXPECT_THAT(calibration_file("fake-cluster").string(),
               AllOf(HasSubstr(dir_.path().string()), HasSubstr("calibration")));
+}
+
+TEST_F(CalibrateTest, AClusterIsTheSameHoweverItsServersAreWritten) {
+  options_.client.servers = "127.0.0.1:9092";
+  EXPECT_EQ(run().cluster, "fake-cluster");
+  kafka_.set_cluster_id("");  // An old broker has none.
+  EXPECT_EQ(run().cluster, "127.0.0.1:9092");
+}
+
+TEST(CalibrationTest, BetweenTwoSizesTheTimeForAnImageIsInterpolated) {
+  Calibration calibration;
+  // 0.1 ms, 0.5 ms, 1.5 ms: no line through two of them gives the third.
+  calibration.rates = {{10'000, 10'000, 100, 1}, {30'000, 2000, 60, 1}, {300'000, 1e3 / 1.5, 200, 1}};
+
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(10'000), 10'000);
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(30'000), 2000);
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(300'000), 1e3 / 1.5);
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(20'000), 1e3 / 0.3);
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(165'000), 1000);
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(500), 10'000);
+  EXPECT_DOUBLE_EQ(calibration.images_per_s(600'000), 1e3 / 3);
+  EXPECT_EQ(calibration.around(165'000).first.image_bytes, 30'000);
+  EXPECT_EQ(calibration.around(165'000).second.image_bytes, 300'000);
+  EXPECT_EQ(calibration.around(1).first.image_bytes, 10'000);
+  EXPECT_EQ(calibration.around(1e6).second.image_bytes, 300'000);
 }
 
 TEST_F(CalibrateTest, FlagsOutOfRangeAreNamed) {

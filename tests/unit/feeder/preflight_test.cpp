@@ -53,24 +53,20 @@ class PreflightTest : public testing::Test {
   void set(const std::string& key, const std::string& value) {
     kafka_.set_topic_config("yolo_input", key, value);
   }
-  /// One producer got 1000 images/s of 10 kB and 10,000 of 1 kB.
+  /// One producer got 10,000 images/s of 1 kB and 1000 of 10 kB.
   Calibration calibration() const {
     Calibration calibration;
     calibration.time = "2026-11-21T18:00:00.000Z";
     calibration.host = host_name();
     calibration.servers = options_.client.servers;
-    calibration.megabytes_per_s = 10;
-    calibration.images_per_s = 1000;
-    calibration.mean_image_bytes = 10'000;
-    calibration.small_images_per_s = 10'000;
+    calibration.cluster = "fake-cluster";
+    calibration.rates = {{1000, 10'000, 10, 1}, {10'000, 1000, 10, 1}};
     return calibration;
   }
-  /// A calibration that has `times` of the plan's peak: 20 images/s of 2 kB, each as long as 2 of 1 kB.
+  /// A calibration that has `times` of the plan's peak: 20 images/s of 2 kB.
   void store_peak(double times) {
     Calibration stored = calibration();
-    stored.images_per_s = times * 20;
-    stored.mean_image_bytes = 2000;
-    stored.small_images_per_s = times * 40;
+    stored.rates = {{1000, times * 40, 1, 1}, {3000, times * 40 / 3, 1, 1}};
     store(stored);
   }
 
@@ -197,7 +193,8 @@ TEST_F(PreflightTest, SettingsThatMayNotBeReadAreAWarning) {
 TEST_F(PreflightTest, APeakAboveTheCalibrationIsRefusedUnlessForced) {
   store_peak(0.5);
   EXPECT_THAT(refusal(),
-              AllOf(HasSubstr("20 images/s of 2"), HasSubstr("10 images/s of 2"),
+              AllOf(HasSubstr("20 images/s of 2"), HasSubstr("can send 10 images/s of that size"),
+                    HasSubstr("it got 20 images/s of 1.00 kB and 7 images/s of 3.00 kB to localhost:9092"),
                     HasSubstr("--max-mbps to 0.02,"), HasSubstr("--threads 2"), HasSubstr("--force")));
   options_.max_images_per_s = 20;
   EXPECT_THAT(refusal(), HasSubstr("--max-ips to 10,"));
@@ -229,14 +226,25 @@ TEST_F(PreflightTest, ThreadsBeyondWhatOneProducerGotAreAWarning) {
   EXPECT_THAT(refusal(), HasSubstr("--threads 2"));
 }
 
-TEST_F(PreflightTest, SmallImagesAreNotHeldAgainstTheRateOfLargeOnes) {
-  Calibration stored = calibration();  // 1000 images/s of 10 kB.
+TEST_F(PreflightTest, ThePeakOfImagesOfEverySizeIsHeldAgainstWhatThatSizeGot) {
+  Calibration stored = calibration();
+  stored.rates = {{1000, 60'000, 60, 1}, {30'000, 1800, 54, 1}, {300'000, 670, 201, 1}};
   store(stored);
-  EXPECT_NEAR(stored.load(1000, 10'000), 1, 1e-9);
-  EXPECT_NEAR(stored.load(10'000, 1000), 1, 1e-9);
-  EXPECT_NEAR(stored.load(5000, 1000), 0.5, 1e-9);
-  EXPECT_NEAR(stored.load(500, 19'000), 0.95, 1e-9);
-  EXPECT_THAT(run().warnings, IsEmpty());
+  const auto plan_for = [this](std::uint64_t image_bytes, double images_per_s) {
+    cycle::PlanOptions plan;
+    plan.curve.profile = "constant";
+    plan.curve.duration_s = 10;
+    plan.peak_images_per_s = images_per_s;
+    plan.partitions = 2;
+    prepared_.plan = cycle::Plan::make(plan, {image_bytes});
+  };
+  for (const auto& [bytes, images_per_s] :
+       {std::pair{1000U, 60'000.0}, {30'000U, 1800.0}, {300'000U, 670.0}}) {
+    plan_for(bytes, 0.98 * images_per_s);
+    EXPECT_THAT(run().warnings, IsEmpty()) << bytes;
+    plan_for(bytes, 1.02 * images_per_s);
+    EXPECT_THAT(refusal(), HasSubstr("calibration")) << bytes;
+  }
 }
 
 TEST_F(PreflightTest, TimersThatAreHopelesslyLateAreRefusedUnlessForced) {
@@ -253,17 +261,23 @@ TEST_F(PreflightTest, TimersThatAreHopelesslyLateAreRefusedUnlessForced) {
   EXPECT_THAT(run().warnings, ElementsAre(HasSubstr("PERTURBED")));
 }
 
-TEST_F(PreflightTest, ACalibrationOfOtherServersOrAnotherHostIsNotAsked) {
+TEST_F(PreflightTest, ACalibrationIsOfTheClusterHoweverItsServersAreWritten) {
+  store_peak(0.5);
+  options_.client.servers = "127.0.0.1:9092,localhost:9092";
+  EXPECT_THAT(refusal(), HasSubstr("to localhost:9092"));
+}
+
+TEST_F(PreflightTest, ACalibrationOfAnotherClusterOrAnotherHostIsNotAsked) {
   Calibration stored = calibration();
-  stored.images_per_s = stored.small_images_per_s = 1;
-  stored.servers = "elsewhere:9092";
+  stored.rates = {{1000, 1, 1, 1}};
+  stored.cluster = "another-cluster";
   store(stored);
   EXPECT_THAT(run().warnings, IsEmpty());
-  stored.servers = options_.client.servers;
+  stored.cluster = "fake-cluster";
   stored.host = "elsewhere";
   store(stored);
   EXPECT_THAT(run().warnings, IsEmpty());
-  write_file_atomically(calibration_file(options_.client.servers), "{\"time\": ");
+  write_file_atomically(calibration_file("fake-cluster"), "{\"time\": ");
   EXPECT_THAT(run().warnings, IsEmpty());
 }
 
