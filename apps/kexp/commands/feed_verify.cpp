@@ -1,5 +1,6 @@
 #include "commands/feed_verify.hpp"
 
+#include <exception>
 #include <memory>
 #include <ostream>
 

@@ -93,7 +93,7 @@ struct FeederResult {
   std::filesystem::path run;
   std::string run_id;
   bool interrupted = false;  ///< A stop request left images unsent, or without their answer.
-  SendCounts counts;  ///< This feed's own; those in run.json are of all parts of the plan.
+  SendCounts counts;         ///< This feed's own; those in run.json are of all parts of the plan.
 };
 
 /// The plan that the options make, and what it is made from.
