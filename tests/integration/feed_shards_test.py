@@ -70,6 +70,23 @@ class FeedShardsTest(kexp_test.BrokerCase):
             self.assertIn("no tracker took part", str(result["run_verdict"]["reasons"]))
         self.assertIn(self.fed.verdict()["reasons"], [result["run_verdict"]["reasons"] for result in told])
 
+    def test_a_sound_shard_ends_well_whatever_the_other_did(self):
+        self.create_topic(2)
+        shard = self.start_feed("--shard", "1/2", "--max-ips", RATE, "--profile", "constant", "--duration", 2,
+                                "--t0", int(time.time()) + AHEAD_S, "--threshold", "late-over-100ms=1", "--threshold", "segment-error=1")
+        kexp_test.wait_until(lambda: self.fed.events("started", "feed-1"), 60, "the run of the first shard")
+        # The second one, on a host whose broker took nothing, has its files here already.
+        started = self.fed.last("started", "feed-1") | {"role": "feed-2"}
+        started["settings"]["shard"] = "2/2"
+        finished = {"event": "finished", "time": started["time"], "planned": RATE, "sent": RATE, "failed": RATE}
+        (self.fed.path / "feed-2.json").write_text(f"{json.dumps(started)}\n{json.dumps(finished)}\n")
+        (self.fed.path / "sends-2.csv").write_text("id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n" + "".join(
+            f"{image},1,0,,1,1,,failed:_MSG_TIMED_OUT\n" for image in range(1, 2 * RATE, 2)))
+
+        self.assertEqual(shard.wait(), 0, shard.output())
+        self.assertEqual(self.fed.verdict()["state"], "INVALID")
+        self.assertIn(f"{RATE} images were refused by the broker, timed out", self.fed.reasons())
+
     def test_a_shard_that_is_missing_is_named_until_its_files_are_there(self):
         elsewhere = FedRun(self.folder / "elsewhere")
         shards, _ = self.start_shards(1, runs=(self.fed.path, elsewhere.path))

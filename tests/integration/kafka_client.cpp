@@ -530,6 +530,14 @@ TEST_F(KafkaClientTest, AdminFindsTheFirstRecordOfATime) {
   EXPECT_EQ(admin_->offsets_at(topic_, now_ms)[1].offset, 3);
 }
 
+TEST_F(KafkaClientTest, AClusterHasOneIdHoweverItsServersAreWritten) {
+  ClientOptions twice = options_;
+  twice.servers += "," + options_.servers;
+
+  EXPECT_NE(admin_->cluster_id(), "");
+  EXPECT_EQ(factory_->make_admin(twice, {})->cluster_id(), admin_->cluster_id());
+}
+
 TEST_F(KafkaClientTest, AdminPutsATopicOnChosenBrokersAndReadsSettings) {
   const std::int32_t broker = [&] {
     create(1);
