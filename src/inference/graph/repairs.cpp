@@ -302,7 +302,10 @@ void set_input_size(onnx::GraphProto& graph, Size2 size) {
   auto& shape = *input->mutable_type()->mutable_tensor_type()->mutable_shape();
   shape.clear_dim();
   for (const std::int64_t side : {1, 3, size.height, size.width}) {
-    shape.add_dim()->set_dim_value(side);
+    auto& dimension = *shape.add_dim();
+    if (side > 0) {
+      dimension.set_dim_value(side);
+    }
   }
 }
 

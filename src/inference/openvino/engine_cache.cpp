@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 constexpr const char* kFacts = "facts";
 constexpr std::size_t kHashDigits = 64;
 
-std::string part_of(Size2 size) { return fmt::format("{}x{}", size.width, size.height); }
+std::string part_of(Size2 size) {
+  return size == Size2{} ? "any" : fmt::format("{}x{}", size.width, size.height);
+}
 
 }  // namespace
 

@@ -25,6 +25,7 @@ class EngineCache {
   [[nodiscard]] std::optional<PreparedGraph> facts();
   void keep_facts(const PreparedGraph& graph);
 
+  /// The network for a size; {0, 0} is the one for every size.
   [[nodiscard]] std::optional<std::string> network(Size2 size);
   void keep_network(Size2 size, std::string content);
 

@@ -21,6 +21,7 @@ struct OpenvinoNetwork {
   ov::InferRequest request;
   std::vector<ov::Output<const ov::Node>> outputs;
   float* blob = nullptr;  // what the request's input is bound to
+  ov::Shape shape;        // and as what
   std::vector<ov::Tensor> results;
   std::vector<std::vector<std::int64_t>> sides;  // of the results
   std::vector<std::string> layer_types;          // of the last answer to `layers`
@@ -133,19 +134,20 @@ bool store(OpenvinoNetwork* network, void (*take)(void* context, const void* byt
 bool run(OpenvinoNetwork* network, float* blob, std::int32_t height, std::int32_t width,
          OpenvinoTensor* results, OpenvinoError* error) {
   return guarded(error, false, [&] {
-    if (network->blob != blob) {
-      const ov::Shape shape{1, 3, static_cast<std::size_t>(height), static_cast<std::size_t>(width)};
+    const ov::Shape shape{1, 3, static_cast<std::size_t>(height), static_cast<std::size_t>(width)};
+    if (network->blob != blob || network->shape != shape) {
       network->request.set_input_tensor(ov::Tensor(ov::element::f32, shape, blob));
       network->blob = blob;
+      network->shape = shape;
     }
     network->request.infer();
     for (std::size_t i = 0; i < network->outputs.size(); ++i) {
       ov::Tensor& tensor = network->results[i];
       tensor = network->request.get_tensor(network->outputs[i]);
-      const ov::Shape shape = tensor.get_shape();
-      network->sides[i].assign(shape.begin(), shape.end());
+      const ov::Shape made = tensor.get_shape();
+      network->sides[i].assign(made.begin(), made.end());
       results[i] = {tensor.data<const float>(), network->sides[i].data(),
-                    static_cast<std::int32_t>(shape.size())};
+                    static_cast<std::int32_t>(made.size())};
     }
     return true;
   });

@@ -44,7 +44,7 @@ struct OpenvinoLayers {
   std::int64_t nanoseconds;
 };
 
-/// A network compiled for one size of its input.
+/// A network compiled for the sizes of input that its graph leaves open.
 struct OpenvinoNetwork;
 
 struct OpenvinoApi {

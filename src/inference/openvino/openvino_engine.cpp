@@ -27,6 +27,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Size2 kAnySize{0, 0};
+
 /// "2026.4.1" of "2026.4.1-22982-e213a147257-releases/2026/4".
 std::string_view short_version(const OpenvinoDevice& device) {
   const std::string_view runtime = device.runtime;
@@ -106,9 +108,8 @@ class OpenvinoEngine final : public Engine {
   std::string description() const override { return description_; }
 
   std::vector<TensorView> run(std::vector<float>& blob, Size2 size) override {
-    const Network& network = nets_.get(size, [&] { return load(size); });
     OpenvinoError error{};
-    if (!api_.run(network.get(), blob.data(), size.height, size.width, tensors_.data(), &error)) {
+    if (!api_.run(network_for(size).get(), blob.data(), size.height, size.width, tensors_.data(), &error)) {
       throw cannot_run(error);
     }
     std::vector<TensorView> views;
@@ -138,6 +139,13 @@ class OpenvinoEngine final : public Engine {
   }
 
  private:
+  /// Sizes have a network each, which is some percent faster, until they become many: then the others share
+  /// one that takes any, for which a new size costs some ms in place of a compilation.
+  const Network& network_for(Size2 size) {
+    const Size2 taken = nets_.is_full_without(size) ? kAnySize : size;
+    return nets_.get(taken, [&] { return load(taken); });
+  }
+
   Network load(Size2 size) {
     if (auto stored = restored(size)) {
       return std::move(*stored);

@@ -13,8 +13,8 @@ namespace kexp::inference {
 /// no bfloat16.
 [[nodiscard]] OpenvinoDevice describe_device(const OpenvinoApi& api, const DetectorOptions& options);
 
-/// A detector on OpenVINO. The graph is compiled for each size of input, and the last three are kept.
-/// Errors: ModelError naming the file.
+/// A detector on OpenVINO. The graph is compiled for each size of input; from the fourth on for all others at
+/// once. Errors: ModelError naming the file.
 [[nodiscard]] std::unique_ptr<Detector> make_openvino_detector(const std::filesystem::path& model,
                                                                const DetectorOptions& options,
                                                                const OpenvinoApi& api,

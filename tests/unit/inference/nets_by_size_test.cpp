@@ -33,6 +33,15 @@ TEST_F(NetsBySizeTest, KeepsTheThreeUsedLast) {
   EXPECT_EQ(loads_, 5);
 }
 
+TEST_F(NetsBySizeTest, SaysWhenAnotherOneWouldHaveToGo) {
+  get(1);
+  get(2);
+  EXPECT_FALSE(nets_.is_full_without({3, 3}));
+  get(3);
+  EXPECT_FALSE(nets_.is_full_without({3, 3}));
+  EXPECT_TRUE(nets_.is_full_without({4, 4}));
+}
+
 TEST_F(NetsBySizeTest, KeepsAllWhenOneCannotBeLoaded) {
   EXPECT_EQ(nets_.last(), nullptr);
   for (const int side : {1, 2, 3}) {

@@ -151,5 +151,16 @@ TEST(RepairsTest, OpenSidesOfTheInputAreFixed) {
   EXPECT_THAT(sides, ElementsAre(1, 3, 32, 96));
 }
 
+TEST(RepairsTest, ASideOfNothingIsLeftOpen) {
+  TestGraph made;
+
+  inference::set_input_size(made.graph(), {0, 0});
+
+  const auto& shape = made.graph().input(0).type().tensor_type().shape();
+  ASSERT_EQ(shape.dim_size(), 4);
+  EXPECT_EQ(shape.dim(1).dim_value(), 3);
+  EXPECT_FALSE(shape.dim(2).has_dim_value() || shape.dim(3).has_dim_value());
+}
+
 }  // namespace
 }  // namespace kexp::test
