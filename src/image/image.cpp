@@ -33,6 +33,10 @@ Dimensions checked_dimensions(std::uint32_t width, std::uint32_t height) {
     throw FailedError(
         fmt::format("the picture is {} x {} pixels, wanted 1 to {} a side", width, height, kMaxSide));
   }
+  if (std::uint64_t{width} * height > kMaxPixels) {
+    throw FailedError(fmt::format("the picture is {} x {} pixels, more than {} million in all", width, height,
+                                  kMaxPixels / 1'000'000));
+  }
   return {static_cast<int>(width), static_cast<int>(height)};
 }
 

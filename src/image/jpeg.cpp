@@ -39,6 +39,18 @@ void on_message(j_common_ptr info, int level) {
   }
 }
 
+/// A progressive JPEG of a few kilobytes may go over its pixels thousands of times. Encoders take about ten
+/// scans.
+constexpr int kMostScans = 100;
+
+void count_scans(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMostScans) {
+    auto* manager = reinterpret_cast<ErrorManager*>(info->err);
+    std::snprintf(manager->text.data(), manager->text.size(), "it has more than %d scans", kMostScans);
+    std::longjmp(manager->escape, 1);
+  }
+}
+
 jpeg_error_mgr* prepare(ErrorManager& errors) {
   jpeg_std_error(&errors.base);
   errors.base.error_exit = leave;
@@ -61,6 +73,8 @@ class Decompressor {
     info_.err = prepare(errors_);
     guarded(errors_, "read", [&] {
       jpeg_create_decompress(&info_);
+      progress_.progress_monitor = count_scans;
+      info_.progress = &progress_;
       jpeg_save_markers(&info_, JPEG_APP0 + 1, 0xFFFF);
       jpeg_mem_src(&info_, bytes.data(), bytes.size());
     });
@@ -105,6 +119,7 @@ class Decompressor {
 
  private:
   ErrorManager errors_{};
+  jpeg_progress_mgr progress_{};
   jpeg_decompress_struct info_{};
 };
 

@@ -8,8 +8,11 @@ namespace kexp::image {
 
 /// Largest width and height that is decoded.
 inline constexpr std::uint32_t kMaxSide = 16384;
+/// Most pixels that are decoded. Pixels take 3 bytes each, twice that while a picture is turned upright, and
+/// those of a progressive JPEG 6 more; a file that claims them can be small.
+inline constexpr std::uint32_t kMaxPixels = 100'000'000;
 
-/// Errors: FailedError when a side is 0 or above kMaxSide.
+/// Errors: FailedError when a side is 0 or above kMaxSide, or there are more pixels than kMaxPixels.
 [[nodiscard]] Dimensions checked_dimensions(std::uint32_t width, std::uint32_t height);
 
 }  // namespace kexp::image

@@ -22,7 +22,7 @@ enum class Format { jpeg, png, unknown };
 
 /// Decodes a JPEG or PNG: EXIF orientation applied, grey, palette and 16-bit made 8-bit BGR, alpha dropped.
 /// Errors: FailedError with the library's text for anything broken, truncated or CMYK, and for pictures above
-/// 16384 pixels a side: never half a picture.
+/// 16384 pixels a side, 100 million in all, or 100 scans of a progressive JPEG: never half a picture.
 [[nodiscard]] Image decode(std::span<const std::uint8_t> bytes);
 
 /// As above into `image`, whose memory is used again.

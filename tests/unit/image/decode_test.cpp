@@ -94,6 +94,21 @@ TEST(DecodeTest, RefusesSidesAboveTheLimit) {
   EXPECT_EQ(image::decode(png_file(16384, 1, {PNG_COLOR_TYPE_GRAY, 8, 1}, Bytes(16384))).width, 16384);
 }
 
+// A message of some bytes must not take gigabytes, which a pod has not.
+TEST(DecodeTest, RefusesMorePixelsThanMemoryIsFor) {
+  const Bytes jpeg = progressive_jpeg(gradient(8, 8));
+
+  EXPECT_THAT(refusal(png_claiming(0x7FFFFFFF, 0x7FFFFFFF)), HasSubstr("2147483647 x 2147483647"));
+  EXPECT_THAT(refusal(png_claiming(16384, 16384)), HasSubstr("more than 100 million"));
+  EXPECT_THAT(refusal(jpeg_claiming(jpeg, 65500, 65500)), HasSubstr("65500 x 65500"));
+  EXPECT_THAT(refusal(jpeg_claiming(jpeg, 10001, 10000)), HasSubstr("more than 100 million"));
+}
+
+// Each scan goes over all pixels: thousands of empty ones would keep a pod busy for minutes.
+TEST(DecodeTest, RefusesAJpegOfMoreScansThanEncodersMake) {
+  EXPECT_THAT(refusal(jpeg_of_many_scans(gradient(16, 16))), HasSubstr("more than 100 scans"));
+}
+
 // Half a JPEG decodes "successfully" for libjpeg: the rest is grey, and only a warning says so.
 class TruncatedTest : public ::testing::TestWithParam<const char*> {
  protected:

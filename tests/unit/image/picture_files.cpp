@@ -19,6 +19,7 @@ struct JpegLayout {
   J_COLOR_SPACE colours;
   int components;
   bool progressive = false;
+  std::vector<jpeg_scan_info> scans{};  ///< Empty: the usual ones.
 };
 
 Bytes jpeg_file(int width, int height, const JpegLayout& layout, const Bytes& samples) {
@@ -37,6 +38,10 @@ Bytes jpeg_file(int width, int height, const JpegLayout& layout, const Bytes& sa
   jpeg_set_quality(&info, 95, TRUE);
   if (layout.progressive) {
     jpeg_simple_progression(&info);
+  }
+  if (!layout.scans.empty()) {
+    info.scan_info = layout.scans.data();
+    info.num_scans = static_cast<int>(layout.scans.size());
   }
   jpeg_start_compress(&info, TRUE);
   while (info.next_scanline < info.image_height) {
@@ -149,6 +154,43 @@ Bytes grey_jpeg(int width, int height) {
 
 Bytes progressive_jpeg(const image::Image& image) {
   return jpeg_file(image.width, image.height, {JCS_EXT_BGR, 3, true}, image.bgr);
+}
+
+Bytes jpeg_of_many_scans(const image::Image& image) {
+  constexpr int kComponents = 3;
+  constexpr int kCoefficients = 64;
+  std::vector<jpeg_scan_info> scans{{kComponents, {0, 1, 2}, 0, 0, 0, 0}};
+  for (int component = 0; component < kComponents; ++component) {
+    for (int coefficient = 1; coefficient < kCoefficients; ++coefficient) {
+      scans.push_back({1, {component}, coefficient, coefficient, 0, 0});
+    }
+  }
+  return jpeg_file(image.width, image.height, {JCS_EXT_BGR, kComponents, true, scans}, image.bgr);
+}
+
+Bytes jpeg_claiming(Bytes jpeg, std::uint16_t width, std::uint16_t height) {
+  for (std::size_t i = 0; i + 8 < jpeg.size(); ++i) {
+    if (jpeg[i] == 0xFF && (jpeg[i + 1] == 0xC0 || jpeg[i + 1] == 0xC2)) {  // a frame: length, depth, sides
+      jpeg[i + 5] = static_cast<std::uint8_t>(height >> 8);
+      jpeg[i + 6] = static_cast<std::uint8_t>(height);
+      jpeg[i + 7] = static_cast<std::uint8_t>(width >> 8);
+      jpeg[i + 8] = static_cast<std::uint8_t>(width);
+      break;
+    }
+  }
+  return jpeg;
+}
+
+Bytes png_claiming(std::uint32_t width, std::uint32_t height) {
+  constexpr std::ptrdiff_t kSignature = 8;
+  constexpr std::ptrdiff_t kHeaderChunk = 25;
+  Bytes header;
+  append(header, width, 4, true);
+  append(header, height, 4, true);
+  header.insert(header.end(), {8, PNG_COLOR_TYPE_RGB, 0, 0, 0});
+  Bytes png = with_chunk(image::encode_png(gradient(4, 3)), "IHDR", header);
+  png.erase(png.begin() + kSignature, png.begin() + kSignature + kHeaderChunk);  // the true one
+  return png;
 }
 
 Bytes png_file(int width, int height, const PngLayout& layout, const Bytes& samples) {

@@ -23,6 +23,10 @@ Bytes cmyk_jpeg(int width, int height);
 /// A grey picture that holds x + y.
 Bytes grey_jpeg(int width, int height);
 Bytes progressive_jpeg(const image::Image& image);
+/// A progressive JPEG with a scan for each coefficient, 190 in all.
+Bytes jpeg_of_many_scans(const image::Image& image);
+/// `jpeg` with other sides written into its header.
+Bytes jpeg_claiming(Bytes jpeg, std::uint16_t width, std::uint16_t height);
 
 /// A PNG as libpng writes it: `samples` row by row, as the colour type and the depth want them (16 bits
 /// big-endian).
@@ -35,6 +39,9 @@ struct PngLayout {
 Bytes png_file(int width, int height, const PngLayout& layout, const Bytes& samples);
 /// Pixels are indices into {red, green, blue, white}.
 Bytes palette_png(int width, int height, const Bytes& indices);
+
+/// A PNG whose header claims these sides.
+Bytes png_claiming(std::uint32_t width, std::uint32_t height);
 
 /// `png` with one more chunk after its header.
 Bytes with_chunk(const Bytes& png, const char* type, const Bytes& data);
