@@ -20,7 +20,8 @@ namespace {
 constexpr int kMaxSide = 8192;
 constexpr int kMaxChannels = 65'536;
 constexpr int kMaxKernel = 64;
-constexpr double kBatchNormEpsilon = 1e-6;  // Darknet's own
+constexpr std::int64_t kMaxBoxes = 5'000'000;  // three heads of an input of 8192x8192 have 4.1 million
+constexpr double kBatchNormEpsilon = 1e-6;     // Darknet's own
 
 std::size_t size(int value) { return static_cast<std::size_t>(value); }
 
@@ -79,7 +80,7 @@ class Converter {
   }
 
   [[nodiscard]] Size2 input() const { return input_; }
-  [[nodiscard]] int rows() const { return rows_; }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] int largest_stride() const { return largest_stride_; }
   [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
@@ -237,6 +238,10 @@ class Converter {
       }
       names.push_back(source.name);
       channels += source.channels;
+      if (channels > kMaxChannels) {
+        throw ModelError(
+            fmt::format("{}layers join to more than {} channels", section.where("layers"), kMaxChannels));
+      }
     }
     if (names.empty()) {
       throw ModelError(fmt::format("{}layers is empty", section.where("layers")));
@@ -320,11 +325,15 @@ class Converter {
   void yolo(const CfgSection& section) {
     const int classes = section.integer("classes", 20, 1, kMaxChannels);
     const Anchors anchors = anchors_of(section);
-    const int per_cell = static_cast<int>(anchors.mask.size());
+    const auto per_cell = static_cast<std::int64_t>(anchors.mask.size());
     check_head(section, classes, per_cell);
     const int stride = input_.width / current_.width;
     const std::int64_t cells = std::int64_t{current_.height} * current_.width;
     const std::int64_t boxes = per_cell * cells;
+    if (boxes > kMaxBoxes - rows_) {
+      throw ModelError(
+          fmt::format("{}[yolo] makes {} boxes, more than {} in all", section.where(), boxes, kMaxBoxes));
+    }
 
     const std::string split_up =
         builder_.node("Reshape", {current_.name, builder_.integers({1, per_cell, 5 + classes, cells})});
@@ -344,11 +353,11 @@ class Converter {
     heads_.push_back(builder_.node("Concat", {centres, sides, scores}, {{"axis", std::int64_t{2}}}));
 
     masks_.push_back(anchors.mask);
-    rows_ += static_cast<int>(boxes);
+    rows_ += boxes;
     largest_stride_ = std::max(largest_stride_, stride);
   }
 
-  void check_head(const CfgSection& section, int classes, int per_cell) const {
+  void check_head(const CfgSection& section, int classes, std::int64_t per_cell) const {
     if (size(classes) != labels_.size()) {
       throw ModelError(fmt::format("{}{} classes, but {} holds {} names", section.where("classes"), classes,
                                    names_file_.string(), labels_.size()));
@@ -415,7 +424,7 @@ class Converter {
   std::vector<std::string> heads_;
   std::vector<std::vector<int>> masks_;
   std::vector<std::string> warnings_;
-  int rows_ = 0;
+  std::int64_t rows_ = 0;
   int largest_stride_ = 0;
 };
 

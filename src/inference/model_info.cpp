@@ -21,7 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMostSide = 1 << 16;
+constexpr std::int64_t kMostSide = 8192;  // as --input; a larger picture alone would take gigabytes
+constexpr int kMostStride = 1024;
+constexpr std::size_t kMostClasses = 100'000;
 
 TensorInfo tensor_of(const onnx::ValueInfoProto& value) {
   TensorInfo result{value.name(), {}};
@@ -85,6 +87,11 @@ std::optional<int> number(const std::string& text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+std::optional<int> read_stride(const onnx::ModelProto& model) {
+  const std::optional<int> stride = number(metadata(model, "stride"));
+  return stride && *stride >= 1 && *stride <= kMostStride ? stride : std::nullopt;
 }
 
 bool is_no_side(std::int64_t side) { return side < 1 || side > kMostSide; }
@@ -153,7 +160,7 @@ void read_graph(const onnx::ModelProto& model, ModelInfo& info) {
   info.description = metadata(model, "description");
   info.description.erase(info.description.find_last_not_of(' ') + 1);
   info.license = metadata(model, "license");
-  info.stride = number(metadata(model, "stride"));
+  info.stride = read_stride(model);
   for (const auto& import : model.opset_import()) {
     if (import.domain().empty()) {
       info.opset = import.version();
@@ -225,6 +232,10 @@ ModelInfo read_model_info(const fs::path& file, std::string_view content) {
 void complete_labels(ModelInfo& info, std::size_t classes) {
   if (!info.labels.empty() || classes == 0) {
     return;
+  }
+  if (classes > kMostClasses) {
+    throw ModelError(
+        fmt::format("no YOLO detector: {} classes, at most {} are taken", classes, kMostClasses));
   }
   if (classes == kCocoLabels.size()) {
     info.labels.assign(kCocoLabels.begin(), kCocoLabels.end());

@@ -16,7 +16,8 @@ namespace kexp::inference {
 [[nodiscard]] ModelInfo read_model_info(const std::filesystem::path& file, const onnx::ModelProto& model,
                                         std::size_t bytes);
 
-/// Where the file names no classes: COCO's when there are 80, else numbers.
+/// Where the file names no classes: COCO's when there are 80, else numbers. Errors: ModelError when there are
+/// more than any detector has.
 void complete_labels(ModelInfo& info, std::size_t classes);
 
 }  // namespace kexp::inference

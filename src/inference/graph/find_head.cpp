@@ -166,6 +166,9 @@ bool holds_only(const onnx::TensorProto* tensor, double value) {
 
 /// The constant that what `node` makes is multiplied by.
 const onnx::TensorProto* factor_of(const GraphIndex& index, const Node& node) {
+  if (node.output_size() == 0) {
+    return nullptr;
+  }
   for (const Node* taker : index.consumers(node.output(0))) {
     if (taker->op_type() == "Mul") {
       return constant_input(index, *taker);
@@ -284,7 +287,7 @@ std::optional<int> slice_step(const GraphIndex& index, const Node& slice) {
   const std::vector<double> step = numbers(*steps);
   for (std::size_t i = 0; i < axis.size() && i < step.size(); ++i) {
     const bool across = axis[i] == 3 || axis[i] == -1;
-    if (across && (step[i] < 1 || step[i] > kMostStride)) {
+    if (across && !(step[i] >= 1 && step[i] <= kMostStride)) {  // NaN is none, either
       return std::nullopt;
     }
     if (across) {

@@ -106,6 +106,22 @@ TEST_F(DarknetTest, NamesTheLineOfTheMistake) {
   EXPECT_THAT(refusal("[net]", "[convolutional]"), HasSubstr("does not begin with [net]"));
 }
 
+// A cfg of a few lines could ask for gigabytes: what it wants is counted before it is made.
+TEST_F(DarknetTest, RefusesSizesThatNoMemoryHolds) {
+  EXPECT_THAT(refusal("width=64", "width=1000000000"), HasSubstr("tiny.cfg:3: width must be from 1 to 8192"));
+  std::string layers = "layers=-1";
+  for (int i = 0; i < 4096; ++i) {
+    layers += ",-1";
+  }
+  EXPECT_THAT(refusal("layers=-1\ngroups=2\ngroup_id=1", layers),
+              HasSubstr("layers join to more than 65536 channels"));
+  files_.cfg = dir_.write("wide.cfg",
+                          "[net]\nwidth=8192\nheight=8192\n[convolutional]\nfilters=7\nsize=1\n"
+                          "[yolo]\nclasses=2\nanchors=1,1\n");
+  EXPECT_THAT(message_of<ModelError>([&] { return convert(); }),
+              HasSubstr("wide.cfg:7: [yolo] makes 67108864 boxes, more than 5000000 in all"));
+}
+
 TEST_F(DarknetTest, NamesTheFileThatIsMissing) {
   std::filesystem::remove(files_.names);
 

@@ -86,6 +86,22 @@ TEST(ModelInfoTest, RefusesWhatIsNoDetector) {
               HasSubstr("its task is \"segment\""));
 }
 
+// A few bytes of shape are enough to ask for terabytes of labels or pixels.
+TEST(ModelInfoTest, RefusesSizesThatNoMemoryHolds) {
+  constexpr std::int64_t kGiant = std::int64_t{1} << 40;
+  EXPECT_THAT(refusal(model_with({{1, 3, kGiant, kGiant}}, {{1, 18900, 85}})), HasSubstr("is too large"));
+  EXPECT_THAT(refusal(model_with({{1, 3, 8193, 640}}, {{1, 18900, 85}})), HasSubstr("is too large"));
+  EXPECT_THAT(refusal(model_with({kImage}, {{1, kGiant, kGiant + 1}})),
+              HasSubstr("at most 100000 are taken"));
+}
+
+TEST(ModelInfoTest, AStrideThatIsNoneIsLeftOut) {
+  for (const char* stride : {"0", "-32", "1025", "thirty-two"}) {
+    EXPECT_EQ(info_of(model_with({kImage}, {{1, 18900, 85}}, {{"stride", stride}})).stride, std::nullopt)
+        << stride;
+  }
+}
+
 TEST(ModelInfoTest, TellsAMissingFileFromABrokenOne) {
   const TempDir dir;
   const auto refusal_of = [](const std::filesystem::path& file) {
