@@ -5,15 +5,15 @@ add_library(kexp::build_options ALIAS kexp_build_options)
 target_compile_options(kexp_build_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Wold-style-cast -Woverloaded-virtual
-  -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds  # false alarms of GCC 12 on std::string
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds>  # false alarms of GCC 12 on std::string
   -ffp-contract=off  # a plan has the same hash on every machine
   $<$<BOOL:${KEXP_WERROR}>:-Werror>)
 target_link_options(kexp_build_options INTERFACE -Wl,--build-id)  # what an engine's cache is keyed by
 if(KEXP_SANITIZE)
   target_compile_options(kexp_build_options INTERFACE
-    -fsanitize=${KEXP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+    -fsanitize=${KEXP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
     # False alarms of GCC 12 on instrumented code; the other presets keep this warning.
-    -Wno-maybe-uninitialized)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(kexp_build_options INTERFACE -fsanitize=${KEXP_SANITIZE})
 endif()
 

@@ -4,7 +4,7 @@
 #   bootstrap.sh [--tests] [--dev] [--minimal] [--print]
 #
 #   --tests    also what scripts/check.sh needs, with the files that tests would fetch at their first run
-#   --dev      also clang, clang-tidy and ccache
+#   --dev      also clang (with libFuzzer), clang-tidy and ccache
 #   --minimal  without the two optional SDKs: OpenVINO (a second, faster engine) and Arrow (Parquet), which nothing is built with yet
 #   --print    lists the packages and installs nothing
 #
@@ -24,7 +24,7 @@ if grep -qs '^VERSION_ID="22.04"' /etc/os-release; then jre=openjdk-17-jre-headl
 local_services=("$jre" maven)  # local-kafka.sh
 sdks=(python3 python3-pip)                   # unpack the wheels
 tests=(python3 python3-pip libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 python3-h5py python3-yaml kcat shellcheck curl)
-dev=(clang-14 clang-tidy-14 ccache)
+dev=(clang-14 libclang-rt-14-dev clang-tidy-14 ccache)
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
 
@@ -70,7 +70,7 @@ drop_optional() {
   local package kept=()
   for package in "${missing[@]}"; do
     case $package in
-      clang-format-14 | clang-14 | clang-tidy-14)
+      clang-format-14 | clang-14 | libclang-rt-14-dev | clang-tidy-14)
         if unavailable "$package"; then
           say "this release has no $package: check.sh leaves its check out"
           continue
