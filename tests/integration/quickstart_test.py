@@ -59,15 +59,20 @@ class QuickstartTest(unittest.TestCase):
         self.folder = Path(folder.name)
         self.run_folder = self.folder / "run"
 
-    def start(self, *options):
-        environment = {"XDG_STATE_HOME": self.folder / "state", "KEXP_BINARY": kexp_test.kexp_binary(), **QUICK_JAVA}
-        return kexp_test.Process(["--no-install", "--run", self.run_folder, *options], env=environment, cwd=self.folder,
-                                 program=kexp_test.ROOT / "scripts/quickstart.sh")
+    def start(self, *options, folder=None):
+        """One whose files are all in `folder`, which is made."""
+        folder = folder or self.folder
+        folder.mkdir(exist_ok=True)
+        environment = {"XDG_STATE_HOME": folder / "state", "KEXP_BINARY": kexp_test.kexp_binary(), **QUICK_JAVA}
+        quickstart = kexp_test.Process(["--no-install", "--run", folder / "run", *options], env=environment, cwd=folder,
+                                       program=kexp_test.ROOT / "scripts/quickstart.sh")
+        self.addCleanup(quickstart.close)
+        return quickstart
 
     def test_images_flow_from_the_curve_to_the_dataset(self):
-        with self.start("--duration", "12", "--seed", "7") as quickstart:
-            code = quickstart.wait(240)
-            output = quickstart.output()
+        quickstart = self.start("--duration", "12", "--seed", "7")
+        code = quickstart.wait(240)
+        output = quickstart.output()
         counts = check_counts(self, self.run_folder, code, output)
 
         results = rows(self.run_folder / "results")
@@ -88,12 +93,17 @@ class QuickstartTest(unittest.TestCase):
         self.assertEqual(users_of(self.folder), [], "something was left running")
 
     def test_ctrl_c_stops_everything_it_started(self):
-        for moment in ["waiting for|measuring", "one day in"]:
-            with self.subTest(moment), self.start("--duration", "60") as quickstart:
-                quickstart.wait_for_line(f"quickstart: .*({moment})", timeout=120)
-                os.killpg(quickstart.pid, signal.SIGINT)  # As a terminal does.
-                self.assertEqual(quickstart.wait(60), 130, quickstart.output())
-                self.assertEqual(users_of(self.folder), [], "something was left running")
+        later, sooner = self.folder / "later", self.folder / "sooner"
+        at_work = self.start("--duration", "60", folder=later)
+        at_work.wait_for_line("Prometheus runs on", timeout=120)  # The next one sees which ports are taken.
+        self.interrupt(self.start("--duration", "60", folder=sooner), "waiting for|measuring", sooner)
+        self.interrupt(at_work, "one day in", later)
+
+    def interrupt(self, quickstart, moment, folder):
+        quickstart.wait_for_line(f"quickstart: .*({moment})", timeout=120)
+        os.killpg(quickstart.pid, signal.SIGINT)  # As a terminal does.
+        self.assertEqual(quickstart.wait(), 130, quickstart.output())
+        self.assertEqual(users_of(folder), [], "something was left running")
 
     def test_flags_are_checked_before_anything_starts(self):
         for options, words in [(["--duration", "soon"], "--duration"), (["--consumers", "0"], "--consumers"),
