@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what building and running kexp needs on Debian or Ubuntu, as root or by sudo. Enables and starts no service.
 #
-#   bootstrap.sh [--tests] [--dev] [--minimal] [--print]
+#   bootstrap.sh [--tests] [--dev] [--minimal | --build] [--print]
 #
 #   --tests    also what scripts/check.sh needs, with the files that tests would fetch at their first run
 #   --dev      also clang (with libFuzzer), clang-tidy and ccache
 #   --minimal  without the two optional SDKs: OpenVINO (a second, faster engine) and Arrow (Parquet), which nothing is built with yet
+#   --build    what compiling takes alone: also without what the local Kafka runs on; for the consumer's image
 #   --print    lists the packages and installs nothing
 #
 # Run again, it installs what is missing: under 3 s when nothing is.
@@ -28,19 +29,21 @@ dev=(clang-14 libclang-rt-14-dev clang-tidy-14 ccache)
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
 
-with_tests='' with_dev='' minimal='' print=''
+with_tests='' with_dev='' minimal='' build_only='' print=''
 for argument in "$@"; do
   case $argument in
     --tests) with_tests=1 ;;
     --dev) with_dev=1 ;;
     --minimal) minimal=1 ;;
+    --build) minimal=1 build_only=1 ;;
     --print) print=1 ;;
     -h | --help) usage; exit 0 ;;
     *) die 2 "unknown option '$argument' (--help)" ;;
   esac
 done
 
-packages=("${build[@]}" "${local_services[@]}")
+packages=("${build[@]}")
+[ -n "$build_only" ] || packages+=("${local_services[@]}")
 [ -n "$minimal" ] || packages+=("${sdks[@]}")
 [ -z "$with_tests" ] || packages+=("${tests[@]}")
 [ -z "$with_dev" ] || packages+=("${dev[@]}")

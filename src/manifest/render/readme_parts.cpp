@@ -222,11 +222,14 @@ std::string image_commands(const ClusterFile& cluster) {
   if (!cluster.existing.empty()) {
     return fmt::format(
         "No registry has `{}`: it has to be on each node that is to run it\n"
-        "(`docker save`, there `ctr -n k8s.io images import`).\n\n",
+        "(`scripts/build-consumer-image.sh --save consumer.tar`, there `ctr -n k8s.io images import "
+        "consumer.tar`).\n\n",
         image);
   }
-  return fmt::format("No registry has `{}`: it goes to each worker, from where it was built.\n\n", image) +
-         shell_block(fmt::format(R"(docker save -o consumer.tar {0}
+  return fmt::format(
+             "No registry has `{}`: it goes to each worker, from where it is built: kexp's source tree.\n\n",
+             image) +
+         shell_block(fmt::format(R"(scripts/build-consumer-image.sh --name {0} --save consumer.tar
 for node in {1}; do
   scp consumer.tar {2}@$node:
   ssh -t {2}@$node sudo ctr -n k8s.io images import consumer.tar
