@@ -24,7 +24,7 @@ jre=default-jre-headless
 if grep -qs '^VERSION_ID="22.04"' /etc/os-release; then jre=openjdk-17-jre-headless; fi  # its default is 11, Kafka needs 17
 local_services=("$jre" maven)  # local-kafka.sh
 sdks=(python3 python3-pip)                   # unpack the wheels
-tests=(python3 python3-pip libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 python3-h5py python3-yaml kcat shellcheck curl)
+tests=(python3 python3-pip libgtest-dev libgmock-dev libbenchmark-dev clang-format-14 python3-h5py python3-yaml kcat shellcheck curl debootstrap)
 dev=(clang-14 libclang-rt-14-dev clang-tidy-14 ccache)
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
