@@ -192,6 +192,17 @@ def delete_topic(servers, name):
     _wait_for_leaders(servers, name, 0)
 
 
+def alter_topic(servers, name, configs):
+    """Sets some of a topic's settings; None takes one back to its default (IncrementalAlterConfigs v0)."""
+    topic, set_it, take_back = 2, 0, 1
+    body = struct.pack(">ib", 1, topic) + _string(name) + struct.pack(">i", len(configs))
+    for key, value in configs.items():
+        body += _string(key) + struct.pack(">b", take_back if value is None else set_it) + _string("" if value is None else str(value))
+    answer = _ask(servers, 44, 0, body + struct.pack(">?", False))
+    code, = struct.unpack_from(">h", answer, 4 + 4)  # throttle time, number of resources
+    assert code == 0, f"IncrementalAlterConfigs {name}: Kafka's error {code}"
+
+
 def _ask(servers, key, version, body):
     """One request of Kafka's protocol to the controller; the answer behind its correlation id."""
     request = struct.pack(">hhi", key, version, 1) + _string("kexp-test") + body
