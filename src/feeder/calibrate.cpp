@@ -131,7 +131,7 @@ class Flood {
 
   /// Images, again and again, until `duration` is over or `most_bytes` are sent.
   CalibratedRate run(const Images& images, Nanoseconds duration, std::int64_t most_bytes,
-                     std::stop_token stop) {
+                     const std::stop_token& stop) {
     warm_up(images.at(0), stop);
     const SteadyTime start = ports_.clock.now();
     const SteadyTime end = start + duration;
@@ -153,7 +153,7 @@ class Flood {
 
  private:
   /// The first answer takes connections, metadata and the producer's id: it is not measured.
-  void warm_up(Bytes image, std::stop_token stop) {
+  void warm_up(Bytes image, const std::stop_token& stop) {
     begin(SteadyTime::max());
     (void)send(image, 0, ports_.clock.now() + kFirstAnswer, stop);
     (void)producer_->flush(kFirstAnswer, stop);
@@ -175,7 +175,7 @@ class Flood {
   }
 
   /// Offers until the producer has it; false when `end` comes before.
-  bool send(Bytes image, std::size_t i, SteadyTime end, std::stop_token stop) {
+  bool send(Bytes image, std::size_t i, SteadyTime end, const std::stop_token& stop) {
     kafka::OutgoingRecord record;
     record.topic = topic_;
     record.partition = static_cast<std::int32_t>(i % static_cast<std::size_t>(partitions_));
