@@ -66,7 +66,7 @@ bool Exchange::wait_for_room(std::chrono::milliseconds timeout, std::stop_token 
 void Exchange::give(std::unique_ptr<kafka::Message> message) {
   const std::lock_guard lock(mutex_);
   if (const auto ticket = ledger_.take(message->partition(), message->offset())) {
-    queue_.push_back({*ticket, std::move(message)});
+    queue_.push_back(std::make_shared<QueuedTask>(QueuedTask{{*ticket, std::move(message), std::nullopt}}));
     if (!full_since_ && queue_.size() >= options_.queued_messages) {
       full_since_ = clock_.now();
     }
@@ -107,11 +107,10 @@ std::optional<std::variant<Task, std::shared_ptr<Answer>>> Exchange::next() {
     if (std::shared_ptr<Answer> answer = take_due_answer()) {
       return answer;
     }
-    if (!queue_.empty() && unacknowledged_.size() < options_.unacknowledged_answers) {
-      Task task = std::move(queue_.front());
+    if (has_message_for_stream()) {
+      Task task = std::move(queue_.front()->task);
       queue_.pop_front();
-      in_work_ = task.ticket;
-      in_work_since_ = clock_.now();
+      in_work_.push_back({task.ticket, clock_.now()});
       messages_gone();
       return task;
     }
@@ -125,7 +124,7 @@ std::optional<std::variant<Task, std::shared_ptr<Answer>>> Exchange::next() {
 
 bool Exchange::post(const std::shared_ptr<Answer>& answer) {
   const std::lock_guard lock(mutex_);
-  leave_work();
+  leave_work(answer->ticket);
   if (!ledger_.is_current(answer->ticket)) {
     return false;
   }
@@ -135,7 +134,7 @@ bool Exchange::post(const std::shared_ptr<Answer>& answer) {
 
 void Exchange::complete(const Ticket& ticket) {
   const std::lock_guard lock(mutex_);
-  leave_work();
+  leave_work(ticket);
   ledger_.done(ticket);
 }
 
@@ -153,10 +152,36 @@ void Exchange::postpone(const Ticket& ticket) {
 
 void Exchange::fail(std::exception_ptr failure) {
   const std::lock_guard lock(mutex_);
-  in_work_.reset();
   if (!failure_) {
     failure_ = std::move(failure);
   }
+  changed_.notify_all();
+}
+
+std::shared_ptr<QueuedTask> Exchange::next_to_decode() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (closed_ || failure_) {
+      return nullptr;
+    }
+    if (in_work_.size() >= options_.streams) {  // Else a stream takes the message and decodes it itself.
+      const auto end =
+          queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.streams));
+      const auto found = std::find_if(queue_.begin(), end, [](const auto& queued) {
+        return queued->stage == QueuedTask::Stage::waiting;
+      });
+      if (found != end) {
+        (*found)->stage = QueuedTask::Stage::decoding;
+        return *found;
+      }
+    }
+    changed_.wait(lock);
+  }
+}
+
+void Exchange::decoded(QueuedTask& queued) {
+  const std::lock_guard lock(mutex_);
+  queued.stage = QueuedTask::Stage::decoded;
   changed_.notify_all();
 }
 
@@ -184,7 +209,6 @@ Exchange::State Exchange::state() const {
   state.partitions = ledger_.partitions();
   state.unacknowledged = unacknowledged_.size();
   state.in_work = in_work_;
-  state.in_work_since = in_work_since_;
   state.full_since = full_since_;
   state.acknowledged = acknowledged_;
   state.resent = resent_;
@@ -200,7 +224,8 @@ void Exchange::messages_gone() {
 }
 
 void Exchange::drop_queued(const std::vector<std::int32_t>* partitions) {
-  std::erase_if(queue_, [&](const Task& task) { return contains(partitions, task.ticket.partition); });
+  std::erase_if(queue_,
+                [&](const auto& queued) { return contains(partitions, queued->task.ticket.partition); });
   messages_gone();
 }
 
@@ -214,7 +239,9 @@ void Exchange::forget(const std::vector<std::int32_t>& partitions) {
 bool Exchange::wait_until_answered(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds bound,
                                    const std::vector<std::int32_t>* partitions) {
   const auto answered = [&] {
-    const bool working = in_work_ && contains(partitions, in_work_->partition);
+    const bool working = std::any_of(in_work_.begin(), in_work_.end(), [&](const Work& work) {
+      return contains(partitions, work.ticket.partition);
+    });
     return !working && std::none_of(unacknowledged_.begin(), unacknowledged_.end(), [&](const auto& entry) {
       return contains(partitions, entry.second.answer->ticket.partition);
     });
@@ -278,10 +305,18 @@ void Exchange::not_delivered(std::uint64_t number, const kafka::KafkaError& erro
   changed_.notify_all();
 }
 
-void Exchange::leave_work() {
-  longest_work_ = std::max(longest_work_, clock_.now() - in_work_since_);
-  in_work_.reset();
+void Exchange::leave_work(const Ticket& ticket) {
+  const auto work = std::find_if(in_work_.begin(), in_work_.end(),
+                                 [&](const Work& entry) { return entry.ticket.number == ticket.number; });
+  longest_work_ = std::max(longest_work_, clock_.now() - work->since);
+  in_work_.erase(work);
   changed_.notify_all();
+}
+
+/// A message that is being decoded is ready in a moment: nobody overtakes it.
+bool Exchange::has_message_for_stream() const {
+  return !queue_.empty() && queue_.front()->stage != QueuedTask::Stage::decoding &&
+         unacknowledged_.size() < options_.unacknowledged_answers;
 }
 
 }  // namespace kexp::consumer

@@ -1,6 +1,6 @@
 #pragma once
 
-/// What the consumer's threads share: messages on their way to the worker, answers without an
+/// What the consumer's threads share: messages on their way to the streams, answers without an
 /// acknowledgement, and the ledger of offsets. One lock; nothing slow happens under it.
 
 #include <chrono>
@@ -22,14 +22,23 @@
 #include "kexp/kafka/client.hpp"
 #include "kexp/record/result.hpp"
 
+#include "decoded_image.hpp"
 #include "offset_ledger.hpp"
 
 namespace kexp::consumer {
 
-/// A message for the worker.
+/// A message for a stream.
 struct Task {
   Ticket ticket;
   std::unique_ptr<kafka::Message> message;
+  std::optional<DecodedImage> decoded;  ///< When that was done ahead.
+};
+
+/// A message that waits for a stream.
+struct QueuedTask {
+  enum class Stage { waiting, decoding, decoded };
+  Task task;
+  Stage stage = Stage::waiting;
 };
 
 /// An answer, kept until it is acknowledged so that it can be sent again.
@@ -42,8 +51,10 @@ struct Answer {
 };
 
 struct ExchangeOptions {
+  /// Streams that take messages, one at a time each.
+  std::size_t streams = 1;
   std::size_t queued_messages = 2;
-  /// With so many answers not acknowledged, the worker takes no new message.
+  /// With so many answers not acknowledged, no stream takes a new message.
   std::size_t unacknowledged_answers = 256;
   std::chrono::milliseconds first_retry{100};   ///< Doubles with each failure of an answer …
   std::chrono::milliseconds last_retry{5'000};  ///< … up to this.
@@ -51,7 +62,8 @@ struct ExchangeOptions {
   std::chrono::milliseconds longest_wait{20'000};
 };
 
-/// Threads: the poll thread, one worker and the producer's delivery thread; `state` from any.
+/// Threads: the poll thread, those of the streams, the decoder's and the producer's delivery thread; `state`
+/// from any.
 class Exchange {
  public:
   explicit Exchange(const Clock& clock, ExchangeOptions options = {}) : clock_(clock), options_(options) {}
@@ -59,7 +71,7 @@ class Exchange {
   // The poll thread.
 
   void assign(const std::vector<std::int32_t>& partitions);
-  /// Drops queued messages of these partitions, waits until the one in work is answered and all their answers
+  /// Drops queued messages of these partitions, waits until those in work are answered and all their answers
   /// are acknowledged, and forgets them; what to store before they go.
   ///
   /// Waits at most `bound`, or twice the longest time that an image took (`longest_wait` at most); with a
@@ -68,45 +80,56 @@ class Exchange {
                                                            std::chrono::milliseconds bound);
   /// Forgets partitions that others have already.
   void lose(const std::vector<std::int32_t>& partitions);
-  /// True when `give` has room; false after `timeout`, on stop, or when the worker failed.
+  /// True when `give` has room; false after `timeout`, on stop, or when a stream failed.
   [[nodiscard]] bool wait_for_room(std::chrono::milliseconds timeout, std::stop_token stop);
   /// Takes a message also when there is no room.
   void give(std::unique_ptr<kafka::Message> message);
   [[nodiscard]] std::vector<kafka::PartitionOffset> take_storable();
-  /// Drops queued messages, waits for the one in work and for all acknowledgements, as `revoke`; false when
+  /// Drops queued messages, waits for those in work and for all acknowledgements, as `revoke`; false when
   /// some are still missing at the bound.
   bool drain(std::chrono::milliseconds bound);
-  /// Tells the worker to end.
+  /// Tells the streams and the decoder to end.
   void close();
-  /// Throws what ended the worker, if anything did.
+  /// Throws what ended a stream, if anything did.
   void rethrow_failure();
 
-  // The worker.
+  // The streams.
 
   /// A message to work on, or an answer to send again; nullopt when there is nothing more to do.
   [[nodiscard]] std::optional<std::variant<Task, std::shared_ptr<Answer>>> next();
-  /// The message in work has this answer, which is about to be sent; false when its partition is no longer
+  /// A message in work has this answer, which is about to be sent; false when its partition is no longer
   /// ours: whoever has it answers, too.
   [[nodiscard]] bool post(const std::shared_ptr<Answer>& answer);
-  /// The message in work is done, without an answer.
+  /// A message in work is done, without an answer.
   void complete(const Ticket& ticket);
   /// This answer was not taken; it comes back from `next` after a while, unless going on is hopeless.
   void refused(const Ticket& ticket, const kafka::KafkaError& error);
   /// The client's queue was full.
   void postpone(const Ticket& ticket);
-  /// The worker cannot go on.
+  /// The caller cannot go on, so nobody does.
   void fail(std::exception_ptr failure);
+
+  // The decoder.
+
+  /// One of the next messages, as many as there are streams, to be decoded while all streams are busy;
+  /// nullptr when there is nothing more to do. It is the caller's until it is given to `decoded`.
+  [[nodiscard]] std::shared_ptr<QueuedTask> next_to_decode();
+  void decoded(QueuedTask& queued);
 
   // The delivery thread.
 
   void on_report(const kafka::DeliveryReport& report);
 
+  /// A message that a stream has.
+  struct Work {
+    Ticket ticket;
+    SteadyTime since;
+  };
   struct State {
     std::vector<std::int32_t> partitions;  ///< Ours, ascending.
     std::size_t unacknowledged = 0;
-    std::optional<Ticket> in_work;
-    SteadyTime in_work_since{};
-    std::optional<SteadyTime> full_since;  ///< There is no room, and the worker has taken nothing since.
+    std::vector<Work> in_work;             ///< The oldest first.
+    std::optional<SteadyTime> full_since;  ///< There is no room, and no stream has taken anything since.
     std::uint64_t acknowledged = 0;
     std::uint64_t resent = 0;
   };
@@ -130,7 +153,8 @@ class Exchange {
   [[nodiscard]] std::shared_ptr<Answer> take_due_answer();
   void schedule(Unacknowledged& waiting);
   void not_delivered(std::uint64_t number, const kafka::KafkaError& error);
-  void leave_work();
+  void leave_work(const Ticket& ticket);
+  [[nodiscard]] bool has_message_for_stream() const;
 
   const Clock& clock_;
   const ExchangeOptions options_;
@@ -138,11 +162,10 @@ class Exchange {
   std::condition_variable_any changed_;
   // All below is guarded by mutex_.
   OffsetLedger ledger_;
-  std::deque<Task> queue_;
+  std::deque<std::shared_ptr<QueuedTask>> queue_;
   std::optional<SteadyTime> full_since_;
   std::map<std::uint64_t, Unacknowledged> unacknowledged_;  // By ticket number.
-  std::optional<Ticket> in_work_;
-  SteadyTime in_work_since_{};
+  std::vector<Work> in_work_;                               // In the order of taking.
   Nanoseconds longest_work_{};
   std::exception_ptr failure_;
   bool closed_ = false;

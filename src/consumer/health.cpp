@@ -32,10 +32,10 @@ telemetry::Endpoint::Check Health::ready() const {
 telemetry::Endpoint::Check Health::healthy() const {
   const SteadyTime now = clock_.now();
   const Exchange::State state = exchange_.state();
-  if (state.in_work && now - state.in_work_since > stuck_after_) {
-    return {false,
-            fmt::format("partition {} offset {} has been in work for {:.0f} s", state.in_work->partition,
-                        state.in_work->offset, seconds(now - state.in_work_since))};
+  if (!state.in_work.empty() && now - state.in_work.front().since > stuck_after_) {
+    const Exchange::Work& oldest = state.in_work.front();
+    return {false, fmt::format("partition {} offset {} has been in work for {:.0f} s",
+                               oldest.ticket.partition, oldest.ticket.offset, seconds(now - oldest.since))};
   }
   if (state.full_since && now - *state.full_since > stuck_after_) {
     return {false, fmt::format("no message could be taken for {:.0f} s: {} answers are not acknowledged",

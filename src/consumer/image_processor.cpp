@@ -1,44 +1,46 @@
 #include "image_processor.hpp"
 
 #include <exception>
+#include <utility>
 
-#include <fmt/format.h>
-
-#include "kexp/core/error.hpp"
-#include "kexp/kafka/options.hpp"
 #include "kexp/record/message.hpp"
 
 namespace kexp::consumer {
 
-namespace {
-
-void check_size(std::size_t bytes) {
-  if (bytes == 0) {
-    throw FailedError("the message is empty, an image was wanted");
+record::Result ImageProcessor::process(Task task, Nanoseconds idle) {
+  const std::int64_t throttled_before_ns = throttling_.read().value_or(0);
+  record::Result result;
+  describe(*task.message, idle, result);
+  decode(task);
+  task.message.reset();
+  if (decoded_.error.empty()) {
+    detect(result);
+  } else {
+    result.errors = 1;
+    result.error = decoded_.error;
   }
-  if (bytes > static_cast<std::size_t>(kafka::kMaxImageBytes)) {
-    throw FailedError(
-        fmt::format("the message has {} bytes, an image at most {}", bytes, kafka::kMaxImageBytes));
+  result.done_time_ms = unix_ms(clock_.wall_now());
+  result.throttled_ms = milliseconds(Nanoseconds(throttling_.read().value_or(0) - throttled_before_ns));
+  return result;
+}
+
+void ImageProcessor::decode(Task& task) {
+  if (task.decoded) {
+    decoded_ = std::move(*task.decoded);
+  } else {
+    decode_message(*task.message, clock_, decoded_);
   }
 }
 
-void describe_message(const kafka::Message& message, record::Result& result) {
+void ImageProcessor::describe(const kafka::Message& message, Nanoseconds idle, record::Result& result) const {
+  result.idle_ms = milliseconds(idle);
+  result.end_time_ms = unix_ms(clock_.wall_now());
+  result.start_time_ms = message.timestamp_ms();
+  result.queue_ms = static_cast<double>(result.end_time_ms - result.start_time_ms);
   result.id = record::image_id(message.key(), message.partition(), message.offset());
   result.run = message.header(record::kRunHeader).value_or("");
   result.partition = message.partition();
   result.offset = message.offset();
-  result.start_time_ms = message.timestamp_ms();
-  result.queue_ms = static_cast<double>(result.end_time_ms - result.start_time_ms);
-}
-
-}  // namespace
-
-record::Result ImageProcessor::process(std::unique_ptr<kafka::Message> message, Nanoseconds idle) {
-  const std::int64_t throttled_before_ns = throttling_.read().value_or(0);
-  record::Result result;
-  result.idle_ms = milliseconds(idle);
-  result.end_time_ms = unix_ms(clock_.wall_now());
-  describe_message(*message, result);
   result.source = processing_.identity.source;
   result.node = processing_.identity.node;
   result.pod = processing_.identity.pod;
@@ -46,31 +48,22 @@ record::Result ImageProcessor::process(std::unique_ptr<kafka::Message> message, 
   result.model = detector_.model_name();
   result.engine = detector_.engine();
   result.dimensions = detector_.input_shape();
+}
+
+void ImageProcessor::detect(record::Result& result) {
+  result.width = decoded_.image.width;
+  result.height = decoded_.image.height;
+  result.decode_ms = milliseconds(decoded_.took);
   try {
-    decode(*message, result);
-    message.reset();
-    detect(result);
+    add_detections(detector_.detect(decoded_.image), result);
   } catch (const std::exception& e) {  // The engine's own exceptions among them.
     result.errors = 1;
     result.error = e.what();
     result.detections.clear();
   }
-  result.done_time_ms = unix_ms(clock_.wall_now());
-  result.throttled_ms = milliseconds(Nanoseconds(throttling_.read().value_or(0) - throttled_before_ns));
-  return result;
 }
 
-void ImageProcessor::decode(const kafka::Message& message, record::Result& result) {
-  const SteadyTime start = clock_.now();
-  check_size(message.value().size());
-  image::decode_into(message.value(), image_);
-  result.width = image_.width;
-  result.height = image_.height;
-  result.decode_ms = milliseconds(clock_.now() - start);
-}
-
-void ImageProcessor::detect(record::Result& result) {
-  const inference::DetectorResult found = detector_.detect(image_);
+void ImageProcessor::add_detections(const inference::DetectorResult& found, record::Result& result) const {
   result.pre_ms = milliseconds(found.preprocess);
   result.inf_ms = milliseconds(found.inference);
   result.post_ms = milliseconds(found.postprocess);

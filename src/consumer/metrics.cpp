@@ -2,11 +2,25 @@
 
 namespace kexp::consumer {
 
-void show_limits(telemetry::Metrics& metrics, int threads, const CpuLimits& limits) {
-  metrics.set("inference_threads", threads);
+void show_limits(telemetry::Metrics& metrics, const CpuPlan& plan, const CpuLimits& limits) {
+  metrics.set("inference_threads", plan.threads());
+  metrics.set("inference_streams", plan.streams);
   if (limits.quota_cpus > 0) {
     metrics.set("cpu_quota_cpus", limits.quota_cpus);
   }
+}
+
+void show_model(telemetry::Metrics& metrics, const inference::Detector& detector) {
+  metrics.set("inference_info", 1, {detector.model_name(), detector.engine()});
+}
+
+void count_message(telemetry::Metrics& metrics, const std::string& topic, const kafka::Message& message) {
+  metrics.add("records_received_total", 1, {topic});
+  metrics.add("bytes_received_total", static_cast<double>(message.value().size()), {topic});
+}
+
+void observe_stage(telemetry::Metrics& metrics, const std::string& stage, double seconds) {
+  metrics.observe("inference_duration_seconds", seconds, {stage});
 }
 
 void count_image(telemetry::Metrics& metrics, const record::Result& result) {
@@ -17,10 +31,10 @@ void count_image(telemetry::Metrics& metrics, const record::Result& result) {
   if (failed) {
     return;
   }
-  metrics.observe("inference_duration_seconds", result.decode_ms / 1000, {"decode"});
-  metrics.observe("inference_duration_seconds", result.pre_ms / 1000, {"preprocess"});
-  metrics.observe("inference_duration_seconds", result.inf_ms / 1000, {"inference"});
-  metrics.observe("inference_duration_seconds", result.post_ms / 1000, {"postprocess"});
+  observe_stage(metrics, "decode", result.decode_ms / 1000);
+  observe_stage(metrics, "preprocess", result.pre_ms / 1000);
+  observe_stage(metrics, "inference", result.inf_ms / 1000);
+  observe_stage(metrics, "postprocess", result.post_ms / 1000);
   for (const record::ResultDetection& detection : result.detections) {
     metrics.add("detections_total", 1, {detection.label});
   }
@@ -34,9 +48,12 @@ void Meters::show(const Exchange::State& state, bool ready) {
   metrics_.add("answers_resent_total", static_cast<double>(state.resent - resent_));
   acknowledged_ = state.acknowledged;
   resent_ = state.resent;
-  if (const auto throttled_ns = throttling_.read()) {
-    metrics_.add("throttled_seconds_total", static_cast<double>(*throttled_ns - throttled_ns_) / 1e9);
-    throttled_ns_ = *throttled_ns;
+  if (const auto now = throttling_.read_all()) {
+    metrics_.add("cpu_quota_periods_total", static_cast<double>(now->periods - throttled_.periods));
+    metrics_.add("throttled_periods_total",
+                 static_cast<double>(now->throttled_periods - throttled_.throttled_periods));
+    metrics_.add("throttled_seconds_total", seconds(now->throttled - throttled_.throttled));
+    throttled_ = *now;
   }
 }
 

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "kexp/core/cpu_quota.hpp"
+#include "kexp/inference/detector.hpp"
+#include "kexp/kafka/client.hpp"
 #include "kexp/record/result.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
+#include "cpu_plan.hpp"
 #include "exchange.hpp"
 
 namespace kexp::consumer {
@@ -14,10 +18,19 @@ namespace kexp::consumer {
 inline constexpr std::string_view kLagRecords = "consumer_lag_records";
 
 /// The decision on threads and what it rests on; a quota that there is not is not shown.
-void show_limits(telemetry::Metrics& metrics, int threads, const CpuLimits& limits);
+void show_limits(telemetry::Metrics& metrics, const CpuPlan& plan, const CpuLimits& limits);
+
+/// What works here.
+void show_model(telemetry::Metrics& metrics, const inference::Detector& detector);
+
+/// One message out of Kafka.
+void count_message(telemetry::Metrics& metrics, const std::string& topic, const kafka::Message& message);
 
 /// One processed image.
 void count_image(telemetry::Metrics& metrics, const record::Result& result);
+
+/// What an image cost in a stage: "decode", "preprocess", "inference", "postprocess", "answer".
+void observe_stage(telemetry::Metrics& metrics, const std::string& stage, double seconds);
 
 /// The figures that are read now and then instead of being counted.
 class Meters {
@@ -31,7 +44,7 @@ class Meters {
  private:
   telemetry::Metrics& metrics_;
   const ThrottleMeter& throttling_;
-  std::int64_t throttled_ns_ = 0;
+  Throttling throttled_;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t resent_ = 0;
 };

@@ -16,6 +16,10 @@ void check_name(const std::string& flag, const std::string& name) {
   }
 }
 
+std::filesystem::path model_file(const std::string& model, const std::filesystem::path& models_dir) {
+  return inference::resolve_model(model, models_dir.empty() ? inference::default_models_dir() : models_dir);
+}
+
 }  // namespace
 
 std::string group_of(const ConsumerOptions& options) {
@@ -42,15 +46,26 @@ void validate(const ConsumerOptions& options) {
     throw UsageError(
         fmt::format("--threads must be 0 (what the CPU quota allows) or more, got {}", options.threads));
   }
+  if (options.streams < 0) {
+    throw UsageError(fmt::format("--streams must be auto, or 1 or more, got {}", options.streams));
+  }
   inference::validate(options.detector);
 }
 
-std::unique_ptr<inference::Detector> load_detector(const std::string& model,
-                                                   const std::filesystem::path& models_dir,
-                                                   const inference::DetectorOptions& options) {
-  return inference::make_detector(
-      inference::resolve_model(model, models_dir.empty() ? inference::default_models_dir() : models_dir),
-      options);
+void check_model(const ConsumerOptions& options) {
+  static_cast<void>(model_file(options.model, options.models_dir));
+}
+
+LoadedDetector load_detector(const std::string& model, const std::filesystem::path& models_dir,
+                             const inference::DetectorOptions& options) {
+  LoadedDetector loaded;
+  loaded.detector = inference::make_detector(model_file(model, models_dir), options);
+  image::Image picture{640, 480, {}};  // Most cameras' form, in which a network is planned anew.
+  picture.bgr.assign(static_cast<std::size_t>(3 * picture.width * picture.height), 128);
+  const auto start = std::chrono::steady_clock::now();
+  static_cast<void>(loaded.detector->detect(picture));
+  loaded.image_time = std::chrono::steady_clock::now() - start;
+  return loaded;
 }
 
 }  // namespace kexp::consumer

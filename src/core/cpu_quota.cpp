@@ -101,11 +101,21 @@ ThrottleMeter::ThrottleMeter(const fs::path& root) {
 }
 
 std::optional<std::int64_t> ThrottleMeter::read() const {
+  const std::optional<Throttling> all = read_all();
+  return all ? std::optional(all->throttled.count()) : std::nullopt;
+}
+
+std::optional<Throttling> ThrottleMeter::read_all() const {
   if (file_.empty()) {
     return std::nullopt;
   }
-  const std::optional<std::int64_t> value = number_of(try_read(file_).value_or(""), key_);
-  return value ? std::optional(*value * unit_ns_) : std::nullopt;
+  const std::string text = try_read(file_).value_or("");
+  const std::optional<std::int64_t> throttled = number_of(text, key_);
+  if (!throttled) {
+    return std::nullopt;
+  }
+  return Throttling{number_of(text, "nr_periods").value_or(0), number_of(text, "nr_throttled").value_or(0),
+                    std::chrono::nanoseconds(*throttled * unit_ns_)};
 }
 
 }  // namespace kexp

@@ -34,7 +34,7 @@ class GraphDetector final : public Detector {
     }
     preparation_ = {head_ ? head_text(*head_) : std::string(), std::move(graph.changes), plan_.rectangular()};
     engine_ = make_engine({file.string(), std::move(graph.model), std::move(graph.outputs), options.threads,
-                           graph.sizes == Sizes::by_choice && plan_.rectangular()});
+                           graph.sizes == Sizes::by_choice && plan_.rectangular(), options.streams});
   }
 
   DetectorResult detect(const image::Image& image) override {

@@ -22,6 +22,7 @@ struct EngineInput {
   std::vector<std::string> outputs;
   int threads = 1;
   bool load_per_size = false;  ///< The graph has constants for one size each: `run` gets several.
+  int streams = 1;             ///< Engines of this process that work at the same time, with `threads` each.
 };
 using MakeEngine = std::function<std::unique_ptr<Engine>(EngineInput)>;
 

@@ -1,12 +1,15 @@
 #include "commands/consume.hpp"
 
+#include <charconv>
 #include <chrono>
 #include <memory>
 #include <ostream>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "kexp/consumer/consumer.hpp"
+#include "kexp/core/error.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
@@ -16,6 +19,7 @@ namespace {
 struct ConsumeFlags {
   consumer::ConsumerOptions options;
   std::string models_dir;
+  std::string streams = "auto";
   std::string input = "auto";
   std::string validate_results = "TRUE";
   std::vector<std::string> properties;
@@ -25,9 +29,19 @@ struct ConsumeFlags {
 
 constexpr std::chrono::seconds kHealthTimeout{2};
 
+int parse_streams(const std::string& text) {
+  int streams = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), streams);
+  if (text != "auto" && (error != std::errc{} || end != text.data() + text.size() || streams < 1)) {
+    throw UsageError(fmt::format("--streams must be auto, or 1 or more, got \"{}\"", text));
+  }
+  return streams;  // auto: 0.
+}
+
 consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
   consumer::ConsumerOptions options = flags.options;
   options.models_dir = flags.models_dir;
+  options.streams = parse_streams(flags.streams);
   options.detector.input = inference::parse_input_size(flags.input, "--input");
   using Answers = consumer::ConsumerOptions::Answers;
   options.answers = parse_truth(flags.validate_results, "--validate-results") ? Answers::send : Answers::none;
@@ -35,6 +49,7 @@ consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
   consumer::validate(options);
+  consumer::check_model(options);
   options.identity = consumer::identify(options.client.servers, consumer::process_environment);
   return options;
 }
@@ -90,7 +105,13 @@ CommandRun add_consume(CLI::App& command) {
   command.add_option("--models-dir", flags->models_dir,
                      "Folder of models; $XDG_CACHE_HOME/kexp/models when not given");
   add_engine(command, detector);
-  command.add_option("--threads", options.threads, "Inference threads; 0: what the CPU quota allows")
+  command
+      .add_option("--threads", options.threads,
+                  "Inference threads of all streams together; 0: what the CPU quota allows")
+      ->capture_default_str();
+  command
+      .add_option("--streams", flags->streams,
+                  "Images in inference at the same time, auto or N; auto: one for each thread")
       ->capture_default_str();
   command.add_option("--confidence", detector.confidence, "Least confidence of a detection")
       ->capture_default_str();

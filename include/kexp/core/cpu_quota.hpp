@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -26,6 +27,13 @@ struct CpuLimits {
 /// proc/self/mountinfo and sys/fs/cgroup. Errors: none; what cannot be read limits nothing.
 [[nodiscard]] CpuLimits read_cpu_limits(const std::filesystem::path& root = "/");
 
+/// What a quota has done so far, since the cgroup was made.
+struct Throttling {
+  std::int64_t periods = 0;            ///< In which the process wanted CPU.
+  std::int64_t throttled_periods = 0;  ///< Of them, in which the quota ran out.
+  std::chrono::nanoseconds throttled{};
+};
+
 /// Reads how long the quota has held this process back. Threads: any.
 class ThrottleMeter {
  public:
@@ -33,6 +41,8 @@ class ThrottleMeter {
   explicit ThrottleMeter(const std::filesystem::path& root = "/");
   /// Nanoseconds since the cgroup was made; nullopt without a quota.
   [[nodiscard]] std::optional<std::int64_t> read() const;
+  /// As `read`, with the periods.
+  [[nodiscard]] std::optional<Throttling> read_all() const;
 
  private:
   std::filesystem::path file_;  ///< Empty: no quota.

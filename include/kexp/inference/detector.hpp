@@ -48,6 +48,9 @@ struct DetectorOptions {
   bool profiled = false;               ///< Keep what layers cost, where that is not free.
   Log* log = nullptr;                  ///< Gets what is worth saying; outlives the detector. nullptr: nobody.
   int threads = 1;
+  /// Detectors that work at the same time in this process, with `threads` each: some engines have one pool of
+  /// threads for all of them.
+  int streams = 1;
   double confidence = 0.25;
   double iou = 0.45;
   int max_detections = 300;

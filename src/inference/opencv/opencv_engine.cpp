@@ -153,7 +153,8 @@ std::unique_ptr<Engine> make_opencv_engine(EngineInput input) {
   silence_opencv();
   register_activations();
   register_attention();
-  cv::setNumThreads(input.threads);
+  // OpenCV's pool is one for the process; while one network uses it, the others compute on their own threads.
+  cv::setNumThreads(input.streams * (input.threads - 1) + 1);
   return std::make_unique<OpencvEngine>(std::move(input));
 }
 

@@ -1,7 +1,9 @@
 #include "kexp/consumer/consumer.hpp"
 
+#include <atomic>
 #include <future>
 #include <latch>
+#include <mutex>
 
 #include <gmock/gmock.h>
 
@@ -44,6 +46,7 @@ class ConsumerTest : public testing::Test {
     kafka_.add_topic("yolo_input", 2);
     kafka_.add_topic("yolo_output", 1);
     options_.identity = {kPod, "worker-1", "10.244.1.7"};
+    options_.threads = 1;
   }
   ~ConsumerTest() override {
     stop_.request_stop();
@@ -64,19 +67,21 @@ class ConsumerTest : public testing::Test {
                   ready_ = std::move(ready);
                   return nullptr;
                 },
-            .load_detector =
-                [this](const std::string& model, const std::filesystem::path&,
-                       const inference::DetectorOptions& options) -> std::unique_ptr<inference::Detector> {
+            .load_detector = [this](const std::string& model, const std::filesystem::path&,
+                                    const inference::DetectorOptions& options) -> LoadedDetector {
+              const std::lock_guard lock(loading_);
               model_ = model;
               detector_options_ = options;
+              ++loaded_;
               if (on_load_) {
                 on_load_();
               }
               auto detector = std::make_unique<FakeDetector>();
               detector->on_detect = on_detect_;
-              return detector;
+              return {std::move(detector), 50ms};
             },
-            .system_root = system_root_};
+            .system_root = system_root_,
+            .end_process = end_process_};
   }
 
   void start() {
@@ -138,7 +143,10 @@ class ConsumerTest : public testing::Test {
   ConsumerPorts::Probe healthy_, ready_;
   std::string model_;
   inference::DetectorOptions detector_options_;
+  std::mutex loading_;
+  int loaded_ = 0;
   std::function<void()> on_load_;
+  std::function<void()> end_process_;
   std::function<inference::DetectorResult(const image::Image&)> on_detect_;
   std::filesystem::path system_root_ = test::data_file("cgroup/unlimited");
   std::stop_source stop_;
@@ -365,6 +373,136 @@ TEST_F(SlowConsumerTest, ServesItsGroupWhileThereIsNoRoom) {
   EXPECT_FALSE(kafka_.paused(kPod));
 }
 
+/// With two streams. The detector keeps each picture `kSlow` wide until the test opens it.
+class StreamsTest : public ConsumerTest {
+ protected:
+  static constexpr int kSlow = 16;
+  StreamsTest() {
+    options_.threads = 2;
+    on_detect_ = [this](const image::Image& image) {
+      if (image.width == kSlow) {
+        ++slow_;
+        opened_.wait();
+      }
+      return FakeDetector::answer(image);
+    };
+  }
+  ~StreamsTest() override { open(); }
+  void open() {
+    if (!opened_.try_wait()) {
+      opened_.count_down();
+    }
+  }
+  void send_slow(std::int32_t partition, const std::string& key) {
+    send(partition, key, test::png(kSlow, 6));
+  }
+  bool wait_for_slow(int count) {
+    return eventually([&] { return slow_ == count; });
+  }
+
+  std::atomic<int> slow_ = 0;
+  std::latch opened_{1};
+};
+
+TEST_F(StreamsTest, CommitsNothingPastAnImageThatIsStillInWork) {
+  send_slow(0, "1");
+  send(0, "2");
+  send(0, "3");
+  start();
+  ASSERT_TRUE(wait_for_answers(2));
+  EXPECT_THAT(answered_ids(), ElementsAre("2", "3"));
+  send(1, "4");
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.stored(kPod, 1) == 1; }));  // The poll loop went round.
+  EXPECT_EQ(kafka_.stored(kPod, 0), std::nullopt);
+  open();
+  EXPECT_TRUE(kafka_.wait_until([&] { return kafka_.stored(kPod, 0) == 3; }));
+}
+
+TEST_F(StreamsTest, AnswersBothImagesInWorkBeforeTheirPartitionGoes) {
+  send_slow(0, "1");
+  send_slow(0, "2");
+  start();
+  ASSERT_TRUE(wait_for_slow(2));
+  kafka_.revoke(kPod, {0});
+  send(1, "3");
+  open();
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod) == std::vector<std::int32_t>{1}; }));
+  EXPECT_EQ(committed(0), 2);
+  ASSERT_TRUE(wait_for_answers(3));
+  EXPECT_THAT(answered_ids(), testing::UnorderedElementsAre("1", "2", "3"));
+}
+
+TEST_F(StreamsTest, AnswersEveryImageOnceBesideOneThatIsNoImage) {
+  send_slow(0, "1");
+  send(0, "text", {'h', 'i'});
+  send_slow(1, "2");
+  start();
+  ASSERT_TRUE(wait_for_slow(2));
+  open();
+  ASSERT_TRUE(wait_for_answers(3));
+  const ConsumerResult result = finish();
+  EXPECT_THAT(answered_ids(), testing::UnorderedElementsAre("1", "text", "2"));
+  EXPECT_EQ(result.errors, 1U);
+  EXPECT_EQ(committed(0), 2);
+  EXPECT_EQ(committed(1), 1);
+}
+
+TEST_F(StreamsTest, ServesItsGroupWhileEveryStreamIsSlow) {
+  options_.pause_after = 1ms;
+  send_slow(0, "1");
+  send_slow(1, "2");
+  for (const char* key : {"3", "4", "5", "6"}) {
+    send(0, key);
+  }
+  start();
+  ASSERT_TRUE(wait_for_slow(2));
+  ASSERT_TRUE(eventually([&] { return kafka_.paused(kPod); }));
+  kafka_.lose(kPod, {0});
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod) == std::vector<std::int32_t>{1}; }));
+  open();
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.stored(kPod, 1) == 1; }));
+  EXPECT_THAT(answered_ids(), ElementsAre("2"));
+}
+
+// A detector that hangs kept the process, and its pod, until the kubelet killed it without a word.
+TEST_F(StreamsTest, EndsTheProcessWhenADetectorNeverReturns) {
+  int ended = 0;
+  end_process_ = [&] {
+    ++ended;
+    open();
+  };
+  options_.drain_wait = 1ms;
+  options_.stop_wait = 1ms;
+  send_slow(0, "1");
+  send(1, "2");
+  start();
+  ASSERT_TRUE(wait_for_slow(1));
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.stored(kPod, 1) == 1; }));
+  static_cast<void>(finish());
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(log_.count(LogLevel::error, "partition=0 offset=0"), 1U);
+  EXPECT_EQ(committed(0), std::nullopt);
+  EXPECT_EQ(committed(1), 1);
+}
+
+TEST_F(StreamsTest, EndsWhenOneOfItsDetectorsCannotBeLoaded) {
+  on_load_ = [this] {
+    if (loaded_ == 2) {
+      throw inference::ModelError("no memory for a second one");
+    }
+  };
+  kafka_.set_down(true);  // The model's fault is told without waiting for a broker.
+  start();
+  EXPECT_EQ(message_of<inference::ModelError>([this] { job_.get(); }), "no memory for a second one");
+}
+
+TEST_F(StreamsTest, RefusesMoreStreamsThanThreads) {
+  options_.streams = 3;
+  start();
+  EXPECT_THAT(message_of<UsageError>([this] { job_.get(); }),
+              testing::AllOf(HasSubstr("--streams"), HasSubstr("2 (--threads)"), HasSubstr("got 3")));
+}
+
 TEST_F(ConsumerTest, JoinsTheGroupOnlyWithALoadedModel) {
   std::size_t members_while_loading = 99;
   telemetry::Endpoint::Check while_loading;
@@ -402,6 +540,7 @@ TEST_F(ConsumerTest, IsReadyOnlyWithPartitions) {
 
 TEST_F(ConsumerTest, ComputesWithTheThreadsThatTheQuotaAllowsAndSaysSo) {
   system_root_ = test::data_file("cgroup/v1");  // Half a CPU.
+  options_.threads = 0;
   start();
   ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod).size() == 2; }));
   EXPECT_EQ(detector_options_.threads, 1);
@@ -416,7 +555,9 @@ TEST_F(ConsumerTest, WarnsOfMoreThreadsThanTheQuotaAllows) {
   options_.threads = 4;
   start();
   ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod).size() == 2; }));
-  EXPECT_EQ(detector_options_.threads, 4);
+  EXPECT_EQ(detector_options_.threads, 1);
+  EXPECT_EQ(detector_options_.streams, 4);
+  EXPECT_EQ(loaded_, 4);
   EXPECT_EQ(log_.count(LogLevel::warn, "--threads 4"), 1U);
 }
 

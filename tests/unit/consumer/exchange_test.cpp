@@ -296,6 +296,113 @@ TEST_F(ExchangeTest, PassesOnWhatEndedTheWorker) {
   EXPECT_EQ(message_of<FailedError>([this] { exchange_.rethrow_failure(); }), "out of luck");
 }
 
+class StreamsExchangeTest : public ExchangeTest {
+ protected:
+  StreamsExchangeTest() : ExchangeTest({.streams = 2, .queued_messages = 3, .first_retry = 0ms}) {}
+};
+
+TEST_F(StreamsExchangeTest, StoresThePrefixWhateverTheOrderOfTheStreams) {
+  give(0, 4);
+  give(0, 5);
+  give(0, 6);
+  const Ticket four = take();
+  const Ticket five = take();
+  exchange_.complete(five);
+  const Ticket six = take();
+  exchange_.complete(six);
+  EXPECT_EQ(storable(), Offsets{});
+  exchange_.complete(four);
+  EXPECT_EQ(storable(), (Offsets{{0, 7}}));
+}
+
+TEST_F(StreamsExchangeTest, NamesTheOldestInWorkFirst) {
+  give(0, 4);
+  give(1, 9);
+  const Ticket four = take();
+  clock_.advance(1s);
+  take();
+  ASSERT_EQ(exchange_.state().in_work.size(), 2U);
+  EXPECT_EQ(exchange_.state().in_work.front().ticket.number, four.number);
+  exchange_.complete(four);
+  ASSERT_EQ(exchange_.state().in_work.size(), 1U);
+  EXPECT_EQ(exchange_.state().in_work.front().ticket.offset, 9);
+  EXPECT_EQ(exchange_.state().in_work.front().since, SteadyTime(1s));
+}
+
+TEST_F(StreamsExchangeTest, RevokesOnlyAfterEveryImageInWorkIsAnswered) {
+  give(0, 4);
+  give(0, 5);
+  give(1, 9);
+  const Ticket four = take();
+  const Ticket five = take();
+  auto revoked = std::async(std::launch::async, [this] { return pairs(exchange_.revoke({0}, kLong)); });
+  exchange_.complete(five);
+  EXPECT_TRUE(post(four));
+  report(four);
+  EXPECT_EQ(revoked.get(), (Offsets{{0, 6}}));
+}
+
+TEST_F(StreamsExchangeTest, DecodesNothingAheadWhileAStreamIsFree) {
+  give(0, 4);
+  take();
+  give(0, 5);
+  auto ahead = std::async(std::launch::async, [this] { return exchange_.next_to_decode(); });
+  EXPECT_EQ(take().offset, 5) << "the free stream takes it";
+  give(0, 6);
+  const auto six = ahead.get();
+  ASSERT_NE(six, nullptr);
+  EXPECT_EQ(six->task.ticket.offset, 6);
+}
+
+TEST_F(StreamsExchangeTest, HandsOutWhatWasDecodedInItsOrder) {
+  give(0, 4);
+  give(0, 5);
+  const Ticket four = take();
+  take();
+  give(0, 6);
+  give(0, 7);
+  const auto six = exchange_.next_to_decode();
+  const auto seven = exchange_.next_to_decode();
+  seven->task.decoded.emplace();
+  exchange_.decoded(*seven);
+  exchange_.complete(four);
+  auto next = std::async(std::launch::async, [this] { return std::get<Task>(exchange_.next().value()); });
+  six->task.decoded.emplace().error = "six";
+  exchange_.decoded(*six);
+  const Task task = next.get();
+  EXPECT_EQ(task.ticket.offset, 6);
+  ASSERT_TRUE(task.decoded.has_value());
+  EXPECT_EQ(task.decoded->error, "six");
+  EXPECT_EQ(take().offset, 7);
+}
+
+TEST_F(StreamsExchangeTest, DecodesNoMoreAheadThanThereAreStreams) {
+  for (std::int64_t offset = 4; offset < 10; ++offset) {
+    give(0, offset);
+  }
+  take();
+  take();
+  EXPECT_EQ(exchange_.next_to_decode()->task.ticket.offset, 6);
+  EXPECT_EQ(exchange_.next_to_decode()->task.ticket.offset, 7);
+  auto third = std::async(std::launch::async, [this] { return exchange_.next_to_decode(); });
+  exchange_.close();
+  EXPECT_EQ(third.get(), nullptr);
+}
+
+TEST_F(StreamsExchangeTest, DropsWhatIsBeingDecodedOfALostPartition) {
+  give(0, 4);
+  give(0, 5);
+  take();
+  take();
+  give(0, 6);
+  give(1, 9);
+  const auto six = exchange_.next_to_decode();
+  exchange_.lose({0});
+  six->task.decoded.emplace();
+  exchange_.decoded(*six);
+  EXPECT_EQ(take().offset, 9);
+}
+
 class FullExchangeTest : public ExchangeTest {
  protected:
   FullExchangeTest() : ExchangeTest({.unacknowledged_answers = 1, .first_retry = 1h, .last_retry = 1h}) {}

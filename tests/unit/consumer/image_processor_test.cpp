@@ -37,7 +37,7 @@ class ImageProcessorTest : public testing::Test {
   record::Result process() {
     const ThrottleMeter throttling(system_root_);
     ImageProcessor processor(detector_, clock_, throttling, processing_);
-    return processor.process(std::move(message_), 3100us);
+    return processor.process({{}, std::move(message_), std::move(decoded_)}, 3100us);
   }
   record::Result process(std::vector<std::uint8_t> bytes) {
     message_->bytes = std::move(bytes);
@@ -49,6 +49,7 @@ class ImageProcessorTest : public testing::Test {
   Processing processing_;
   std::filesystem::path system_root_ = test::data_file("cgroup/unlimited");
   std::unique_ptr<TestMessage> message_;
+  std::optional<DecodedImage> decoded_;
 };
 
 TEST_F(ImageProcessorTest, DescribesAnImage) {
@@ -93,6 +94,18 @@ TEST_F(ImageProcessorTest, TakesMessagesOfForeignProducers) {
   EXPECT_EQ(result.id, "3-99");
   EXPECT_EQ(result.run, "");
   EXPECT_EQ(result.errors, 0);
+}
+
+TEST_F(ImageProcessorTest, TakesAnImageThatWasDecodedAhead) {
+  decoded_.emplace();
+  decode_message(*message_, clock_, *decoded_);
+  decoded_->took = 7ms;
+  message_->bytes.clear();
+  const record::Result result = process();
+  EXPECT_EQ(result.errors, 0);
+  EXPECT_EQ(result.width, 8);
+  EXPECT_DOUBLE_EQ(result.decode_ms, 7);
+  EXPECT_EQ(detector_.images(), 1);
 }
 
 TEST_F(ImageProcessorTest, ReleasesTheMessageBeforeInference) {

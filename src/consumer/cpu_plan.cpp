@@ -1,0 +1,27 @@
+#include "cpu_plan.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kexp/core/error.hpp"
+
+namespace kexp::consumer {
+
+CpuPlan plan_cpus(int threads, int streams, const CpuLimits& limits) {
+  const int all = threads > 0 ? threads : limits.threads();
+  if (streams > all) {
+    throw UsageError(
+        fmt::format("--streams must be at most the number of inference threads, {} ({}), got {}", all,
+                    threads > 0 ? "--threads" : "what the CPU quota allows; --threads changes it", streams));
+  }
+  CpuPlan plan;
+  plan.streams = streams > 0 ? streams : all;
+  plan.threads_per_stream = all / plan.streams;
+  const double cpus = limits.quota_cpus > 0 ? std::min<double>(limits.quota_cpus, limits.affinity_cpus)
+                                            : limits.affinity_cpus;
+  plan.decode_ahead = cpus - plan.threads() >= kDecodeAheadCpus;
+  return plan;
+}
+
+}  // namespace kexp::consumer
