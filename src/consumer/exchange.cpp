@@ -209,6 +209,7 @@ Exchange::State Exchange::state() const {
   state.partitions = ledger_.partitions();
   state.unacknowledged = unacknowledged_.size();
   state.in_work = in_work_;
+  state.queued = queue_.size();
   state.full_since = full_since_;
   state.acknowledged = acknowledged_;
   state.resent = resent_;

@@ -129,6 +129,7 @@ class Exchange {
     std::vector<std::int32_t> partitions;  ///< Ours, ascending.
     std::size_t unacknowledged = 0;
     std::vector<Work> in_work;             ///< The oldest first.
+    std::size_t queued = 0;                ///< Messages that no stream has.
     std::optional<SteadyTime> full_since;  ///< There is no room, and no stream has taken anything since.
     std::uint64_t acknowledged = 0;
     std::uint64_t resent = 0;

@@ -116,6 +116,9 @@ std::unique_ptr<kafka::Consumer> Membership::make_consumer() const {
   consumer.client = client_of(options_);
   consumer.group = group_of(options_);
   consumer.prefetch_records = prefetch.records;
+  consumer.fetch_bytes = prefetch.fetch_bytes;
+  consumer.assignment = options_.assignment;
+  consumer.instance_id = options_.instance_id;
   return ports_.kafka.make_consumer(consumer);
 }
 
@@ -203,6 +206,7 @@ void Membership::show_figures() {
   if (now - metrics_since_ >= kMetricsInterval) {
     metrics_since_ = now;
     meters_.show(exchange_.state(), parts_.health.ready().ok);
+    meters_.show_prefetched(consumer_->prefetched() + exchange_.state().queued);
   }
   if (now - progress_since_ >= kProgressInterval) {
     report_progress(now);

@@ -40,6 +40,9 @@ class Meters {
       : metrics_(metrics), throttling_(throttling) {}
 
   void show(const Exchange::State& state, bool ready);
+  void show_prefetched(std::size_t records) {
+    metrics_.set("prefetched_records", static_cast<double>(records));
+  }
 
  private:
   telemetry::Metrics& metrics_;

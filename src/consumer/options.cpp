@@ -36,6 +36,9 @@ void validate(const ConsumerOptions& options) {
   if (!options.group.empty()) {
     check_name("--group", options.group);
   }
+  if (!options.instance_id.empty()) {
+    check_name("--instance-id", options.instance_id);
+  }
   if (options.client.servers.empty()) {
     throw UsageError("--servers must name a broker, got nothing");
   }

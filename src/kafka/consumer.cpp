@@ -6,8 +6,10 @@
 #include "clients.hpp"
 #include "configuration.hpp"
 #include "errors.hpp"
+#include "group_assignment.hpp"
 #include "group_timeouts.hpp"
 #include "message.hpp"
+#include "refill.hpp"
 
 namespace kexp::kafka {
 namespace {
@@ -21,27 +23,27 @@ constexpr milliseconds kRevokeCommitTimeout{5'000};
 constexpr milliseconds kCommitTimeout{10'000};
 /// How long a consumer that nobody closed may take to leave its group.
 constexpr milliseconds kAbandonTimeout{2'000};
+/// librdkafka's defaults of fetch.max.bytes and fetch.message.max.bytes.
 constexpr std::int64_t kDefaultFetchBytes = 52'428'800;
-/// librdkafka's default of queued.min.messages.
-constexpr int kDefaultPrefetchRecords = 100'000;
+constexpr std::int64_t kDefaultPartitionBytes = 1'048'576;
+/// librdkafka takes no less as message.max.bytes, which fetch.max.bytes must not be below.
+constexpr std::int64_t kLeastFetchBytes = 1000;
 
-void set_fetching(Configuration& conf, const ConsumerOptions& options, Log& log) {
+/// False when the library cannot shorten its pause of a second after it found its queue full.
+bool set_fetching(Configuration& conf, const ConsumerOptions& options) {
   conf.set("queued.max.messages.kbytes", std::max<std::int64_t>(options.prefetch_bytes / 1024, 1));
-  // A fetch that is full asks again only after fetch.queue.backoff.ms. Before librdkafka 2.2 that is a fixed
-  // second, in which a queue limited to 100 records runs dry at more than 100 records/s. There the records
-  // are left to the limit in bytes: memory is bounded as asked, and the queue holds all that this allows.
-  const bool short_backoff = conf.set_if_known("fetch.queue.backoff.ms", "20");
-  if (!short_backoff) {
-    log.debug("kafka: librdkafka={} has no fetch.queue.backoff.ms, prefetch is limited by bytes={} alone",
-              rd_kafka_version_str(), options.prefetch_bytes);
-  }
-  conf.set("queued.min.messages", short_backoff
-                                      ? options.prefetch_records
-                                      : std::max(options.prefetch_records, kDefaultPrefetchRecords));
+  conf.set("queued.min.messages", options.prefetch_records);
   // A message that is kept pins the whole answer it came in. Brokers send the first message of an answer
-  // whatever its size, so the limit per partition (1 MiB) need not hold the largest; that of the answer
-  // must. receive.message.max.bytes (100 MB) holds both.
-  conf.set("fetch.max.bytes", std::clamp(options.prefetch_bytes, kMaxMessageBytes, kDefaultFetchBytes));
+  // whatever its size, so neither limit need hold the largest; receive.message.max.bytes (100 MB) does.
+  if (options.fetch_bytes > 0) {
+    const std::int64_t bytes = std::max(options.fetch_bytes, kLeastFetchBytes);
+    conf.set("message.max.bytes", std::min(bytes, kMaxMessageBytes));
+    conf.set("fetch.max.bytes", bytes);
+    conf.set("fetch.message.max.bytes", std::min(bytes, kDefaultPartitionBytes));
+  } else {
+    conf.set("fetch.max.bytes", std::clamp(options.prefetch_bytes, kMaxMessageBytes, kDefaultFetchBytes));
+  }
+  return conf.set_if_known("fetch.queue.backoff.ms", "20");
 }
 
 void set_group(Configuration& conf, const ConsumerOptions& options) {
@@ -52,20 +54,14 @@ void set_group(Configuration& conf, const ConsumerOptions& options) {
   conf.set("auto.commit.interval.ms", 1000);
   conf.set("enable.auto.offset.store", "false");
   conf.set("auto.offset.reset", options.reset == ConsumerOptions::Reset::earliest ? "earliest" : "latest");
-  conf.set("partition.assignment.strategy", "cooperative-sticky");
+  conf.set("partition.assignment.strategy", assignment_strategy(options.assignment, rd_kafka_version()));
+  if (!options.instance_id.empty()) {
+    conf.set("group.instance.id", options.instance_id);
+  }
   const GroupTimeouts timeouts = group_timeouts(options);
   conf.set("session.timeout.ms", timeouts.session.count());
   conf.set("heartbeat.interval.ms", timeouts.heartbeat.count());
   conf.set("max.poll.interval.ms", timeouts.max_poll.count());
-}
-
-ClientHandle make_client(const ConsumerOptions& options, Events& events, Log& log) {
-  Configuration conf(options.client, events);
-  set_group(conf, options);
-  set_fetching(conf, options, log);
-  ClientHandle client = conf.make_client(RD_KAFKA_CONSUMER);
-  rd_kafka_poll_set_consumer(client.get());
-  return client;
 }
 
 /// Errors of the consumer after which no later poll can succeed.
@@ -96,7 +92,18 @@ class RdConsumer final : public Consumer {
     events_->on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t& partitions) {
       rebalance(code, partitions);
     };
-    client_ = make_client(options, *events_, log);
+    Configuration conf(options.client, *events_);
+    set_group(conf, options);
+    const bool fetches_by_itself = set_fetching(conf, options);
+    client_ = conf.make_client(RD_KAFKA_CONSUMER);
+    rd_kafka_poll_set_consumer(client_.get());
+    queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
+    if (!fetches_by_itself) {
+      log_.debug("kafka: librdkafka={} has no fetch.queue.backoff.ms, its brokers' threads are woken instead",
+                 rd_kafka_version_str());
+      const auto records = static_cast<std::size_t>(options.prefetch_records);
+      refill_.emplace(*client_, FetchLevel(records, options.prefetch_bytes));
+    }
   }
 
   ~RdConsumer() override {
@@ -137,8 +144,13 @@ class RdConsumer final : public Consumer {
     }
     missing_since_.reset();
     events_->recovered();
+    if (refill_) {
+      refill_->taken(prefetched(), message->len);
+    }
     return std::make_unique<RdMessage>(std::move(message));
   }
+
+  [[nodiscard]] std::size_t prefetched() const override { return rd_kafka_queue_length(queue_.get()); }
 
   void pause() override {
     if (!std::exchange(paused_, true)) {
@@ -348,10 +360,12 @@ class RdConsumer final : public Consumer {
   /// False when the group did not answer within `timeout`; the client is gone either way.
   bool try_close(milliseconds timeout) {
     closed_ = true;
+    refill_.reset();
     const Deadline deadline(timeout);
     revoke_commit_timeout_ = std::min(revoke_commit_timeout_, timeout);
     give_up_all();
     const bool left = (!grouped_ || coordinator_answers(deadline)) && leave_group(deadline);
+    queue_.reset();
     if (left) {
       client_.reset();
     } else {
@@ -424,6 +438,8 @@ class RdConsumer final : public Consumer {
   milliseconds revoke_commit_timeout_ = kRevokeCommitTimeout;
   std::unique_ptr<Events> events_;
   ClientHandle client_;
+  QueueHandle queue_;  // Of the records that wait for `poll`.
+  std::optional<Refill> refill_;
 };
 
 }  // namespace

@@ -42,7 +42,16 @@ class Reader {
   std::span<const std::uint8_t> bytes_;
 };
 
+constexpr int kSoundCooperation = 0x020601ff;
+
 }  // namespace
+
+std::string assignment_strategy(ConsumerOptions::Assignment assignment, int version) {
+  using enum ConsumerOptions::Assignment;
+  const bool sound = version >= kSoundCooperation;
+  return assignment == cooperative || (assignment == automatic && sound) ? "cooperative-sticky"
+                                                                         : "range,roundrobin";
+}
 
 std::vector<AssignedPartition> parse_assignment(std::span<const std::uint8_t> bytes) {
   std::vector<AssignedPartition> assigned;

@@ -2,11 +2,19 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kexp/kafka/client.hpp"
+#include "kexp/kafka/options.hpp"
 
 namespace kexp::kafka {
+
+/// partition.assignment.strategy for a librdkafka of that version (0x020601ff: 2.6.1).
+///
+/// Source: librdkafka's issues 4783 (an endless loop of the cooperative assignor, fixed in 2.6.1) and 4527
+/// (an assignment during a close hangs, fixed in 2.4).
+[[nodiscard]] std::string assignment_strategy(ConsumerOptions::Assignment assignment, int version);
 
 /// Reads what a group's leader gave a member; empty while there is none, and for what is cut short.
 ///

@@ -54,6 +54,7 @@ const std::vector<MetricSpec>& metric_table() {
       {"kexp_ready", gauge, "", "", "1 while partitions are assigned and the model is warm, else 0."},
       {"kexp_records_received_total", counter, "topic", "records", "Records taken from Kafka."},
       {"kexp_bytes_received_total", counter, "topic", "bytes", "Values taken from Kafka, in bytes."},
+      {"kexp_prefetched_records", gauge, "", "records", "Records fetched that no stream has begun yet."},
       {"kexp_records_processed_total", counter, "outcome", "records",
        "Images that left the pipeline: ok, or error."},
       {"kexp_answers_acknowledged_total", counter, "", "records", "Answers that the broker has confirmed."},

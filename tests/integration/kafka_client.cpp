@@ -96,6 +96,12 @@ class KafkaClientTest : public testing::Test {
     return factory_->make_consumer(options);
   }
 
+  static ConsumerOptions cooperative() {
+    ConsumerOptions options;
+    options.assignment = ConsumerOptions::Assignment::cooperative;
+    return options;
+  }
+
   static OutgoingRecord record(std::string_view topic, std::int32_t partition,
                                std::span<const std::uint8_t> value, std::uint64_t tag = 0) {
     OutgoingRecord record;
@@ -295,7 +301,7 @@ TEST_F(KafkaClientTest, SecondMemberTakesOverOnlyWhatMovesAndWhatWasStoredAtRevo
   create(4);
   fill(40, 4);
   Listener first_listener;
-  const auto first = consumer("a");
+  const auto first = consumer("a", cooperative());
   first_listener.at_revoke = [&](const Partitions& partitions) {
     for (const std::int32_t partition : partitions) {
       first->store_offset(partition, 7);
@@ -306,7 +312,7 @@ TEST_F(KafkaClientTest, SecondMemberTakesOverOnlyWhatMovesAndWhatWasStoredAtRevo
       *first, [](const Message&) {}, [&] { return first_listener.owned.size() == 4; }));
 
   Listener second_listener;
-  const auto second = consumer("b");
+  const auto second = consumer("b", cooperative());
   second->subscribe(topic_, second_listener);
   std::map<std::int32_t, std::int64_t> first_offsets;
   ASSERT_TRUE(poll_until(
@@ -337,7 +343,7 @@ TEST_F(KafkaClientTest, PausedItServesItsGroupAndReadsOnWhereItWas) {
   Listener first_listener;
   std::vector<std::pair<std::int32_t, std::int64_t>> read;
   const auto take = [&](const Message& message) { read.emplace_back(message.partition(), message.offset()); };
-  const auto first = consumer("a");
+  const auto first = consumer("a", cooperative());
   first->subscribe(topic_, first_listener);
   ASSERT_TRUE(poll_until(*first, take, [&] { return read.size() == 3; }));
   first->pause();
@@ -345,7 +351,7 @@ TEST_F(KafkaClientTest, PausedItServesItsGroupAndReadsOnWhereItWas) {
 
   // What goes and comes back meanwhile is paused, too.
   Listener second_listener;
-  auto second = consumer("b");
+  auto second = consumer("b", cooperative());
   second->subscribe(topic_, second_listener);
   ASSERT_TRUE(poll_until(*first, take, [&] {
     static_cast<void>(second->poll(0ms));
@@ -356,7 +362,7 @@ TEST_F(KafkaClientTest, PausedItServesItsGroupAndReadsOnWhereItWas) {
   EXPECT_EQ(read.size(), 3U) << "paused";
 
   // What goes while it is paused and comes back later is not.
-  second = consumer("b");
+  second = consumer("b", cooperative());
   Listener third_listener;
   second->subscribe(topic_, third_listener);
   ASSERT_TRUE(poll_until(*first, take, [&] {
@@ -482,6 +488,44 @@ TEST_F(KafkaClientTest, ReadsFastThroughASmallPrefetch) {
   RecordProperty("records_per_s", static_cast<int>(rate));
   std::cout << "records/s " << rate << "\n";
   EXPECT_GT(rate, 100);
+  reader->close(10s);
+}
+
+// A queue limited to 20 images ran dry for 0.6 s of each second: librdkafka before 2.2 looked at it once a
+// second.
+TEST_F(KafkaClientTest, FetchesAheadAsMuchAsAskedAndNeverRunsDry) {
+  create(1);
+  constexpr int kCount = 150;
+  constexpr int kAhead = 20;
+  const std::vector<std::uint8_t> image(300'000);
+  {
+    const auto sender = producer();
+    for (int i = 0; i < kCount; ++i) {
+      ASSERT_EQ(sender->send(record(topic_, 0, image)), SendOutcome::queued);
+    }
+    ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+  }
+  ConsumerOptions options;
+  options.prefetch_records = kAhead;
+  options.fetch_bytes = 320 * 1024;  // One image an answer.
+  Listener listener;
+  const auto reader = consumer("a", options);
+  reader->subscribe(topic_, listener);
+  int count = 0;
+  std::size_t most_ahead = 0;
+  SteadyTime first;
+  ASSERT_TRUE(poll_until(
+      *reader,
+      [&](const Message&) {
+        first = count++ == 0 ? clock_.now() : first;
+        most_ahead = std::max(most_ahead, reader->prefetched());
+        static_cast<void>(clock_.sleep_until(first + count * 20ms, {}));  // 50 images/s.
+      },
+      [&] { return count == kCount; }));
+  const double took = seconds(clock_.now() - first);
+  std::cout << "150 images at 50/s took " << took << " s, at most " << most_ahead << " ahead\n";
+  EXPECT_LT(took, 5.0) << "3 s, or 9 s where it runs dry";
+  EXPECT_LE(most_ahead, kAhead + 2U);
   reader->close(10s);
 }
 

@@ -178,6 +178,7 @@ class FakeKafka::FakeConsumer final : public kafka::Consumer {
     return next();  // What the idle hook added.
   }
 
+  [[nodiscard]] std::size_t prefetched() const override { return 0; }
   void pause() override { set_paused(true); }
   void resume() override { set_paused(false); }
 

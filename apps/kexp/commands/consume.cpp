@@ -20,6 +20,7 @@ struct ConsumeFlags {
   consumer::ConsumerOptions options;
   std::string models_dir;
   std::string streams = "auto";
+  std::string assignment = "auto";
   std::string input = "auto";
   std::string validate_results = "TRUE";
   std::vector<std::string> properties;
@@ -38,10 +39,22 @@ int parse_streams(const std::string& text) {
   return streams;  // auto: 0.
 }
 
+kafka::ConsumerOptions::Assignment parse_assignment(const std::string& text) {
+  using enum kafka::ConsumerOptions::Assignment;
+  if (text == "auto") {
+    return automatic;
+  }
+  if (text == "eager" || text == "cooperative") {
+    return text == "eager" ? eager : cooperative;
+  }
+  throw UsageError(fmt::format("--assignment must be auto, eager or cooperative, got \"{}\"", text));
+}
+
 consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
   consumer::ConsumerOptions options = flags.options;
   options.models_dir = flags.models_dir;
   options.streams = parse_streams(flags.streams);
+  options.assignment = parse_assignment(flags.assignment);
   options.detector.input = inference::parse_input_size(flags.input, "--input");
   using Answers = consumer::ConsumerOptions::Answers;
   options.answers = parse_truth(flags.validate_results, "--validate-results") ? Answers::send : Answers::none;
@@ -101,6 +114,14 @@ CommandRun add_consume(CLI::App& command) {
   command.add_option("--output-topic", options.output_topic, "Topic of answers (KAFKA_OUTPUT_TOPIC)")
       ->capture_default_str();
   command.add_option("--group", options.group, "Consumer group; <input topic>.consumers when not given");
+  command
+      .add_option(
+          "--assignment", flags->assignment,
+          "How the group moves partitions: auto, eager (all at once) or cooperative; every consumer of "
+          "the group the same")
+      ->capture_default_str();
+  command.add_option("--instance-id", options.instance_id,
+                     "Static member of the group under this name: one that restarts keeps its partitions");
   command.add_option("--model", options.model, "Model by name or file (YOLO_MODEL)")->capture_default_str();
   command.add_option("--models-dir", flags->models_dir,
                      "Folder of models; $XDG_CACHE_HOME/kexp/models when not given");

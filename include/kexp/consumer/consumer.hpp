@@ -32,6 +32,8 @@ struct ConsumerOptions {
   std::string input_topic = "yolo_input";
   std::string output_topic = "yolo_output";
   std::string group;  ///< Empty: "<input topic>.consumers".
+  kafka::ConsumerOptions::Assignment assignment = kafka::ConsumerOptions::Assignment::automatic;
+  std::string instance_id;  ///< Of a static member of the group; empty: a dynamic one.
   std::string model = "yolov3-tiny";
   std::filesystem::path models_dir;  ///< Empty: the cache's.
   int threads = 0;                   ///< Of inference, of all streams together; 0: what the CPU quota allows.

@@ -121,6 +121,8 @@ class Consumer {
   /// The next record; null when none came within `timeout`.
   /// Errors: KafkaError when going on is hopeless (unknown topic, refused group); passing faults are logged.
   [[nodiscard]] virtual std::unique_ptr<Message> poll(std::chrono::milliseconds timeout) = 0;
+  /// Records that were fetched ahead and wait for `poll`.
+  [[nodiscard]] virtual std::size_t prefetched() const = 0;
   /// No records from now on, also of partitions that come meanwhile: `poll` only serves the group. What was
   /// fetched ahead is dropped, and fetched again after `resume`. Nothing happens when it is paused already.
   virtual void pause() = 0;

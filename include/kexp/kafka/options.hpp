@@ -52,12 +52,20 @@ struct ConsumerOptions {
   enum class Reset { earliest, latest } reset = Reset::earliest;
   /// 0 leaves the client's default (45 s); -X session.timeout.ms wins. Heartbeats keep to either.
   std::chrono::milliseconds session_timeout{0};
-  /// Bytes and records fetched ahead per consumer: seconds of work, not minutes. librdkafka before 2.2
-  /// fetches again only a second after its queue was full, so there the bytes must hold a second of work, or
-  /// the consumer runs dry (measured: 50 images/s of 300 KB get 48 % of their rate with 4 MiB, 98 % with 16),
-  /// and the records do not limit.
+  /// Bytes and records fetched ahead per consumer: seconds of work, not minutes. What one answer brings may
+  /// come on top. On librdkafka before 2.2 a thread more keeps a small queue from running dry.
   std::int64_t prefetch_bytes = 16 * 1024 * 1024;
   int prefetch_records = 100;
+  /// Bytes that one answer of a broker may bring, and at least one record; 0: as many as may be fetched
+  /// ahead.
+  std::int64_t fetch_bytes = 0;
+  /// How the group moves partitions: `eager` takes all from all members, `cooperative` only what must move.
+  /// Every member of a group has to use the same. Cooperative where the library is sound: before 2.6.1 its
+  /// assignor may loop for ever on a core of its own, before 2.4 closing may hang.
+  enum class Assignment { automatic, eager, cooperative } assignment = Assignment::automatic;
+  /// With a name, a member that comes back under it within the session gets its partitions back without a
+  /// rebalance; and while it is away nobody else gets them. Empty: none.
+  std::string instance_id;
   /// Longest pause between two polls before the group gives up on this member.
   std::chrono::milliseconds max_poll_interval{300'000};
 };

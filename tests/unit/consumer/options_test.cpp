@@ -28,6 +28,8 @@ TEST(ConsumerOptionsTest, NamesTheFlagOfABadValue) {
   EXPECT_THAT(complaint([](auto& o) { o.input_topic = "a b"; }), HasSubstr("--input-topic"));
   EXPECT_THAT(complaint([](auto& o) { o.output_topic = ""; }), HasSubstr("--output-topic"));
   EXPECT_THAT(complaint([](auto& o) { o.group = "a/b"; }), HasSubstr("--group"));
+  EXPECT_THAT(complaint([](auto& o) { o.instance_id = "a b"; }), HasSubstr("--instance-id"));
+  EXPECT_THAT(complaint([](auto& o) { o.streams = -1; }), HasSubstr("--streams"));
   EXPECT_THAT(complaint([](auto& o) { o.client.servers = ""; }), HasSubstr("--servers"));
   EXPECT_THAT(complaint([](auto& o) { o.model = ""; }), HasSubstr("--model"));
   EXPECT_THAT(complaint([](auto& o) { o.threads = -1; }), HasSubstr("--threads"));

@@ -13,6 +13,16 @@ const std::vector<std::uint8_t> kAssignment = {0, 1, 0,   0, 0, 2, 0, 2,    'i',
                                                0, 0, 2,   0, 0, 0, 0, 0,    0,    1,    2,
                                                0, 1, 'x', 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
 
+// Before 2.6.1 the cooperative assignor may loop for ever, on a core that the detector needs.
+TEST(GroupAssignmentTest, IsCooperativeWhereTheLibraryIsSoundUnlessToldOtherwise) {
+  using enum ConsumerOptions::Assignment;
+  EXPECT_EQ(assignment_strategy(automatic, 0x020002ff), "range,roundrobin");
+  EXPECT_EQ(assignment_strategy(automatic, 0x020600ff), "range,roundrobin");
+  EXPECT_EQ(assignment_strategy(automatic, 0x020601ff), "cooperative-sticky");
+  EXPECT_EQ(assignment_strategy(cooperative, 0x020002ff), "cooperative-sticky");
+  EXPECT_EQ(assignment_strategy(eager, 0x020801ff), "range,roundrobin");
+}
+
 TEST(GroupAssignmentTest, ReadsTopicsAndPartitions) {
   EXPECT_THAT(parse_assignment(kAssignment),
               ElementsAre(AssignedPartition{"in", 0}, AssignedPartition{"in", 258}));
