@@ -8,7 +8,7 @@
 namespace kexp::consumer {
 
 record::Result ImageProcessor::process(Task task, Nanoseconds idle) {
-  const std::int64_t throttled_before_ns = throttling_.read().value_or(0);
+  const Throttling before = throttling_.read_all().value_or(Throttling{});
   record::Result result;
   describe(*task.message, idle, result);
   decode(task);
@@ -20,7 +20,9 @@ record::Result ImageProcessor::process(Task task, Nanoseconds idle) {
     result.error = decoded_.error;
   }
   result.done_time_ms = unix_ms(clock_.wall_now());
-  result.throttled_ms = milliseconds(Nanoseconds(throttling_.read().value_or(0) - throttled_before_ns));
+  const Throttling after = throttling_.read_all().value_or(Throttling{});
+  result.throttled_ms = milliseconds(after.throttled - before.throttled);
+  result.throttled_periods = after.throttled_periods - before.throttled_periods;
   return result;
 }
 

@@ -164,6 +164,7 @@ Result read_result(const Json& object) {
   take(object, "offset", result.offset);
   take(object, "decode", result.decode_ms);
   take(object, "throttled_ms", result.throttled_ms);
+  take(object, "throttled_periods", result.throttled_periods);
   take(object, "done_time", result.done_time_ms);
   take_shapes(object, result);
   take_detections(object, result);
@@ -203,6 +204,9 @@ std::string to_json_text(const Result& result) {
   json["offset"] = result.offset;
   json["decode"] = ms(result.decode_ms);
   json["throttled_ms"] = ms(result.throttled_ms);
+  if (result.throttled_periods != 0) {
+    json["throttled_periods"] = result.throttled_periods;
+  }
   json["done_time"] = result.done_time_ms;
   json["detections"] = std::move(detections);
   // A text of another program (an error, a label) may hold what is no UTF-8: it is mended, not refused.

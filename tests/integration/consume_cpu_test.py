@@ -9,41 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.images import png
-from kexp_test.pod import Pod, Topics
-
-
-class OneCpu:
-    """A control group with a quota of one CPU; `with` removes it. Skips the test where none can be made."""
-
-    def __init__(self):
-        self.folder = None
-
-    def __enter__(self):
-        v1, v2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
-        has_v2 = (v2 / "cgroup.subtree_control").is_file() and "cpu" in (v2 / "cgroup.subtree_control").read_text().split()
-        parent = v1 if (v1 / "cpu.cfs_quota_us").is_file() else v2 if has_v2 else None
-        kexp_test.require(parent is not None, "no control groups with a CPU controller")
-        folder = parent / f"kexp-test-{os.getpid()}"
-        try:
-            folder.mkdir()
-        except OSError as refused:
-            kexp_test.require(False, f"cannot make a control group: {refused}")
-        self.folder = folder
-        if parent == v1:
-            (folder / "cpu.cfs_period_us").write_text("100000")
-            (folder / "cpu.cfs_quota_us").write_text("100000")
-        else:
-            (folder / "cpu.max").write_text("100000 100000")
-        return self
-
-    def __exit__(self, *_):
-        kexp_test.wait_until(lambda: not (self.folder / "cgroup.procs").read_text(), 60, "the control group to be empty")
-        self.folder.rmdir()
-
-    def pod(self, servers, *args):
-        """A consumer that is born inside."""
-        inside = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
-        return Pod(servers, *args, program="sh", prefix=["-c", inside, str(self.folder), kexp_test.kexp_binary()])
+from kexp_test.pod import Topics
+from kexp_test.quota import CpuQuota
 
 
 def cpu_seconds_by_thread(pid):
@@ -59,7 +26,7 @@ def cpu_seconds_by_thread(pid):
 
 class ConsumeCpuTest(unittest.TestCase):
     def test_one_thread_is_busy_under_a_quota_of_one_cpu(self):
-        with kexp_test.LocalKafka() as kafka, OneCpu() as group:
+        with kexp_test.LocalKafka() as kafka, CpuQuota(1) as group:
             topics = Topics(kafka, "cpu")
             file = Path(kafka.dir, "image.png")
             file.write_bytes(png(640, 480, (40, 90, 160)))

@@ -80,6 +80,36 @@ class ConsumeTest(unittest.TestCase):
         self.assertEqual(topics.wait_for_ids(["after"]), ["empty", "text", "half", "large", "image", "after"])
         self.stop(again)
 
+    def test_two_streams_answer_and_commit_each_image_once(self):
+        topics = self.topics(partitions=2)
+        ids = [str(i) for i in range(20)]
+        topics.send("text", b"this is no image", partition=0)
+        for i in ids:
+            topics.send(i, self.image, partition=int(i) % 2)
+        pod = self.pod(topics, "--threads", "2")
+        pod.wait_for_line(r"threads=2 chosen_by=--threads .*streams=2 decode_ahead=")
+        topics.wait_for_ids([*ids, "text"])
+        self.assertEqual(pod.metric("kexp_inference_streams"), 2)
+        self.assertGreater(pod.metric("kexp_bytes_received_total"), 20 * len(self.image))
+        self.assertIn('engine="opencv"', next(line for line in pod.get("/metrics")[1].splitlines() if line.startswith("kexp_inference_info")))
+        self.stop(pod)
+        answers = topics.answers()
+        self.assertEqual(sorted(answer["id"] for answer in answers), sorted([*ids, "text"]))
+        self.assertEqual([answer["id"] for answer in answers if answer["errors"]], ["text"])
+        self.assertEqual({answer["threads"] for answer in answers}, {1})
+
+        again = self.pod(topics, "--threads", "2")
+        topics.send("after", self.image)
+        self.assertEqual(len(topics.wait_for_ids(["after"])), 22)
+        self.stop(again)
+
+    def test_tells_the_stages_of_its_start_once_it_has_joined(self):
+        topics = self.topics()
+        pod = self.pod(topics)
+        pod.wait_for_line(r"consume: joined model_ms=\d+ first_image_ms=\d+ topics_ms=\d+ joined_ms=\d+", timeout=60)
+        self.stop(pod)
+        self.assertEqual(pod.stderr.count("consume: joined"), 1)
+
     def test_is_configured_by_its_environment_alone(self):
         topics = self.topics()
         pod = Pod(self.kafka.servers, env={"KAFKA_INPUT_TOPIC": topics.input, "KAFKA_OUTPUT_TOPIC": topics.output,
@@ -135,6 +165,13 @@ class ConsumeTest(unittest.TestCase):
         seen = topics.wait_for_ids(ids)
         self.assertEqual(sorted(seen), sorted(ids))
         self.stop(second)
+
+    def test_a_static_member_stays_in_its_group_while_it_is_away(self):
+        topics = self.topics()
+        pod = self.pod(topics, "--instance-id", "yolo-0", "-X", "session.timeout.ms=30000")
+        pod.wait_ready()
+        self.stop(pod)
+        self.assertEqual(self.members(topics), 1)
 
     # --- Ends -----------------------------------------------------------------------------------------------
 

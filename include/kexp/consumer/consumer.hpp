@@ -45,7 +45,7 @@ struct ConsumerOptions {
   std::chrono::milliseconds revoke_wait{5'000};   ///< For images in work when their partitions go …
   std::chrono::milliseconds drain_wait{10'000};  ///< … or the process ends; twice the slowest image if more.
   /// All of a stop, so that a pod is done within its grace period (30 s).
-  std::chrono::milliseconds stop_wait{25'000};
+  std::chrono::milliseconds stop_wait{24'000};
   /// With no room for messages for so long, fetching pauses and the group is served.
   std::chrono::milliseconds pause_after{5'000};
   std::chrono::seconds stuck_after{300};  ///< Without progress for so long it is not healthy.

@@ -37,6 +37,7 @@ struct Result {
   std::int64_t offset = -1;
   double decode_ms = 0;
   double throttled_ms = 0;
+  std::int64_t throttled_periods = 0;  ///< Of the CPU quota; in JSON where there were any.
   std::int64_t done_time_ms = 0;
   std::vector<ResultDetection> detections;
 };

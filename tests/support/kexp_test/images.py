@@ -5,6 +5,11 @@ import zlib
 from pathlib import Path
 
 
+def chunk(kind, data):
+    """A part of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png(width, height, colour):
     """A PNG of one colour with a gradient, as bytes; noisy enough not to vanish in compression."""
     rows = bytearray()
@@ -13,11 +18,15 @@ def png(width, height, colour):
         for x in range(width):
             rows += bytes(((colour[0] + x * 7 + y * 3) % 256, (colour[1] + x * y) % 256, (colour[2] + x * x + y) % 256))
 
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
+
+
+def padded_png(size):
+    """A small picture with so many bytes: decoding it costs next to nothing."""
+    picture = png(64, 48, (40, 90, 160))
+    end = picture.index(b"IEND") - 4
+    return picture[:end] + chunk(b"tEXt", b"padding\0" + b"x" * (size - len(picture) - 20)) + picture[end:]
 
 
 def write_images(folder, count, width=64, height=48):
@@ -29,9 +38,6 @@ def write_images(folder, count, width=64, height=48):
 
 def slow_png(side=8000):
     """A black square that is a small file and takes long to decode: hundreds of milliseconds at 8000 pixels a side."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     compressor = zlib.compressobj(1)
     row = bytes(side + 1)

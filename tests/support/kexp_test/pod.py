@@ -83,6 +83,10 @@ class Topics:
         for key in keys:
             self._produce(["-k", key, "-p", str(partition), str(file)])
 
+    def send_files(self, files):
+        """One message without a key for each file."""
+        self._produce([str(file) for file in files])
+
     def send_empty(self, key):
         self._produce(["-K", "=", "-Z"], stdin=f"{key}=\n")
 
@@ -94,10 +98,16 @@ class Topics:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def count(self):
+        """How many answers there are."""
+        return int(self._kcat("-Q", "-t", f"{self.output}:0:-1").split()[-1])
+
+    def wait_for_count(self, count, timeout=60):
+        wait_until(lambda: self.count() >= count, timeout, lambda: f"{count} answers; there are {self.count()}")
+
     def answers(self):
         """Every answer so far, in order, as objects."""
-        end = self._kcat("-Q", "-t", f"{self.output}:0:-1")  # A reader that stops "at the end" never finds it while answers keep coming.
-        count = int(end.split()[-1])
+        count = self.count()  # A reader that stops "at the end" never finds it while answers keep coming.
         if count == 0:
             return []
         lines = self._kcat("-C", "-t", self.output, "-o", "beginning", "-c", str(count), "-q", "-f", "%s\n").splitlines()

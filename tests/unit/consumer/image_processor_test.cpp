@@ -186,7 +186,9 @@ TEST_F(ImageProcessorTest, SaysHowLongTheImageWasThrottled) {
                "usage_usec 1\nnr_periods 11\nnr_throttled 2\nthrottled_usec 1542\n");
     return FakeDetector::answer(image);
   };
-  EXPECT_DOUBLE_EQ(process().throttled_ms, 1.5);  // It was 42 us before.
+  const record::Result result = process();
+  EXPECT_DOUBLE_EQ(result.throttled_ms, 1.5);  // It was 42 us before.
+  EXPECT_EQ(result.throttled_periods, 1);
 }
 
 }  // namespace

@@ -47,6 +47,18 @@ TEST(CpuQuotaTest, HybridFindsTheQuotaInV1) {
   EXPECT_EQ(ThrottleMeter(tree("hybrid")).read(), 0);
 }
 
+TEST(CpuQuotaTest, PeriodsAreReadBesideTheTime) {
+  const test::TempDir root;
+  root.write("proc/self/cgroup", "0::/\n");
+  root.write("proc/self/mountinfo", "1 2 0:3 / /c rw - cgroup2 cgroup2 rw\n");
+  root.write("c/cpu.max", "100000 100000\n");
+  root.write("c/cpu.stat", "usage_usec 9\nnr_periods 12\nnr_throttled 3\nthrottled_usec 7\n");
+  const Throttling throttling = ThrottleMeter(root.path()).read_all().value();
+  EXPECT_EQ(throttling.periods, 12);
+  EXPECT_EQ(throttling.throttled_periods, 3);
+  EXPECT_EQ(throttling.throttled, std::chrono::microseconds(7));
+}
+
 TEST(CpuQuotaTest, MaxIsNoQuota) {
   const CpuLimits limits = read_cpu_limits(tree("unlimited"));
 

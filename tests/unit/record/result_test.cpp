@@ -71,6 +71,15 @@ TEST(ResultTest, SaysWhyAnImageCouldNotBeProcessed) {
   EXPECT_TRUE(json["detections"].empty());
 }
 
+TEST(ResultTest, SaysInHowManyPeriodsItWasThrottledWhereItWas) {
+  Result r = example();
+  r.throttled_ms = 4.5;
+  r.throttled_periods = 2;
+  const std::string text = to_json_text(r);
+  EXPECT_NE(text.find(R"("throttled_ms":4.5,"throttled_periods":2,)"), std::string::npos) << text;
+  EXPECT_EQ(parse_result(text, nullptr).value().throttled_periods, 2);
+}
+
 TEST(ResultTest, KeepsMicrosecondsAndNoMore) {
   Result r = example();
   r.inf_ms = 53.123456789;
