@@ -4,8 +4,10 @@
     consume.py rate [--rates 20,50] [--seconds 20]      fetching: images of 300 KB, a detector that takes a fixed time and no CPU
     consume.py pod [--model NAME|FILE] [--images 300] [--quota 1] [-- MORE FLAGS OF consume…]
                                                         one pod whose queue is never empty: JPEGs of 640x480 out of a video
-    consume.py start [--model NAME|FILE] [--runs 5]     process start to the first answer
-    consume.py split [--model NAME|FILE] [--images 200] streams x threads on all CPUs: images/s of each split
+    consume.py start [--model NAME|FILE] [--runs 5] [-- MORE FLAGS…]
+                                                        process start to the first answer
+    consume.py split [--model NAME|FILE] [--images 200] [-- MORE FLAGS…]
+                                                        streams x threads on all CPUs: images/s of each split
 
 Needs a release build with -DKEXP_BENCHMARKS=ON; `pod --quota` needs root and control groups. One JSON object a line.
 """
@@ -159,7 +161,7 @@ def start(flags):
             topics = Topics(kafka, f"start{run}")
             feed(kafka, topics, dataset, 1, folder)
             begun = time.time()
-            with Pod(kafka.servers, *topics.arguments(), "--model", flags.model) as pod:
+            with Pod(kafka.servers, *topics.arguments(), "--model", flags.model, *flags.more) as pod:
                 joined = pod.wait_for_line(r"joined model_ms=(\d+) first_image_ms=(\d+) topics_ms=(\d+) joined_ms=(\d+)", timeout=60)
                 topics.wait_for_count(1)
             answered = topics.answers()[0]["done_time"] / 1000 - begun
@@ -176,7 +178,8 @@ def split(flags):
         for streams in [n for n in range(1, cpus + 1) if cpus % n == 0]:
             topics = Topics(kafka, f"split{streams}", PARTITIONS)
             feed(kafka, topics, dataset, flags.images, folder)
-            done = work(kafka, topics, flags.images, "--model", flags.model, "--threads", str(cpus), "--streams", str(streams))
+            done = work(kafka, topics, flags.images, "--model", flags.model, "--threads", str(cpus), "--streams", str(streams),
+                        *flags.more)
             show(figure="split", streams=streams, threads_each=cpus // streams, images_per_s=images_per_s(done.answers),
                  inference_median_ms=statistics.median(answer["timestamps"]["inf"] for answer in done.answers), peak_rss_mb=done.rss_mb)
 

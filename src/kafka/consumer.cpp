@@ -1,4 +1,6 @@
+#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 
 #include <fmt/format.h>
@@ -44,6 +46,19 @@ bool set_fetching(Configuration& conf, const ConsumerOptions& options) {
     conf.set("fetch.max.bytes", std::clamp(options.prefetch_bytes, kMaxMessageBytes, kDefaultFetchBytes));
   }
   return conf.set_if_known("fetch.queue.backoff.ms", "20");
+}
+
+/// A number among the settings that hold, those of -X among them.
+std::int64_t setting(rd_kafka_t& client, const char* name) {
+  std::array<char, 32> text{};
+  std::size_t size = text.size();
+  rd_kafka_conf_get(rd_kafka_conf(&client), name, text.data(), &size);
+  return std::strtoll(text.data(), nullptr, 10);
+}
+
+FetchLevel level_of(rd_kafka_t& client) {
+  return {static_cast<std::size_t>(setting(client, "queued.min.messages")),
+          setting(client, "queued.max.messages.kbytes") * 1024};
 }
 
 void set_group(Configuration& conf, const ConsumerOptions& options) {
@@ -101,8 +116,7 @@ class RdConsumer final : public Consumer {
     if (!fetches_by_itself) {
       log_.debug("kafka: librdkafka={} has no fetch.queue.backoff.ms, its brokers' threads are woken instead",
                  rd_kafka_version_str());
-      const auto records = static_cast<std::size_t>(options.prefetch_records);
-      refill_.emplace(*client_, FetchLevel(records, options.prefetch_bytes));
+      refill_.emplace(*client_, level_of(*client_));
     }
   }
 
@@ -360,8 +374,8 @@ class RdConsumer final : public Consumer {
   /// False when the group did not answer within `timeout`; the client is gone either way.
   bool try_close(milliseconds timeout) {
     closed_ = true;
-    refill_.reset();
     const Deadline deadline(timeout);
+    refill_.reset();
     revoke_commit_timeout_ = std::min(revoke_commit_timeout_, timeout);
     give_up_all();
     const bool left = (!grouped_ || coordinator_answers(deadline)) && leave_group(deadline);
