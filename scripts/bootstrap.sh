@@ -5,7 +5,7 @@
 #
 #   --tests    also what scripts/check.sh needs, with the files that tests would fetch at their first run
 #   --dev      also clang (with libFuzzer), clang-tidy and ccache
-#   --minimal  without the two optional SDKs: OpenVINO (a second, faster engine) and Arrow (Parquet), which nothing is built with yet
+#   --minimal  without the two optional SDKs: OpenVINO (a second, faster engine) and Arrow (Parquet)
 #   --build    what compiling takes alone: also without what the local Kafka runs on; for the consumer's image
 #   --print    lists the packages and installs nothing
 #

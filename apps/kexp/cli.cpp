@@ -13,6 +13,7 @@
 #include "kexp/dataset/frame_source.hpp"
 #include "kexp/inference/detector.hpp"
 #include "kexp/kafka/librdkafka.hpp"
+#include "kexp/table/table.hpp"
 
 #include "command.hpp"
 #include "commands/consume.hpp"
@@ -104,6 +105,10 @@ std::string version_text() {
   const auto openvino = inference::openvino_module();
   text +=
       fmt::format("\nOpenVINO module {}", openvino ? openvino->string() : "not found (--engine opencv only)");
+#endif
+#ifdef KEXP_WITH_EXTRACT
+  const auto parquet = table::parquet_module();
+  text += fmt::format("\nParquet module {}", parquet ? parquet->string() : "not found (--format csv only)");
 #endif
   return text;
 }

@@ -24,6 +24,12 @@ constexpr std::size_t kBatchRows = 16'384;
 /// Labels that have a column of their own.
 constexpr std::array kHotLabels = {"job", "instance", "namespace", "pod", "container", "node"};
 
+std::unique_ptr<table::Writer> make_writer(const fs::path& file, const table::Schema& schema,
+                                           const std::string& format) {
+  return format == "parquet" ? table::make_parquet_writer(file, schema)
+                             : table::make_csv_writer(file, schema);
+}
+
 table::Schema series_schema() {
   table::Schema schema = {{"series_id", ColumnType::int64},
                           {"source", ColumnType::text},
@@ -33,8 +39,8 @@ table::Schema series_schema() {
     schema.push_back({label, ColumnType::text});
   }
   schema.insert(schema.end(), {{"samples", ColumnType::int64},
-                               {"first_ms", ColumnType::int64},
-                               {"last_ms", ColumnType::int64},
+                               {"first_ms", ColumnType::timestamp_ms},
+                               {"last_ms", ColumnType::timestamp_ms},
                                {"labels", ColumnType::text}});
   return schema;
 }
@@ -83,7 +89,8 @@ void add_series_row(table::Batch& batch, const PlannedMetric& metric, std::size_
 
 table::WrittenFile write_series(const fs::path& folder, const Dataset& dataset) {
   const table::Schema schema = series_schema();
-  const auto writer = table::make_csv_writer(folder / "series.csv", schema);
+  const std::string& format = dataset.options.format;
+  const auto writer = make_writer(folder / ("series." + format), schema, format);
   table::Batch batch(schema);
   for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
     const PlannedMetric& metric = dataset.plan[m];
@@ -143,10 +150,11 @@ Json metric_json(const PlannedMetric& metric, const WrittenMetric& written, cons
       last_ms = std::max(last_ms, stats.last_ms);
     }
   }
-  Json json = {{"type", metadata.type},        {"unit", metadata.unit},
-               {"help", metadata.help},        {"series", series},
-               {"samples", written.file.rows}, {"first_ms", first_ms},
-               {"last_ms", last_ms},           {"file", samples_file(metric.name).string()}};
+  Json json = {
+      {"type", metadata.type},        {"unit", metadata.unit},
+      {"help", metadata.help},        {"series", series},
+      {"samples", written.file.rows}, {"first_ms", first_ms},
+      {"last_ms", last_ms},           {"file", samples_file(metric.name, dataset.options.format).string()}};
   if (written.histograms > 0) {
     json["native_histograms_left_out"] = written.histograms;
   }
@@ -163,7 +171,7 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
     }
     const std::string& name = dataset.plan[m].name;
     metrics[name] = metric_json(dataset.plan[m], written, dataset);
-    files[samples_file(name).string()] = file_json(written.file);
+    files[samples_file(name, dataset.options.format).string()] = file_json(written.file);
     totals.metrics += 1;
     totals.series += metrics[name]["series"].get<std::uint64_t>();
     totals.samples += written.file.rows;
@@ -174,19 +182,20 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
 
 }  // namespace
 
-fs::path samples_file(const std::string& metric) {
+fs::path samples_file(const std::string& metric, const std::string& format) {
   std::string name;
   for (const char c : metric) {
     const bool is_plain =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
     name += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
-  return fs::path("samples") / (name + ".csv");
+  return fs::path("samples") / (name + "." + format);
 }
 
-WrittenMetric write_samples(const fs::path& folder, const PlannedMetric& metric, const SampleStore& store) {
+WrittenMetric write_samples(const fs::path& folder, const std::string& format, const PlannedMetric& metric,
+                            const SampleStore& store) {
   static const table::Schema schema = {
-      {"series_id", ColumnType::int64}, {"ts_ms", ColumnType::int64}, {"value", ColumnType::float64}};
+      {"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}, {"value", ColumnType::float64}};
   WrittenMetric written;
   written.series.resize(metric.series.size());
   std::unique_ptr<table::Writer> writer;
@@ -197,7 +206,7 @@ WrittenMetric write_samples(const fs::path& folder, const PlannedMetric& metric,
       continue;
     }
     if (!writer) {
-      writer = table::make_csv_writer(folder / samples_file(metric.name), schema);
+      writer = make_writer(folder / samples_file(metric.name, format), schema, format);
     }
     written.series[i] = {samples.size(), samples.front().ts_ms, samples.back().ts_ms};
     for (const prom::Sample& sample : samples) {
@@ -221,11 +230,12 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset, WallTim
   const table::WrittenFile series = write_series(folder, dataset);
   Json metrics = Json::object();
   Json files = Json::object();
-  files["series.csv"] = file_json(series);
+  files[series.path.filename().string()] = file_json(series);
   ExtractorResult result = count_and_list(dataset, metrics, files);
   const Json metadata = {
       {"kexp_version", version()},
       {"created", format_utc(now)},
+      {"format", dataset.options.format},
       {"window", window_json(dataset)},
       {"rule",
        "a point has the newest sample that is at most 1.5 scrape intervals of its job older than the point; "

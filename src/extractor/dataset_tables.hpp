@@ -1,6 +1,7 @@
 #pragma once
 
-/// The files of a dataset: samples/<metric>.csv, series.csv, metadata.json (docs/results.md, "metrics/").
+/// The files of a dataset: samples/<metric> and series as CSV or Parquet, metadata.json (docs/results.md,
+/// "metrics/").
 
 #include <cstdint>
 #include <filesystem>
@@ -28,11 +29,12 @@ struct WrittenMetric {
   std::int64_t histograms = 0;      ///< Points left out, since they hold a native histogram.
 };
 
-/// samples/<metric>.csv; what a file system or a shell could take amiss is written as %XX.
-[[nodiscard]] std::filesystem::path samples_file(const std::string& metric);
+/// samples/<metric>.<format>; what a file system or a shell could take amiss is written as %XX.
+[[nodiscard]] std::filesystem::path samples_file(const std::string& metric, const std::string& format);
 
-[[nodiscard]] WrittenMetric write_samples(const std::filesystem::path& folder, const PlannedMetric& metric,
-                                          const SampleStore& store);
+/// `format` as in ExtractorOptions, here and below.
+[[nodiscard]] WrittenMetric write_samples(const std::filesystem::path& folder, const std::string& format,
+                                          const PlannedMetric& metric, const SampleStore& store);
 
 /// Everything that was read, for what describes it.
 struct Dataset {
@@ -44,7 +46,7 @@ struct Dataset {
   const std::vector<WrittenMetric>& written;  ///< As the plan.
 };
 
-/// Writes series.csv and metadata.json; returns the totals.
+/// Writes the table of series and metadata.json; returns the totals.
 [[nodiscard]] ExtractorResult describe(const std::filesystem::path& folder, const Dataset& dataset,
                                        WallTime now);
 

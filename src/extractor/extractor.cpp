@@ -12,6 +12,7 @@
 #include "kexp/core/on_disk.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/record/run_directory.hpp"
+#include "kexp/table/table.hpp"
 
 #include "dataset_folder.hpp"
 #include "dataset_tables.hpp"
@@ -63,6 +64,18 @@ Json settings_json(const ExtractorOptions& options, const std::vector<Server>& s
           {"match", options.matches},
           {"format", options.format},
           {"connections", options.connections}};
+}
+
+void check_format(const std::string& format) {
+  if (format == "parquet") {
+    try {
+      table::require_parquet();
+    } catch (const UsageError& e) {
+      throw UsageError(fmt::format("--format parquet: {}", e.what()));
+    }
+  } else if (format != "csv") {
+    throw UsageError(fmt::format("--format must be csv or parquet, got \"{}\"", format));
+  }
 }
 
 /// One extraction, from the window to the dataset in its place.
@@ -146,11 +159,12 @@ class Extraction {
     parallel_for(plan.size(), options_.connections, stop_, [&](std::size_t i, const std::stop_token& stop) {
       SampleStore store(folder, plan[i].series.size());
       const std::int64_t histograms = read_metric(plan[i], servers_, selectors_, grid_, store, stop);
-      written[i] = write_samples(folder, plan[i], store);
+      written[i] = write_samples(folder, options_.format, plan[i], store);
       written[i].histograms = histograms;
       if (histograms > 0) {
-        ports_.log.warn("extract: metric={} left_out={} native histograms have no place in a CSV file",
-                        plan[i].name, histograms);
+        ports_.log.warn(
+            "extract: metric={} left_out={} native histograms have no place in a table of numbers",
+            plan[i].name, histograms);
       }
       show_progress(plan.size(), written[i].file.rows);
     });
@@ -246,9 +260,7 @@ void validate(const ExtractorOptions& options) {
     throw UsageError(
         fmt::format("--connections must be 1 to {}, got {}", kMostConnections, options.connections));
   }
-  if (options.format != "csv") {
-    throw UsageError(fmt::format("--format must be csv, got \"{}\"", options.format));
-  }
+  check_format(options.format);
   if (options.servers.empty()) {
     throw UsageError("--prometheus needs the URL of a server");
   }

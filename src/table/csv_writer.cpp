@@ -1,7 +1,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <stdexcept>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -10,6 +9,8 @@
 #include "kexp/core/file.hpp"
 #include "kexp/core/sha256.hpp"
 #include "kexp/table/table.hpp"
+
+#include "batch_check.hpp"
 
 namespace kexp::table {
 
@@ -52,7 +53,7 @@ class CsvWriter final : public Writer {
   }
 
   void write(const Batch& batch) override {
-    check(batch);
+    check_fits(batch, schema_, file_.path());
     const std::size_t rows = batch.rows();
     for (std::size_t row = 0; row < rows; ++row) {
       const char* comma = "";
@@ -76,18 +77,6 @@ class CsvWriter final : public Writer {
   }
 
  private:
-  void check(const Batch& batch) const {
-    bool good = batch.columns().size() == schema_.size();
-    for (std::size_t i = 0; good && i < schema_.size(); ++i) {
-      const Values& column = batch.columns()[i];
-      good = column.index() == static_cast<std::size_t>(schema_[i].type) &&
-             std::visit([](const auto& values) { return values.size(); }, column) == batch.rows();
-    }
-    if (!good) {
-      throw std::logic_error(fmt::format("rows that do not fit the columns of {}", file_.path().string()));
-    }
-  }
-
   void hand_over() {
     hash_.add(text_);
     bytes_ += text_.size();

@@ -43,6 +43,7 @@ class CommandLineTest(unittest.TestCase):
         self.assertIn("librdkafka", done.stdout)
         self.assertIn("OpenCV", done.stdout)
         self.assertIn("OpenVINO module", done.stdout)
+        self.assertIn("Parquet module", done.stdout)
 
     def test_no_command_prints_help_on_stderr(self):
         done = kexp_test.run([])

@@ -81,7 +81,7 @@ CommandRun add_extract(CLI::App& command) {
                   "Only series of this selector, for instance {job=\"kepler\"}; may be repeated")
       ->allow_extra_args(false)
       ->type_name("SELECTOR");
-  command.add_option("--format", options.format, "Of the dataset: csv")->capture_default_str();
+  command.add_option("--format", options.format, "Of the tables: csv or parquet")->capture_default_str();
   command.add_option("--out", flags->out,
                      "Folder of the dataset; RUN/metrics or metrics-START when not given");
   command

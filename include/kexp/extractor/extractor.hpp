@@ -32,7 +32,7 @@ struct ExtractorOptions {
   double sampling_s = 5;
   std::vector<std::string>
       matches;  ///< Series selectors; a series of any of them is taken; none: all series.
-  std::string format = "csv";
+  std::string format = "csv";  ///< Of the tables: csv, or parquet where this build has it.
   std::filesystem::path out;  ///< Empty: `run`/metrics, else metrics-<start>.
   int connections = 2;
   bool replace = false;  ///< Whether a dataset that is there already may be replaced.
@@ -60,7 +60,8 @@ struct ExtractorResult {
 
 /// Writes the dataset: whole, or not at all.
 ///
-/// Memory: the list of series, and per connection one answer of about half a million samples.
+/// Memory: the list of series, and per connection one answer of about half a million samples; for Parquet
+/// also a row group of a million (24 MiB) and the same packed.
 /// Errors: UsageError naming the flag (a dataset is there already, a window in the future, a run without
 /// feed …); PrometheusError (exit code unavailable when no Prometheus answers); FailedError when the window
 /// holds no sample, with what the server does have, or when a file cannot be written; InterruptedError on a

@@ -3,18 +3,20 @@
 /// Tables with typed columns, written to a file in batches of rows.
 ///
 /// Rows are handed over column by column, so that a million samples are three arrays and not a million small
-/// objects. Threads: one at a time per object.
+/// objects. A table becomes a CSV or a Parquet file of the same columns. Threads: one at a time per object.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 namespace kexp::table {
 
-enum class ColumnType { int64, float64, text };
+/// `timestamp_ms` is Unix milliseconds: a number in CSV, a point in time (UTC) in Parquet.
+enum class ColumnType { int64, timestamp_ms, float64, text };
 
 struct Column {
   std::string name;
@@ -22,7 +24,7 @@ struct Column {
 };
 using Schema = std::vector<Column>;
 
-/// The values of one column, in the order of ColumnType.
+/// The values of one column; timestamps are int64.
 using Values = std::variant<std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
 
 /// Rows of one schema.
@@ -72,5 +74,29 @@ class Writer {
 /// `file` must not exist. Errors: FailedError naming the file.
 [[nodiscard]] std::unique_ptr<Writer> make_csv_writer(const std::filesystem::path& file,
                                                       const Schema& schema);
+
+/// How a float64 column is written in Parquet; `best` tries the others on its first rows and keeps to the
+/// smallest.
+enum class NumberEncoding { best, dictionary, byte_stream_split, plain };
+
+struct ParquetOptions {
+  NumberEncoding numbers = NumberEncoding::best;
+  std::size_t group_rows = 1 << 20;  ///< Most rows of a row group; fewer where they hold more than 32 MiB.
+};
+
+/// A Parquet file (zstd): whole numbers and times as packed differences, text by dictionary. The same rows
+/// give the same bytes, whatever the batches. A double keeps every bit.
+///
+/// `file` must not exist; it appears when it is finished. Memory: one row group as it is, and packed.
+/// Errors: UsageError when this build has no kexp_arrow.so; FailedError naming the file.
+[[nodiscard]] std::unique_ptr<Writer> make_parquet_writer(const std::filesystem::path& file,
+                                                          const Schema& schema,
+                                                          const ParquetOptions& options = {});
+
+/// Where kexp_arrow.so is: in KEXP_LIB_DIR, else in ../lib/kexp beside the executable.
+[[nodiscard]] std::optional<std::filesystem::path> parquet_module();
+
+/// Throws UsageError saying how to get Parquet where make_parquet_writer would.
+void require_parquet();
 
 }  // namespace kexp::table

@@ -26,8 +26,8 @@ std::size_t inline_split_sizes(onnx::GraphProto& graph);
 /// The number of nodes.
 std::size_t split_sizes_as_inputs(onnx::ModelProto& model);
 
-/// Makes the image input one of a single image of three channels and `size`, whatever it left open. A side of 0
-/// is left open.
+/// Makes the image input one of a single image of three channels and `size`, whatever it left open. A side of
+/// 0 is left open.
 void set_input_size(onnx::GraphProto& graph, Size2 size);
 
 /// Makes `outputs` the graph's outputs, each with a shape as OpenCV wants it, `channels` known.

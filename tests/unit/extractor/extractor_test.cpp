@@ -24,6 +24,7 @@
 #include "support/errors.hpp"
 #include "support/fake_clock.hpp"
 #include "support/recording_progress.hpp"
+#include "support/scoped_env.hpp"
 #include "support/temp_dir.hpp"
 
 namespace kexp::extractor {
@@ -31,6 +32,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::message_of;
+using test::ScopedEnv;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -397,13 +399,20 @@ TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   refused([](auto& o) { o.sampling_s = std::numeric_limits<double>::quiet_NaN(); }, "--sampling");
   refused([](auto& o) { o.connections = 0; }, "--connections");
   refused([](auto& o) { o.connections = 17; }, "--connections");
-  refused([](auto& o) { o.format = "parquet"; }, "--format");
+  refused([](auto& o) { o.format = "hdf5"; }, "--format must be csv or parquet");
   refused([](auto& o) { o.matches = {"rate(up[5m])"}; }, "--match");
   refused([](auto& o) { o.servers.clear(); }, "--prometheus");
   refused([](auto& o) { o.servers.push_back(o.servers.front()); }, "--prometheus");
   refused([](auto& o) { o.start.reset(); }, "--start");
   refused([](auto& o) { o.end.reset(); }, "--end");
   refused([](auto& o) { std::swap(o.start, o.end); }, "--start");
+}
+
+TEST_F(ExtractorTest, ParquetIsRefusedWhereThisBuildHasNone) {
+  const ScopedEnv no_modules("KEXP_LIB_DIR", dir_.path().string());
+  options_.format = "parquet";
+  EXPECT_THAT(message_of<UsageError>([&] { validate(options_); }),
+              AllOf(HasSubstr("--format parquet"), HasSubstr("scripts/bootstrap.sh")));
 }
 
 TEST_F(ExtractorTest, RefusesAWindowWithoutAPoint) {

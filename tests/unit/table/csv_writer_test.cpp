@@ -111,6 +111,17 @@ TEST(CsvWriterTest, WritesDoublesThatReadBackTheSame) {
   }
 }
 
+TEST(CsvWriterTest, ATimeIsUnixMilliseconds) {
+  const TempDir dir;
+  const Schema schema = {{"ts_ms", ColumnType::timestamp_ms}};
+  const auto writer = make_csv_writer(dir / "t.csv", schema);
+  Batch batch(schema);
+  batch.int64s(0).push_back(1'795'280'000'000);
+  writer->write(batch);
+  static_cast<void>(writer->finish());
+  EXPECT_EQ(read_file(dir / "t.csv"), "ts_ms\n1795280000000\n");
+}
+
 TEST(CsvWriterTest, AnEmptyTableIsItsHeader) {
   const TempDir dir;
   const auto writer = make_csv_writer(dir / "t.csv", {{"a", ColumnType::int64}, {"b", ColumnType::text}});
