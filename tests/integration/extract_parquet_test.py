@@ -128,7 +128,7 @@ class ExtractParquetTest(unittest.TestCase):
     def test_a_full_disk_is_named_once_and_nothing_is_left(self):
         disk = small_disk(self, self.folder / "disk", "96k")  # one metric fits, all do not
         done = self.extract("disk/out", "--connections", 1, expect=1)
-        self.assertRegex(done.stderr, rf"^kexp: cannot (write|keep samples in) {disk}/.*: No space left on device\n$")
+        self.assertRegex(done.stderr, rf"\nkexp: cannot (write|keep samples in) {disk}/.*: No space left on device\n$")
         self.assertEqual(list(disk.iterdir()), [])
 
     def test_a_build_without_arrow_says_how_to_get_it(self):
