@@ -31,9 +31,9 @@ struct ExtractorOptions {
   std::filesystem::path run;  ///< Run directory to join as `extract`; empty for none.
   double sampling_s = 5;
   std::vector<std::string>
-      matches;  ///< Series selectors; a series of any of them is taken; none: all series.
+      matches;                 ///< Series selectors; a series of any of them is taken; none: all series.
   std::string format = "csv";  ///< Of the tables: csv, or parquet where this build has it.
-  std::filesystem::path out;  ///< Empty: `run`/metrics, else metrics-<start>.
+  std::filesystem::path out;   ///< Empty: `run`/metrics, else metrics-<start>.
   int connections = 2;
   bool replace = false;  ///< Whether a dataset that is there already may be replaced.
 };
