@@ -8,6 +8,7 @@
 
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <time.h>
 
 #include <fmt/format.h>
@@ -27,12 +28,16 @@ double milliseconds_of(clockid_t clock) {
 }
 
 std::unique_ptr<inference::Detector> load(const char* model, const std::string& engine, int threads) {
+  std::istringstream parts(engine);
+  std::string precision = "f32";
+  std::string input = "square";
   inference::DetectorOptions options;
-  const std::size_t colon = engine.find(':');
-  options.engine = engine.substr(0, colon);
-  options.precision = colon == std::string::npos ? options.precision : engine.substr(colon + 1);
+  std::getline(parts, options.engine, ':');
+  std::getline(parts, precision, ':');
+  std::getline(parts, input, ':');
+  options.precision = precision.empty() ? "f32" : precision;
   options.threads = threads;
-  options.input = inference::parse_input_size("square", "--input");
+  options.input = inference::parse_input_size(input.empty() ? "square" : input, "--input");
   return inference::make_detector(model, options);
 }
 
@@ -64,7 +69,7 @@ std::string one_turn(inference::Detector& detector, const image::Image& picture,
 
 int run(int count, char** arguments) {
   if (count < 6) {
-    fmt::print(stderr, "usage: engine_turns IMAGE BLOB THREADS MODEL ENGINE[:PRECISION]…\n");
+    fmt::print(stderr, "usage: engine_turns IMAGE BLOB THREADS MODEL ENGINE[:PRECISION[:INPUT]]…\n");
     return 2;
   }
   const std::string content = read_file(arguments[1]);
