@@ -22,6 +22,7 @@ def import_parquet():
     """pyarrow.parquet out of the wheel that kexp_arrow.so is built with."""
     kexp_test.require(sys.version_info[:2] == (3, 11), "the wheel's Python part is for Python 3.11")
     sys.path.insert(0, str(kexp_test.fetched("wheel", "pyarrow")))
+    sys.modules["numpy"] = None  # not needed, and Debian's is too old for pyarrow, which would then refuse to load
     import pyarrow.parquet
 
     return pyarrow.parquet
