@@ -24,6 +24,7 @@ constexpr int kSamples = 5'760;
 constexpr std::int64_t kStart_ms = 1'795'280'000'000;
 constexpr std::int64_t kStep_ms = 5'000;
 constexpr std::size_t kBatchRows = 16'384;
+constexpr std::uint64_t kLeastRows = 1'000'000;
 
 const Schema kSchema = {
     {"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}, {"value", ColumnType::float64}};
@@ -76,16 +77,15 @@ double cpu_s() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-Cost write_metric(const std::filesystem::path& file, const Kind& kind, int series, NumberEncoding encoding) {
-  Cost cost;
+/// Writes a metric and adds what it cost.
+void write_metric(const std::filesystem::path& file, const Kind& kind, int series, NumberEncoding encoding,
+                  Random& random, Cost& cost) {
   const auto timed = [&](const auto& action) {
     const double before = cpu_s();
     action();
     cost.cpu_s += cpu_s() - before;
   };
-  Random random(kSeed);
   std::unique_ptr<Writer> writer;
-  require_parquet();  // loading the module is not counted
   timed([&] { writer = make_parquet_writer(file, kSchema, {encoding}); });
   Batch batch(kSchema);
   for (int id = 0; id < series; ++id) {
@@ -102,15 +102,27 @@ Cost write_metric(const std::filesystem::path& file, const Kind& kind, int serie
   }
   WrittenFile written;
   timed([&] { written = writer->finish(); });
-  cost.rows = written.rows;
-  cost.bytes = written.bytes;
+  cost.rows += written.rows;
+  cost.bytes += written.bytes;
+}
+
+Cost write_metrics(const std::filesystem::path& folder, const Kind& kind, int series,
+                   NumberEncoding encoding) {
+  require_parquet();  // loading the module is not counted
+  Cost cost;
+  Random random(kSeed);
+  while (cost.rows < kLeastRows) {
+    const std::filesystem::path file = folder / "metric.parquet";
+    write_metric(file, kind, series, encoding, random, cost);
+    std::filesystem::remove(file);
+  }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   cost.peak_rss_mb = static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
   return cost;
 }
 
-/// As write_metric, in a child, whose memory is then its own.
+/// As write_metrics, in a child, whose memory is then its own.
 Cost measure(const std::filesystem::path& folder, const Kind& kind, int series, NumberEncoding encoding) {
   int ends[2];
   if (pipe(ends) != 0) {
@@ -118,9 +130,7 @@ Cost measure(const std::filesystem::path& folder, const Kind& kind, int series, 
   }
   const pid_t child = fork();
   if (child == 0) {
-    const std::filesystem::path file = folder / "metric.parquet";
-    const Cost cost = write_metric(file, kind, series, encoding);
-    std::filesystem::remove(file);
+    const Cost cost = write_metrics(folder, kind, series, encoding);
     _exit(write(ends[1], &cost, sizeof(cost)) == sizeof(cost) ? 0 : 1);
   }
   close(ends[1]);

@@ -19,11 +19,11 @@ namespace {
 constexpr int kZstdLevel = 3;
 /// A megabyte of numbers: pages of 20,000 rows, as is usual, are up to a tenth larger.
 constexpr std::int64_t kPageRows = 1 << 17;
-/// Half a million numbers; a dictionary that grows beyond it is given up for the rest of its row group.
-constexpr std::int64_t kDictionaryBytes = 4 << 20;
-/// With more different values than this share of all, a dictionary is larger than the values as they are, and
-/// slow to make: it is not tried.
+/// With more different values than this share of all, a dictionary is larger than the values as they are: it
+/// is not tried, because that is slow.
 constexpr double kMostlyDifferent = 0.75;
+/// Nor with more than twice what fits into one, since most of the rows would then go without.
+constexpr double kManyDifferent = 2.0 * parquet::DEFAULT_DICTIONARY_PAGE_SIZE_LIMIT / sizeof(double);
 
 /// About how many values differ, to one in a hundred: each value sets a bit that its hash chooses, and the
 /// number of bits that stay unset tells how many there were (linear counting).
@@ -68,7 +68,6 @@ parquet::WriterProperties::Builder common_properties() {
   properties.compression(parquet::Compression::ZSTD);
   properties.compression_level(kZstdLevel);
   properties.max_rows_per_page(kPageRows);
-  properties.dictionary_pagesize_limit(kDictionaryBytes);
   return properties;
 }
 
@@ -85,7 +84,8 @@ void set_encoding(parquet::WriterProperties::Builder& properties, const std::str
 
 ArrowEncoding smallest_encoding(std::span<const double> values) {
   std::vector<ArrowEncoding> tried = {ArrowEncoding::byte_stream_split, ArrowEncoding::plain};
-  if (count_different(values) <= kMostlyDifferent * static_cast<double>(values.size())) {
+  const double different = count_different(values);
+  if (different <= kMostlyDifferent * static_cast<double>(values.size()) && different <= kManyDifferent) {
     tried.push_back(ArrowEncoding::dictionary);
   }
   ArrowEncoding smallest = tried.front();
