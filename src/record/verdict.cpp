@@ -56,7 +56,9 @@ class Judge {
              "{} images had not left the feeder when it was stopped", facts_.given_up_at_stop);
     const std::int64_t failed = ledger_.failed - facts_.given_up_at_stop;
     add_when(failed > 0, VerdictState::invalid,
-             "{} images were refused by the broker, timed out, or are not in the topic", failed);
+             "{} images were refused by the broker, timed out, had not left a feed that gave up, or are not "
+             "in the topic",
+             failed);
     add_when(facts_.offsets_repeated + facts_.offsets_before_older > 0, VerdictState::invalid,
              "the topic was made anew in mid-run: {} offsets stand twice, {} lie before one that had been "
              "acknowledged earlier",

@@ -30,7 +30,7 @@ class DyingBrokerTest(MainPathCase):
         self.assertEqual(len(sends), 200)
         self.assertEqual(sum(row["status"].startswith("failed") for row in sends), finished["failed"])
         self.assertEqual(self.fed.verdict()["state"], "INVALID")
-        self.assertIn(f"{finished['failed']} images were refused by the broker, timed out, or are not in the topic", self.fed.reasons())
+        self.assertIn(f"{finished['failed']} images were refused by the broker, timed out, had not left a feed that gave up, or are not in the topic", self.fed.reasons())
         self.assertRegex(feed.stdout, r"(?m)^verdict +INVALID")
 
     def test_a_tracker_waits_for_it_and_reads_on(self):

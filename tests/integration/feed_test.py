@@ -55,6 +55,8 @@ class FeedTest(kexp_test.BrokerCase):
         self.fed.wait_for_sends(10)
         feed.signal(signal.SIGINT)
         self.assertEqual(feed.wait(30), 130, feed.output())
+        self.assertRegex(feed.output(), r"(?m)^dropped +[1-9]\d*$")
+        self.assertRegex(feed.output(), r"(?m)^feed +PARTIAL$")
         last = self.fed.last("finished")
         self.assertTrue(last["interrupted"])
         self.assertEqual(last["sent"], last["acknowledged"] + last["failed"] + last["unknown"])

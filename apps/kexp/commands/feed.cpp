@@ -64,13 +64,13 @@ void print_result(std::ostream& out, const feeder::FeederResult& result, const r
   const feeder::SendCounts& counts = result.counts;  // The run's own may lack other parts, still being sent.
   for (const auto& [name, count] :
        {std::pair{"planned", counts.planned}, std::pair{"sent", counts.sent},
-        std::pair{"acknowledged", counts.acknowledged}, std::pair{"failed", counts.failed},
-        std::pair{"unknown", counts.unknown}}) {
+        std::pair{"dropped", counts.dropped}, std::pair{"acknowledged", counts.acknowledged},
+        std::pair{"failed", counts.failed}, std::pair{"unknown", counts.unknown}}) {
     out << fmt::format("{:<13} {}\n", name, count);
   }
-  if (part.of > 1) {
-    print_verdict(out, fmt::format("part {}/{}", part.index, part.of), verdict_json(verdict));
-  }
+  // What the exit code is about, and then the run, which a tracker belongs to.
+  print_verdict(out, part.of > 1 ? fmt::format("part {}/{}", part.index, part.of) : "feed",
+                verdict_json(verdict));
   print_verdict(out, "verdict", run_verdict);
 }
 
