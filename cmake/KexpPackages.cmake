@@ -20,6 +20,7 @@ endif()
 find_package(Protobuf REQUIRED)
 if(prom IN_LIST KEXP_LIBRARIES)
   find_package(simdjson REQUIRED)
+  find_package(Snappy REQUIRED)
 endif()
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=1.8)
 

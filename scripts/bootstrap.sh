@@ -18,7 +18,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 build=(g++ cmake ninja-build pkg-config git ca-certificates
   librdkafka-dev libhdf5-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev libcurl4-openssl-dev libssl-dev
-  libsimdjson-dev nlohmann-json3-dev libcpp-httplib-dev libprotobuf-dev protobuf-compiler libonnx-dev libjpeg-dev libpng-dev
+  libsimdjson-dev libsnappy-dev nlohmann-json3-dev libcpp-httplib-dev libprotobuf-dev protobuf-compiler libonnx-dev libjpeg-dev libpng-dev
   libopencv-dev)  # all of OpenCV, because only this package has the CMake files, and they name every module
 jre=default-jre-headless
 if grep -qs '^VERSION_ID="22.04"' /etc/os-release; then jre=openjdk-17-jre-headless; fi  # its default is 11, Kafka needs 17

@@ -20,7 +20,7 @@ OURS = re.compile(r"^kexp/([^/]+)/")
 # Third parties whose types must not cross our headers; cv::Mat of inference is the exception.
 OPENCV = re.compile(r"^opencv")
 THIRD_PARTIES = re.compile(
-    r"^(opencv|librdkafka/|CLI/|spdlog/|hdf5|H5|curl/|yaml-cpp/|onnx/|prometheus/|httplib\.h|simdjson"
+    r"^(opencv|librdkafka/|CLI/|spdlog/|hdf5|H5|curl/|yaml-cpp/|onnx/|prometheus/|httplib\.h|simdjson|snappy"
     r"|google/protobuf/|openssl/|arrow/|parquet/|openvino/|jpeglib\.h|turbojpeg\.h|png\.h)")
 # What takes seconds to compile: in a header everybody would pay.
 COSTLY = re.compile(r"^(CLI/|spdlog/|nlohmann/json\.hpp$)")

@@ -87,13 +87,13 @@ struct Reception {
 bool is_good(long status) { return status >= 200 && status < 300; }
 
 void receive_part(Reception& reception, std::span<const std::byte> part) {
-  long status = 0;
-  curl_easy_getinfo(reception.easy, CURLINFO_RESPONSE_CODE, &status);
-  if (is_good(status)) {
-    (*reception.on_body)(part);
+  HttpResponse& response = reception.response;
+  curl_easy_getinfo(reception.easy, CURLINFO_RESPONSE_CODE, &response.status);
+  if (is_good(response.status)) {
+    (*reception.on_body)(response, part);
     return;
   }
-  std::string& body = reception.response.body;
+  std::string& body = response.body;
   body.append(reinterpret_cast<const char*>(part.data()),
               std::min(part.size(), kKeptOfRefusal - body.size()));
 }

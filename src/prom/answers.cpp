@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
 
 namespace kexp::prom {
 
@@ -193,6 +194,25 @@ std::map<std::string, std::string> parse_info(std::string body, Warnings& warnin
     }
     return info;
   });
+}
+
+Labels parse_external_labels(std::string body, Warnings& warnings) {
+  const std::map<std::string, std::string> info = parse_info(std::move(body), warnings);
+  const auto yaml = info.find("yaml");
+  try {
+    Labels labels;
+    const YAML::Node config = YAML::Load(yaml == info.end() ? "" : yaml->second);
+    const YAML::Node global = config.IsMap() ? config["global"] : YAML::Node();
+    const YAML::Node external = global && global.IsMap() ? global["external_labels"] : YAML::Node();
+    if (external && external.IsMap()) {
+      for (const auto& label : external) {
+        labels.emplace(label.first.as<std::string>(), label.second.as<std::string>());
+      }
+    }
+    return labels;
+  } catch (const YAML::Exception& e) {
+    throw BadAnswer(fmt::format("the configuration is no YAML: {}", e.what()));
+  }
 }
 
 std::vector<SeriesSamples> parse_matrix(std::string body, Warnings& warnings) {

@@ -6,19 +6,14 @@
 /// Errors: BadAnswer.
 
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "kexp/prom/client.hpp"
 
-namespace kexp::prom {
+#include "bad_answer.hpp"
 
-/// The body is cut off, no JSON, not of this API, or says that the query failed.
-class BadAnswer : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+namespace kexp::prom {
 
 using Warnings = std::vector<std::string>;
 
@@ -34,6 +29,8 @@ struct Problem {
 [[nodiscard]] std::map<std::string, MetricMetadata> parse_metadata(std::string body, Warnings& warnings);
 /// The string members of `data`: buildinfo, runtimeinfo.
 [[nodiscard]] std::map<std::string, std::string> parse_info(std::string body, Warnings& warnings);
+/// `global.external_labels` of the configuration that status/config holds.
+[[nodiscard]] Labels parse_external_labels(std::string body, Warnings& warnings);
 /// A result of type matrix: of query_range, or of a range selector.
 [[nodiscard]] std::vector<SeriesSamples> parse_matrix(std::string body, Warnings& warnings);
 

@@ -1,11 +1,13 @@
 #include "kexp/prom/client.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <type_traits>
 
 #include <fmt/format.h>
 
+#include "answer.hpp"
 #include "answers.hpp"
 
 namespace kexp::prom {
@@ -15,11 +17,9 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr int kAttempts = 6;
 constexpr milliseconds kFirstPause = 250ms;  // Doubled after each attempt: 7.75 s in all.
+constexpr milliseconds kLongestPause = 60s;  // Whatever the server asks for.
 constexpr milliseconds kSmallTimeout = 30s;
-constexpr milliseconds kQueryTimeout = 150s;  // Prometheus itself gives up after 2 minutes.
-constexpr int kTimeoutsPerQuery = 3;          // A server that hangs is not asked for ever smaller pieces.
 
 // `up` is looked at in so many stretches of the window: enough to see every job, bounded for long windows.
 constexpr int kIntervalProbes = 12;
@@ -61,14 +61,20 @@ std::int64_t median_distance(const std::vector<std::int64_t>& times) {
   return *middle;
 }
 
-}  // namespace
+/// Retry-After as seconds; its other form, a date, counts as none.
+milliseconds retry_after(const net::HttpResponse& response) {
+  for (const auto& [name, value] : response.headers) {
+    int seconds = 0;
+    if (name == "retry-after" &&
+        std::from_chars(value.data(), value.data() + value.size(), seconds).ec == std::errc() &&
+        seconds > 0) {
+      return std::chrono::seconds(seconds);
+    }
+  }
+  return {};
+}
 
-struct Client::Answer {
-  enum class Kind { good, too_much, timed_out, refused, failed, unreachable };
-  Kind kind = Kind::good;
-  long status = 0;
-  std::string text;  ///< The body of a good one, else why it is none.
-};
+}  // namespace
 
 Client::Client(const std::string& url, net::HttpClient& http, Clock& clock, Log& log)
     : url_(checked_url(url)), source_(net::printable_url(url_)), http_(http), clock_(clock), log_(log) {}
@@ -88,46 +94,66 @@ net::HttpRequest Client::make_request(Method method, const std::string& path,
   return request;
 }
 
-Client::Answer Client::ask_once(const net::HttpRequest& request, const std::stop_token& stop) const {
+Answer answer_of(net::HttpResponse response) {
   using Kind = Answer::Kind;
-  net::HttpResponse response;
-  try {
-    response = http_.request(request, stop);
-  } catch (const net::HttpError& e) {
-    return {e.timed_out() ? Kind::timed_out : Kind::unreachable, 0, e.what()};
-  }
   const long status = response.status;
   if (status >= 200 && status < 300) {
-    return {Kind::good, status, std::move(response.body)};
+    return {Kind::good, status, std::move(response.body), {}};
   }
   const Problem problem = parse_problem(response.body);
-  const std::string text = fmt::format("HTTP {}: {}", status, problem.text);
-  if (status == 413 || problem.text.find("too many samples") != std::string::npos ||
-      problem.text.find("maximum resolution") != std::string::npos) {
-    return {Kind::too_much, status, text};
+  Answer answer{Kind::refused, status, fmt::format("HTTP {}: {}", status, problem.text), {}};
+  const auto says = [&](std::string_view text) { return problem.text.find(text) != std::string::npos; };
+  if (status == 413 || says("too many samples") || says("maximum resolution") ||
+      says("exceeded sample limit")) {
+    answer.kind = Kind::too_much;
+  } else if (status == 504 || problem.type == "timeout") {
+    answer.kind = Kind::timed_out;
+  } else if (status == 429 || (status >= 500 && status != 501)) {
+    answer.kind = Kind::failed;
+    answer.retry_after = retry_after(response);
   }
-  if (status == 504 || problem.type == "timeout") {
-    return {Kind::timed_out, status, text};
-  }
-  return {status == 429 || status >= 500 ? Kind::failed : Kind::refused, status, text};
+  return answer;
 }
 
-Client::Answer Client::ask(Method method, const std::string& path, const Parameters& parameters, Retry retry,
-                           const std::stop_token& stop) const {
+Answer answer_of(const net::HttpError& error) {
+  using Kind = Answer::Kind;
+  return {error.timed_out()   ? Kind::timed_out
+          : error.retriable() ? Kind::unreachable
+                              : Kind::refused,
+          0,
+          error.what(),
+          {}};
+}
+
+Answer Client::ask_once(const net::HttpRequest& request, const std::stop_token& stop) const {
+  try {
+    return answer_of(http_.request(request, stop));
+  } catch (const net::HttpError& e) {
+    return answer_of(e);
+  }
+}
+
+void Client::wait(const std::string& path, int attempt, const Answer& answer,
+                  const std::stop_token& stop) const {
+  log_.debug("prom: server={} path={} attempt={} {}", source_, path, attempt, answer.text);
+  const milliseconds pause = std::max(kFirstPause * (1 << (attempt - 1)), answer.retry_after);
+  if (!clock_.sleep_for(std::min(pause, kLongestPause), stop)) {
+    throw InterruptedError(fmt::format("{}: stopped", source_));
+  }
+}
+
+Answer Client::ask(Method method, const std::string& path, const Parameters& parameters, Retry retry,
+                   const std::stop_token& stop) const {
   using Kind = Answer::Kind;
   const net::HttpRequest request = make_request(method, path, parameters);
-  milliseconds pause = kFirstPause;
-  for (int attempt = 1;; ++attempt, pause *= 2) {
+  for (int attempt = 1;; ++attempt) {
     Answer answer = ask_once(request, stop);
     const bool again =
         answer.kind == Kind::failed || (answer.kind == Kind::unreachable && retry == Retry::always);
     if (!again || attempt == kAttempts) {
       return answer;
     }
-    log_.debug("prom: server={} path={} attempt={} {}", source_, path, attempt, answer.text);
-    if (!clock_.sleep_for(pause, stop)) {
-      throw InterruptedError(fmt::format("{}: stopped", source_));
-    }
+    wait(path, attempt, answer, stop);
   }
 }
 
@@ -196,6 +222,18 @@ ServerInfo Client::server_info(const std::stop_token& stop) const {
     info.retention = parsed(runtime_path, std::move(runtime.text), parse_info)["storageRetention"];
   }  // Relatives of Prometheus do not all have it.
   return info;
+}
+
+std::optional<Labels> Client::external_labels(const std::stop_token& stop) const {
+  const std::string path = "/api/v1/status/config";
+  Answer answer = ask(Method::get, path, {}, Retry::always, stop);
+  if (answer.kind == Answer::Kind::refused) {
+    return std::nullopt;
+  }
+  if (answer.kind != Answer::Kind::good) {
+    throw failure(path, answer);
+  }
+  return parsed(path, std::move(answer.text), parse_external_labels);
 }
 
 std::vector<std::string> Client::metric_names(const Window& window, const std::vector<Selector>& selectors,

@@ -247,7 +247,9 @@ class HttpStreamTest : public HttpClientTest {
   HttpResponse stream(const HttpRequest& request, std::stop_token stop = {}) {
     return client_->stream(
         request,
-        [this](std::span<const std::byte> part) {
+        [this](const HttpResponse& head, std::span<const std::byte> part) {
+          EXPECT_EQ(head.status, 200);
+          EXPECT_THAT(head.headers, Contains(Pair("content-type", "text/plain")));
           received_.append(reinterpret_cast<const char*>(part.data()), part.size());
           ++parts_;
         },
@@ -318,7 +320,7 @@ TEST_F(HttpStreamTest, FailsWhenTheAnswerEndsEarly) {
 TEST_F(HttpStreamTest, ThrowsOnWhatItsReceiverThrows) {
   serve_chunks(3'000'000, 3'000'000);
   server_.start();
-  const OnBody full = [](std::span<const std::byte>) { throw FailedError("disk full"); };
+  const OnBody full = [](const HttpResponse&, std::span<const std::byte>) { throw FailedError("disk full"); };
   EXPECT_EQ(message_of<FailedError>([&] { return client_->stream(to("/chunks"), full, {}); }), "disk full");
   EXPECT_EQ(stream(to("/chunks")).status, 200);
 }
@@ -350,7 +352,7 @@ TEST_F(HttpStreamTest, DoesNotCountTheTimeThatItsReceiverTakes) {
   request.timeout = 1s;
   // As a receiver that writes to a slow disk: the sender has to wait for it.
   const auto slow_until = std::chrono::steady_clock::now() + 1200ms;
-  const OnBody slow = [&](std::span<const std::byte> part) {
+  const OnBody slow = [&](const HttpResponse&, std::span<const std::byte> part) {
     received_.append(reinterpret_cast<const char*>(part.data()), part.size());
     std::condition_variable never;
     std::mutex mutex;

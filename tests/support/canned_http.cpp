@@ -33,12 +33,8 @@ void CannedHttp::on(std::string part, std::string body, long status) {
   });
 }
 
-void CannedHttp::on_cut(std::string part, std::string body) {
-  add({std::move(part),
-       [body = std::move(body)](const net::HttpRequest&) {
-         return net::HttpResponse{200, {}, body};
-       },
-       true});
+void CannedHttp::on_cut(std::string part, net::HttpResponse answer) {
+  add({std::move(part), [answer = std::move(answer)](const net::HttpRequest&) { return answer; }, true});
 }
 
 void CannedHttp::set_piece_size(std::size_t bytes) {
@@ -84,7 +80,7 @@ net::HttpResponse CannedHttp::stream(const net::HttpRequest& request, const net:
       throw InterruptedError(request.url + ": stopped");
     }
     const std::size_t size = std::min(rest.size(), piece_size());
-    on_body(rest.first(size));
+    on_body(response, rest.first(size));
     rest = rest.subspan(size);
   }
   if (rule->cut) {

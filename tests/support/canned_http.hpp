@@ -21,8 +21,8 @@ class CannedHttp final : public net::HttpClient {
   /// where nobody listens.
   void on(std::string part, Answer answer);
   void on(std::string part, std::string body, long status = 200);
-  /// A good answer that breaks off after `body`.
-  void on_cut(std::string part, std::string body);
+  /// A good answer that breaks off after its body.
+  void on_cut(std::string part, net::HttpResponse answer);
   /// Streams come in pieces of at most this many bytes, 64 KiB unless told.
   void set_piece_size(std::size_t bytes);
 

@@ -55,8 +55,8 @@ struct HttpResponse {
   std::string body;
 };
 
-/// Receives the next bytes of a body; valid until it returns.
-using OnBody = std::function<void(std::span<const std::byte>)>;
+/// Receives the next bytes of a body, valid until it returns; `head` has the answer's status and headers.
+using OnBody = std::function<void(const HttpResponse& head, std::span<const std::byte> part)>;
 
 class HttpClient {
  public:

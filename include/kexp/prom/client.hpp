@@ -3,7 +3,7 @@
 /// Reading one Prometheus over its HTTP API.
 ///
 /// What fails for a while (no connection, 429, 5xx, an answer that is cut off) is tried again, with growing
-/// pauses, for about ten seconds. Threads: any.
+/// pauses, for about ten seconds, or when the server says (Retry-After). Threads: any.
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include "kexp/core/log.hpp"
 #include "kexp/net/http_client.hpp"
 #include "kexp/prom/grid.hpp"
+#include "kexp/prom/remote_read.hpp"
 #include "kexp/prom/selector.hpp"
 
 namespace kexp::prom {
@@ -35,9 +36,6 @@ class PrometheusError : public Error {
  private:
   long status_;
 };
-
-/// In the order of the names; the metric's own name is not among them.
-using Labels = std::map<std::string, std::string>;
 
 struct Sample {
   std::int64_t ts_ms = 0;  ///< Unix time.
@@ -61,6 +59,8 @@ struct MetricMetadata {
   std::string help;
   std::string unit;
 };
+
+struct Answer;
 
 class Client {
  public:
@@ -101,12 +101,27 @@ class Client {
   void query_range(const std::string& expression, const Grid& grid, const OnSeries& on_series,
                    const std::stop_token& stop) const;
 
+  /// Whether `remote_read` can be used. Servers before 2.13 and relatives of Prometheus may have no such API.
+  [[nodiscard]] bool has_remote_read(const std::stop_token& stop) const;
+  /// What the server adds to every series that it hands out by remote read, but not by a query; nullopt when
+  /// it does not say.
+  [[nodiscard]] std::optional<Labels> external_labels(const std::stop_token& stop) const;
+
+  /// Hands every stored sample of the window to `sink`, series by series, as the server sends it. After a
+  /// failure in the middle, and where the server has to decode chunks for us, the sink restarts. What the
+  /// server finds too much at once is read in stretches of the window.
+  ///
+  /// Memory: one message of the server (1 MiB unless it was told otherwise) and one part; where the server
+  /// decodes, one answer, about 80 MiB at most. Errors: also UsageError for a selector whose matchers cannot
+  /// be read; what `sink` throws.
+  ReadResult remote_read(const ReadQuery& query, SeriesSink& sink, const std::stop_token& stop) const;
+
  private:
   using Parameters = std::vector<std::pair<std::string, std::string>>;
   enum class Method { get, post };
   /// Whether a refused connection is tried again: not at the first contact, where it means a wrong address.
   enum class Retry { always, only_after_answers };
-  struct Answer;
+  struct Reading;
 
   [[nodiscard]] net::HttpRequest make_request(Method method, const std::string& path,
                                               const Parameters& parameters) const;
@@ -120,6 +135,14 @@ class Client {
   template <typename Parse>
   auto parsed(const std::string& path, std::string body, const Parse& parse) const;
   [[nodiscard]] PrometheusError failure(const std::string& path, const Answer& answer) const;
+  /// Waits before another attempt. Errors: InterruptedError.
+  void wait(const std::string& path, int attempt, const Answer& answer, const std::stop_token& stop) const;
+
+  [[nodiscard]] net::HttpRequest make_read_request(std::string body) const;
+  /// One attempt at a whole query. Errors: ReadFailed, ServerMustDecode.
+  void read_once(Reading& reading, const std::stop_token& stop) const;
+  void read_stretch(Reading& reading, std::int64_t start_ms, std::int64_t end_ms,
+                    const std::stop_token& stop) const;
 
   [[nodiscard]] bool has_data(const Window& window, const std::stop_token& stop) const;
   void query_range(const std::string& expression, const Grid& grid, const OnSeries& on_series,

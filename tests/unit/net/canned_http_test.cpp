@@ -48,7 +48,7 @@ TEST(CannedHttpTest, AnswersAStopByAnInterruption) {
 class CannedStreamTest : public ::testing::Test {
  protected:
   net::OnBody collect() {
-    return [this](std::span<const std::byte> part) {
+    return [this](const net::HttpResponse&, std::span<const std::byte> part) {
       parts_.emplace_back(reinterpret_cast<const char*>(part.data()), part.size());
     };
   }
@@ -71,7 +71,7 @@ TEST_F(CannedStreamTest, KeepsTheBodyOfARefusal) {
 }
 
 TEST_F(CannedStreamTest, BreaksOffAfterWhatWasToBeHandedOver) {
-  http_.on_cut("h", "half");
+  http_.on_cut("h", {200, {}, "half"});
   EXPECT_THROW(static_cast<void>(http_.stream(get("http://h"), collect(), {})), net::HttpError);
   EXPECT_THAT(parts_, ElementsAre("half"));
   EXPECT_THROW(static_cast<void>(http_.request(get("http://h"), {})), net::HttpError);
