@@ -21,10 +21,9 @@ BucketSpan read_span(std::span<const std::byte> message) {
   return span;
 }
 
-/// Integer counts come as differences to the bucket before.
-void read_deltas(const WireReader& in, std::vector<double>& buckets) {
-  // One by one, they come in several fields.
-  auto count = static_cast<std::uint64_t>(buckets.empty() ? 0 : static_cast<std::int64_t>(buckets.back()));
+/// Integer counts come as differences to the bucket before, all in one field or in one each. `count` is that
+/// of the last bucket. Unsigned, because damaged messages may overflow.
+void read_deltas(const WireReader& in, std::uint64_t& count, std::vector<double>& buckets) {
   in.each_zigzag([&](std::int64_t delta) {
     count += static_cast<std::uint64_t>(delta);
     buckets.push_back(static_cast<double>(static_cast<std::int64_t>(count)));
@@ -48,7 +47,16 @@ Histogram::Reset to_reset(std::uint64_t hint) {
   }
 }
 
-void read_field(const WireReader& in, Histogram& histogram, HistogramLayout& layout) {
+/// A message on its way.
+struct Draft {
+  Histogram histogram;
+  HistogramLayout layout;
+  std::uint64_t positive_count = 0, negative_count = 0;
+};
+
+void read_field(const WireReader& in, Draft& draft) {
+  Histogram& histogram = draft.histogram;
+  HistogramLayout& layout = draft.layout;
   switch (in.field()) {
     case 1:
       histogram.count = static_cast<double>(in.number());
@@ -76,7 +84,7 @@ void read_field(const WireReader& in, Histogram& histogram, HistogramLayout& lay
       layout.negative.push_back(read_span(in.bytes()));
       break;
     case 9:
-      read_deltas(in, histogram.negative);
+      read_deltas(in, draft.negative_count, histogram.negative);
       break;
     case 10:
       read_counts(in, histogram.negative);
@@ -85,7 +93,7 @@ void read_field(const WireReader& in, Histogram& histogram, HistogramLayout& lay
       layout.positive.push_back(read_span(in.bytes()));
       break;
     case 12:
-      read_deltas(in, histogram.positive);
+      read_deltas(in, draft.positive_count, histogram.positive);
       break;
     case 13:
       read_counts(in, histogram.positive);
@@ -113,18 +121,19 @@ bool fits(const std::vector<BucketSpan>& spans, const std::vector<double>& bucke
 }  // namespace
 
 Histogram read_histogram(std::span<const std::byte> message, const Histogram* before) {
-  Histogram histogram;
-  HistogramLayout layout;
+  Draft draft;
   for (WireReader in(message); in.next();) {
-    read_field(in, histogram, layout);
+    read_field(in, draft);
   }
+  Histogram& histogram = draft.histogram;
+  HistogramLayout& layout = draft.layout;
   if (!is_stale(histogram.sum) &&
       !(fits(layout.positive, histogram.positive) && fits(layout.negative, histogram.negative))) {
     throw BadAnswer("a histogram has another number of buckets than it says");
   }
   const bool same = before != nullptr && *before->layout == layout;
   histogram.layout = same ? before->layout : std::make_shared<const HistogramLayout>(std::move(layout));
-  return histogram;
+  return std::move(histogram);
 }
 
 }  // namespace kexp::prom
