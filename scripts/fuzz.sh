@@ -5,7 +5,7 @@
 #
 #   --seconds N   for each target  [600]
 #   --build-only  run nothing
-#   TARGET        image_decode, message_headers, onnx_reader, darknet_cfg  [all]
+#   TARGET        image_decode, message_headers, onnx_reader, darknet_cfg, prom_chunk, prom_frames  [all]
 #
 # Each begins with its seeds in tests/fuzz/corpus and with what it found worth keeping before, in build/fuzz/corpus. An input that is
 # a finding lies in build/fuzz/findings: mended, it becomes a seed.
@@ -18,7 +18,7 @@ cd -- "$here/.."
 
 usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
 
-all_targets=(image_decode message_headers onnx_reader darknet_cfg)
+all_targets=(image_decode message_headers onnx_reader darknet_cfg prom_chunk prom_frames)
 seconds=600 build_only='' targets=()
 while (($#)); do
   case $1 in

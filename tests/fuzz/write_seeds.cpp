@@ -11,6 +11,7 @@
 #include "kexp/inference/darknet.hpp"
 #include "kexp/record/result.hpp"
 
+#include "chunk_writer.hpp"
 #include "darknet_files.hpp"
 #include "graph/prepare_graph.hpp"
 #include "graph_files.hpp"
@@ -220,6 +221,64 @@ void write_messages(const Corpus& corpus) {
   corpus.add("numbers-out-of-range", "\x1E\x1E\x1E{\"errors\": 1e308, \"offset\": 18446744073709551615}");
 }
 
+// --- Samples of Prometheus --------------------------------------------------------------------------------
+
+std::vector<prom::Sample> some_numbers() {
+  std::vector<prom::Sample> samples;
+  for (int i = 0; i < 20; ++i) {
+    samples.push_back({1'706'572'800'137 + i * 5000 + i % 3 + (i > 10 ? 400'000 : 0), i % 7 * 0.1});
+  }
+  return samples;
+}
+
+std::vector<prom::Histogram> some_histograms(prom::Histogram::Counts counts) {
+  const auto layout = std::make_shared<const prom::HistogramLayout>(
+      prom::HistogramLayout{-53, 0.3, {{0, 2}}, {{1, 1}}, {0.005, 1.0 / 3}});
+  std::vector<prom::Histogram> histograms;
+  for (int i = 0; i < 4; ++i) {
+    const double n = i;
+    histograms.push_back({1'706'572'800'137 + i * 15'000,
+                          counts,
+                          prom::Histogram::Reset::unknown,
+                          4 * n,
+                          n,
+                          0.1 * n,
+                          {n, n},
+                          {n},
+                          layout});
+  }
+  return histograms;
+}
+
+std::vector<std::pair<std::uint64_t, std::string>> some_chunks() {
+  using Counts = prom::Histogram::Counts;
+  return {{1, prom::xor_chunk(some_numbers())},
+          {2, prom::histogram_chunk(some_histograms(Counts::integer))},
+          {3, prom::float_histogram_chunk(some_histograms(Counts::floating))}};
+}
+
+void write_chunks(const Corpus& corpus) {
+  for (const auto& [encoding, chunk] : some_chunks()) {
+    corpus.add(fmt::format("encoding-{}", encoding), static_cast<char>(encoding - 1) + chunk);
+  }
+  corpus.add("bomb-of-samples", std::string("\0\xFF\xFF\x02", 4));
+  prom::Histogram many;
+  many.layout = std::make_shared<const prom::HistogramLayout>(
+      prom::HistogramLayout{0, 0, {{0, 0xFFFFFFFF}, {0, 0xFFFFFFFF}}, {}, {}});
+  corpus.add("bomb-of-buckets", '\1' + prom::histogram_chunk({many}));
+}
+
+void write_frames(const Corpus& corpus) {
+  const prom::LabelList labels = {{"__name__", "up"}, {"instance", "a"}, {"site", "lab"}};
+  const std::string chunks = prom::chunked_response(labels, some_chunks());
+  corpus.add("two-messages", '\x05' + prom::framed(chunks) + prom::framed(chunks));
+  corpus.add("message-of-chunks", '\xFF' + chunks);
+  const std::string samples =
+      prom::time_series(labels, some_numbers(), some_histograms(prom::Histogram::Counts::integer));
+  corpus.add("message-of-samples", '\xFF' + prom::read_response({samples, samples}));
+  corpus.add("bomb-of-length", std::string("\x01\xFF\xFF\xFF\xFF\x0F", 6));
+}
+
 }  // namespace
 }  // namespace kexp::test
 
@@ -234,4 +293,6 @@ int main(int argc, char** argv) {
   kexp::test::write_models(Corpus(folder / "onnx_reader"));
   kexp::test::write_cfgs(Corpus(folder / "darknet_cfg"));
   kexp::test::write_messages(Corpus(folder / "message_headers"));
+  kexp::test::write_chunks(Corpus(folder / "prom_chunk"));
+  kexp::test::write_frames(Corpus(folder / "prom_frames"));
 }
