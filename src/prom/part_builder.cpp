@@ -29,6 +29,17 @@ std::pair<std::string_view, std::string_view> read_label(std::span<const std::by
   return label;
 }
 
+/// The labels of a TimeSeries or a ChunkedSeries: field 1 of both.
+std::vector<std::pair<std::string_view, std::string_view>> read_labels(std::span<const std::byte> message) {
+  std::vector<std::pair<std::string_view, std::string_view>> labels;
+  for (WireReader in(message); in.next();) {
+    if (in.field() == 1) {
+      labels.push_back(read_label(in.bytes()));
+    }
+  }
+  return labels;
+}
+
 }  // namespace
 
 void PartBuilder::read_chunks(std::span<const std::byte> message) {
@@ -44,13 +55,7 @@ void PartBuilder::read_chunks(std::span<const std::byte> message) {
 }
 
 void PartBuilder::read_chunked_series(std::span<const std::byte> message) {
-  LabelViews labels;
-  for (WireReader in(message); in.next();) {
-    if (in.field() == 1) {
-      labels.push_back(read_label(in.bytes()));
-    }
-  }
-  begin_series(labels);
+  begin_series(read_labels(message));
   if (skipped_) {
     return;
   }
@@ -108,13 +113,7 @@ void PartBuilder::read_samples(std::span<const std::byte> message) {
 }
 
 void PartBuilder::read_time_series(std::span<const std::byte> message) {
-  LabelViews labels;
-  for (WireReader in(message); in.next();) {
-    if (in.field() == 1) {
-      labels.push_back(read_label(in.bytes()));
-    }
-  }
-  begin_series(labels);
+  begin_series(read_labels(message));
   if (skipped_) {
     return;
   }

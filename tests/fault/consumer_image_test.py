@@ -23,7 +23,6 @@ from kexp_test.pod import Pod, Topics
 
 BUILD_SECONDS = 2400
 MOST_BYTES = 250e6
-MOST_BYTES_WITH_OPENVINO = 340e6
 # KEXP_IMAGE_BUILD_ROOT names a folder that keeps the Debian between two runs, for working on the image.
 BUILD_ROOT = os.environ.get("KEXP_IMAGE_BUILD_ROOT")
 
