@@ -42,6 +42,9 @@ target_link_libraries(kexp_onnx INTERFACE ${ONNX_PROTO_LIBRARY} protobuf::libpro
 if(KEXP_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
+  kexp_make_pch(kexp_test_pch <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(kexp_test_pch PRIVATE GTest::gmock)
+  target_compile_options(kexp_test_pch PRIVATE ${KEXP_TEST_OPTIONS})
 endif()
 
-kexp_make_pch()
+kexp_make_pch(kexp_pch)

@@ -53,6 +53,12 @@ build_asan() {
   cmake --build --preset asan
 }
 
+# The golden files of third parties' graphs are for the release build: there they take a tenth of the time.
+test_asan() {
+  ctest --preset asan -j "$jobs" -E 'GraphsTest.*/openvino' --output-on-failure >"$log/asan-tests.log" 2>&1 ||
+    { grep -vE ' Passed | +Start +[0-9]+:' "$log/asan-tests.log"; return 1; }
+}
+
 # fault_tests all|today: as a pattern for ctest, each name whole.
 fault_tests() {
   local names
@@ -73,7 +79,7 @@ step "ranks" scripts/check-ranks.py
 step "release build" build_release
 if [ -z "$quick" ]; then
   step "sanitizer build" build_asan
-  step "sanitizer tests" ctest --preset asan -j "$jobs" --quiet --output-log "$log/asan-tests.log" --output-on-failure
+  step "sanitizer tests" test_asan
 fi
 
 if [ -n "$faults" ]; then step "faults" fault_tests "$faults"; fi
