@@ -34,6 +34,8 @@ using Partitions = std::vector<std::int32_t>;
 
 constexpr std::int32_t kBroker = 1;
 constexpr std::chrono::seconds kDeadline{30};
+/// Well below any time-out that could hold something up, well above what it takes on a busy machine.
+constexpr std::chrono::seconds kAtOnce{15};
 // Numbers of requests in the protocol.
 constexpr std::int16_t kProduce = 0;
 constexpr std::int16_t kOffsetCommit = 8;
@@ -283,7 +285,7 @@ TEST_F(KafkaFaultsTest, SaysQueueFullAndLeavesNothingBehindAtTheEnd) {
   EXPECT_EQ(sender->send(record(image)), SendOutcome::queued);
   EXPECT_EQ(sender->send(record(image)), SendOutcome::queued);
   EXPECT_EQ(sender->send(record(image)), SendOutcome::queue_full);
-  EXPECT_LT(time_of([&] { sender.reset(); }), 3s);
+  EXPECT_LT(time_of([&] { sender.reset(); }), kAtOnce);
   EXPECT_THAT(reports_, SizeIs(0)) << "nobody is told of what nobody knows";
 }
 
@@ -304,7 +306,7 @@ TEST_F(KafkaFaultsTest, FlushGivesUpWhatNeverLeftWithinASecondOfAStop) {
   stop.request_stop();
   const auto time = time_of([&] { EXPECT_EQ(sender->flush(kDeadline, stop.get_token()), 0U); });
   EXPECT_GE(time, 700ms);
-  EXPECT_LT(time, 3s);
+  EXPECT_LT(time, kAtOnce);
   EXPECT_THAT(errors(), ElementsAre("_PURGE_QUEUE"));
   EXPECT_FALSE(reports_.front().possibly_persisted);
 }
@@ -431,14 +433,14 @@ TEST_F(KafkaFaultsTest, CloseEndsInTimeThoughNobodyAnswers) {
   const auto consumer = member();
   consumer->store_offset(0, 1);
   broker_.set_down();
-  EXPECT_LT(time_of([&] { consumer->close(1s); }), 4s) << "not the session's 30 s";
+  EXPECT_LT(time_of([&] { consumer->close(1s); }), kAtOnce) << "not the session's 30 s";
   EXPECT_EQ(listener_.revoked + listener_.lost, 2U);
 }
 
 TEST_F(KafkaFaultsTest, CloseEndsInTimeThoughNobodyAnswersAndNothingIsStored) {
   const auto consumer = member();
   broker_.set_down();
-  EXPECT_LT(time_of([&] { consumer->close(1s); }), 4s);
+  EXPECT_LT(time_of([&] { consumer->close(1s); }), kAtOnce);
   EXPECT_EQ(log_.count(LogLevel::warn, "kafka: close"), 1U);
 }
 
@@ -447,12 +449,12 @@ TEST_F(KafkaFaultsTest, CloseEndsInTimeWhileJoining) {
   const auto consumer = factory_->make_consumer(consumer_options_);
   consumer->subscribe("in", listener_);
   EXPECT_EQ(consumer->poll(100ms), nullptr);
-  EXPECT_LT(time_of([&] { consumer->close(1s); }), 4s);
+  EXPECT_LT(time_of([&] { consumer->close(1s); }), kAtOnce);
 }
 
 TEST_F(KafkaFaultsTest, ConsumerThatNobodyClosedEndsInTimeAndTellsNobody) {
   auto consumer = member();
-  EXPECT_LT(time_of([&] { consumer.reset(); }), 5s);
+  EXPECT_LT(time_of([&] { consumer.reset(); }), kAtOnce);
   EXPECT_EQ(listener_.revoked + listener_.lost, 0U);
 }
 
@@ -476,7 +478,7 @@ TEST(KafkaUnavailableTest, AdminNamesTheServersAndTheFlagsWithinItsTimeout) {
                 }),
                 expected);
   });
-  EXPECT_LT(time, 5s);
+  EXPECT_LT(time, kAtOnce);
 }
 
 /// Takes connections and never says a word.
