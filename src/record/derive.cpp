@@ -176,6 +176,7 @@ Json derive_from_files(const fs::path& run) {
   const FeedLogs feeds = feeds_among(roles);
   const Reconciliation counted = reconcile(run, feeds, role_named(roles, "track"));
   const VerdictThresholds thresholds = thresholds_of(feeds);
+  const Json* track_end = role_named(roles, "track").last("finished");
 
   Json json{{"id", directory.id()},
             {"created", field(&before, "created")},
@@ -183,9 +184,15 @@ Json derive_from_files(const fs::path& run) {
             {"counts", counts_json(counted.ledger)},
             {"phases", phases_json(roles, feeds)},
             {"latency", latency_json(roles, feeds)},
+            {"stages", field(track_end, "stages")},
+            {"clocks", field(track_end, "clocks")},
+            {"goodput", field(track_end, "goodput")},
             {"plan", plan_json(run)},
             {"roles", roles_json(roles)}};
-  return {{"run", std::move(json)}, {"ledger", ledger_json(directory.id(), counted)}};
+  Json ledger = ledger_json(directory.id(), counted);
+  ledger["late"] = field(track_end, "late");
+  ledger["goodput"] = field(track_end, "goodput");
+  return {{"run", std::move(json)}, {"ledger", std::move(ledger)}};
 }
 
 }  // namespace

@@ -36,6 +36,16 @@ std::vector<Json> parse_lines(std::string_view text) {
   return events;
 }
 
+// A role that was taken up again has not ended: what was its end before is none any more.
+void drop_earlier_ends(std::vector<Json>& events) {
+  const auto last_start =
+      std::find_if(events.rbegin(), events.rend(), [](const Json& e) { return e["event"] == "started"; });
+  const auto kept = std::remove_if(events.begin(), last_start.base(), [](const Json& e) {
+    return e["event"] == "finished" || e["event"] == "failed";
+  });
+  events.erase(kept, last_start.base());
+}
+
 }  // namespace
 
 const Json* RoleLog::last(std::string_view event) const {
@@ -54,6 +64,7 @@ RoleLog read_role(const fs::path& run, std::string_view role) {
   RoleLog log{std::string(role), {}};
   if (fs::exists(file)) {
     log.events = parse_lines(read_file(file));
+    drop_earlier_ends(log.events);
   }
   return log;
 }

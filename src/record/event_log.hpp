@@ -9,7 +9,8 @@
 
 namespace kexp::record {
 
-/// The lines of one <role>.json. A last line that was torn when its writer was killed is left out.
+/// The lines of one <role>.json. A last line that was torn when its writer was killed is left out, and so are
+/// the ends of a role that has started again since.
 struct RoleLog {
   std::string role;
   std::vector<Json> events;

@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/ids.hpp"
 #include "kexp/core/on_disk.hpp"
+#include "kexp/record/run_directory.hpp"
 
 #include "columns.hpp"
+#include "feed_facts.hpp"
 
 namespace kexp::record {
 
@@ -73,6 +76,14 @@ std::vector<FeedPart> joined_feeds(const std::filesystem::path& run) {
 
 bool all_feeds_finished(const std::filesystem::path& run) {
   return on_disk("read", [&] { return feeds_among(read_roles(run)).finished(); });
+}
+
+bool a_feed_has_died(const std::filesystem::path& run) {
+  const FeedLogs logs = on_disk("read", [&] { return feeds_among(read_roles(run)); });
+  return std::any_of(logs.feeds.begin(), logs.feeds.end(), [&](const FeedLog& feed) {
+    return feed.end() == nullptr && field(feed.log.last("started"), "host") == Json(host_name()) &&
+           !is_at_work(run, feed.log.role);
+  });
 }
 
 std::vector<Outage> outages_in(const RoleLog& feed) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 
 #include "kexp/core/file.hpp"
 #include "kexp/record/id_table.hpp"
+#include "kexp/record/result_files.hpp"
 #include "kexp/record/sends.hpp"
 
 #include "columns.hpp"
@@ -121,17 +121,7 @@ class Counting {
   }
 
   void read_answers() {
-    const fs::path folder = run_ / "results";
-    if (!fs::is_directory(folder)) {
-      return;
-    }
-    std::set<fs::path> files;  // Their names are times: the first answer is read first.
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".csv") {
-        files.insert(entry.path());
-      }
-    }
-    for (const fs::path& file : files) {
+    for (const fs::path& file : result_files(run_)) {  // The first answer is read first.
       ledger_.unreadable_rows += read_columns(file, {"id", "errors"}, [this](const auto& fields) {
         add_answer(fields[0], fields[1]);
         return true;

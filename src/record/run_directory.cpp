@@ -17,6 +17,7 @@
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/version.hpp"
 
+#include "feed_facts.hpp"
 #include "run_files.hpp"
 
 namespace kexp::record {
@@ -88,6 +89,22 @@ Json start_fields(std::string_view role, const std::string& id, const Json& sett
           {"version", version()}, {"settings", settings}};
 }
 
+// What was killed within a line leaves no line end, and the next event would be lost with it.
+void end_torn_line(const fs::path& events) {
+  const std::string text = read_file(events);
+  if (!text.empty() && text.back() != '\n') {
+    AppendFile file(events);
+    file.write("\n");
+    file.flush();
+  }
+}
+
+// As it may be shown; "?" when there is none.
+std::string field_text(const Json& event, const char* name) {
+  const Json value = field(&event, name);
+  return value.is_null() ? "?" : value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 void check_role(std::string_view role) {
   if (!is_plain_name(std::string(role)) || role == "run" || role == "ledger" || role == "plan") {
     throw std::logic_error(fmt::format("\"{}\" cannot be a role", role));
@@ -101,7 +118,12 @@ RunDirectory::RunDirectory(fs::path path, std::string id, std::string role)
 
 RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role, const Json& settings,
                                 WallTime now) {
-  return join_as(directory, make_run_id(now), role, settings, now);
+  return join_as(directory, make_run_id(now), role, settings, now, Again::no);
+}
+
+RunDirectory RunDirectory::join_again(const fs::path& directory, std::string_view role, const Json& settings,
+                                      WallTime now) {
+  return join_as(directory, make_run_id(now), role, settings, now, Again::yes);
 }
 
 RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role, const Json& settings,
@@ -110,7 +132,7 @@ RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role
     throw no_run(directory, fmt::format("is run {}, and this would be a part of run {}; give another folder",
                                         read_id(directory), id));
   }
-  return join_as(directory, id, role, settings, now);
+  return join_as(directory, id, role, settings, now, Again::no);
 }
 
 RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view role, const Json& settings,
@@ -119,25 +141,36 @@ RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view
   while (in_run([&] { return fs::exists(root / id); })) {
     id = make_run_id(now);
   }
-  return join_as(root / id, id, role, settings, now);
+  return join_as(root / id, id, role, settings, now, Again::no);
 }
 
 RunDirectory RunDirectory::join_as(const fs::path& directory, const std::string& new_id,
-                                   std::string_view role, const Json& settings, WallTime now) {
+                                   std::string_view role, const Json& settings, WallTime now, Again again) {
   check_role(role);
   return in_run([&] {
     prepare(directory);
     const FileLock lock = FileLock::acquire(directory / kLockFile);
     RunDirectory run(directory, join_or_make(directory, new_id, now), std::string(role));
     const fs::path events = run.file(fmt::format("{}.json", role));
-    if (fs::exists(events)) {
+    if (again == Again::no && fs::exists(events)) {
       throw no_run(directory, fmt::format("has a {} already ({} is there); give another --run", role,
                                           events.filename().string()));
     }
+    run.lock_role();
+    end_torn_line(events);
     run.append("started", start_fields(role, run.id_, settings), now);
-    run.at_work_ = std::make_shared<const FileLock>(FileLock::acquire(events));
     return run;
   });
+}
+
+void RunDirectory::lock_role() {
+  auto lock = FileLock::try_acquire(file(fmt::format("{}.json", role_)));
+  if (!lock) {
+    const Json start = last_event(path_, role_, "started");
+    throw no_run(path_, fmt::format("has a {} at work (process {} on {}); wait for its end, or stop it",
+                                    role_, field_text(start, "pid"), field_text(start, "host")));
+  }
+  at_work_ = std::make_shared<const FileLock>(std::move(*lock));
 }
 
 bool is_at_work(const fs::path& run, std::string_view role) {

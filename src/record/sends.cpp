@@ -23,7 +23,7 @@ std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<vo
   }
   std::vector<std::string_view> columns = {"id", "partition", "offset", "status"};
   if (!row.from_topic) {
-    columns.insert(columns.end(), {"sent_ns", "acked_ns"});
+    columns.insert(columns.end(), {"sent_ns", "acked_ns", "intended_ns"});
   }
   return read_columns(file, columns, [&](const auto& fields) {
     row.id = fields[0];
@@ -32,6 +32,7 @@ std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<vo
     if (!row.from_topic) {
       row.sent_ns = to_integer(fields[4]);
       row.acked_ns = to_integer(fields[5]);
+      row.intended_ns = to_integer(fields[6]);
     }
     const auto status = parse_send_status(fields[3]);
     if (status) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -15,6 +16,7 @@
 #include "kexp/core/json.hpp"
 #include "kexp/record/id_table.hpp"
 #include "kexp/record/result.hpp"
+#include "kexp/record/result_files.hpp"
 #include "kexp/stats/histogram.hpp"
 #include "kexp/telemetry/metrics.hpp"
 #include "kexp/tracker/tracker.hpp"
@@ -27,43 +29,64 @@ namespace kexp::tracker {
 /// Errors: FailedError naming the file.
 class Answers {
  public:
-  /// Makes results/`start`.csv and detections/`start`.csv below `run`.
-  Answers(const std::filesystem::path& run, std::string_view start, telemetry::Metrics& metrics);
+  /// Goes on in the files that an earlier tracker of `run` left, with its counts, after a torn end of theirs
+  /// was cut; or makes results/`start`.csv and detections/`start`.csv.
+  Answers(const std::filesystem::path& run, std::string_view start, Nanoseconds deadline,
+          telemetry::Metrics& metrics);
 
   enum class Kind { first, duplicate };
-  /// Requires: the answer has an id.
-  Kind add(const record::Result& result, WallTime received);
-  void count_foreign();
-  void count_invalid();
-  /// Hands what was written to the kernel.
+  /// Requires: the answer has an id, and is not in the files yet.
+  Kind add(const record::Result& result, const record::Reception& reception);
+  void count_foreign() { ++counts_.foreign; }
+  void count_invalid() { ++counts_.invalid; }
+  /// Shows the metrics of what came since the last call, and hands what was written to the kernel.
   void flush();
+
+  /// Whether the files had the answer at this place of the result topic when they were opened.
+  [[nodiscard]] bool had(std::int32_t partition, std::int64_t offset) const;
 
   [[nodiscard]] const TrackCounts& counts() const { return counts_; }
   [[nodiscard]] bool has(std::string_view id) const { return seen_.flags(id) != 0; }
-  [[nodiscard]] stats::Summary end_to_end() const;
+  /// End to end, of what came since the last call.
+  [[nodiscard]] stats::Summary take_recent();
   [[nodiscard]] std::vector<std::pair<std::string, stats::Summary>> latency() const;
   [[nodiscard]] const std::map<std::string, std::int64_t>& detections_by_class() const { return classes_; }
   /// Counts, latency, classes and workers, as track.json holds them.
   [[nodiscard]] Json to_json() const;
 
  private:
-  void measure(const record::Result& result, WallTime received);
-  void count_detections(const record::Result& result);
-
   enum Stage : std::size_t { queue, decode, pre, inf, post, end_to_end_stage, receive, kStages };
   static constexpr std::array<const char*, kStages> kStageNames = {"queue", "decode",     "pre",    "inf",
                                                                    "post",  "end_to_end", "receive"};
+
+  std::string recover(const std::filesystem::path& run, std::string_view start);
+  Kind count(const record::Result& result, const record::Reception& reception);
+  void measure(const record::Result& result, const record::Reception& reception);
   void record(Stage stage, double ms);
+  void count_detections(const record::Result& result);
+  void show_metrics();
 
   telemetry::Metrics& metrics_;
-  AppendFile results_;
-  AppendFile detections_;
+  const double deadline_ms_;
   record::IdTable seen_;
   TrackCounts counts_;
   std::array<stats::Histogram, kStages> histograms_;
+  stats::Histogram recent_;
   std::map<std::string, std::int64_t> classes_;
   /// Who answered: pod, node, model, engine, threads.
   std::map<std::tuple<std::string, std::string, std::string, std::string, int>, std::int64_t> workers_;
+  std::map<std::int32_t, std::int64_t> had_until_;
+  // Not shown as metrics yet: look-ups and locks for each answer would cost more than the answer.
+  std::array<std::vector<double>, kStages> unshown_s_;
+  std::map<std::string, std::int64_t> unshown_by_model_;
+  TrackCounts shown_;
+  const std::string file_name_;  // After what recover() fills.
+  AppendFile results_;
+  AppendFile detections_;
 };
+
+/// End of postprocessing, Unix ms; of earlier tools, which do not say it, the reception by the consumer and
+/// the stages after it.
+[[nodiscard]] double done_ms(const record::Result& result);
 
 }  // namespace kexp::tracker

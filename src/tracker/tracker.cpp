@@ -1,22 +1,25 @@
 #include "kexp/tracker/tracker.hpp"
 
 #include <algorithm>
-#include <array>
 #include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/file.hpp"
 #include "kexp/core/ids.hpp"
 #include "kexp/core/time_text.hpp"
-#include "kexp/kafka/topics.hpp"
+#include "kexp/record/feeds.hpp"
 #include "kexp/record/message.hpp"
 #include "kexp/record/result.hpp"
 #include "kexp/record/run_directory.hpp"
 
+#include "acknowledged.hpp"
 #include "answers.hpp"
 #include "awaited.hpp"
+#include "quality.hpp"
+#include "reading.hpp"
 
 namespace kexp::tracker {
 
@@ -26,7 +29,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kPoll = 100ms;
 constexpr auto kLookInterval = 1s;  // Files are flushed, and the feed is looked at.
-constexpr auto kProgressInterval = 5s;
 constexpr auto kDrainTimeout = 10s;
 constexpr auto kCloseTimeout = 1s;
 constexpr std::int64_t kLoggedInvalid = 5;
@@ -43,12 +45,18 @@ Json properties_json(const kafka::Properties& properties) {
   return json;
 }
 
+std::string_view name_of(TrackerOptions::From from) {
+  using From = TrackerOptions::From;
+  return from == From::run_start ? "start" : from == From::earliest ? "earliest" : "latest";
+}
+
 Json settings_json(const TrackerOptions& options) {
   Json settings{{"topic", options.topic},
-                {"from", options.from == TrackerOptions::From::earliest ? "earliest" : "latest"},
+                {"from", name_of(options.from)},
                 {"any_run", options.any_run},
                 {"until_complete", options.until_complete},
                 {"timeout_s", options.timeout.count()},
+                {"deadline_s", seconds(options.deadline)},
                 {"validate_results", options.validate_results}};
   if (!options.validate_results) {
     settings["input_topic"] = options.input_topic;
@@ -70,31 +78,30 @@ std::string start_stamp(WallTime now) {
   return stamp + 'Z';
 }
 
+// One run is read from one topic, and by one rule of what belongs to it.
+void check_unchanged(const TrackerOptions& options) {
+  const Json before = options.run.empty() ? Json() : record::last_event(options.run, "track", "started");
+  if (!before.is_object() || !before.contains("settings")) {
+    return;
+  }
+  const Json& then = before["settings"];
+  const Json now = settings_json(options);
+  for (const auto& [name, flag] : {std::pair("topic", "--topic"), std::pair("any_run", "--any-run"),
+                                   std::pair("validate_results", "--validate-results")}) {
+    if (then.contains(name) && then[name] != now[name]) {
+      throw UsageError(
+          fmt::format("{} was {} for the tracker of {} before, and is {} now: give the same, or "
+                      "another --run",
+                      flag, then[name].dump(), options.run.string(), now[name].dump()));
+    }
+  }
+}
+
 record::RunDirectory join(const TrackerOptions& options, WallTime now) {
   if (options.run.empty()) {
     return record::RunDirectory::create_default("runs", "track", settings_json(options), now);
   }
-  return record::RunDirectory::join(options.run, "track", settings_json(options), now);
-}
-
-/// What is asked of the broker, and where on the topic to begin.
-struct Clients {
-  std::unique_ptr<kafka::Admin> admin;
-  std::unique_ptr<kafka::Consumer> consumer;
-  std::vector<kafka::PartitionOffset> begin;
-};
-
-Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& options, std::stop_token stop) {
-  kafka::ConsumerOptions consumer;
-  consumer.client = options.client;
-  consumer.prefetch_records = 10'000;  // Answers are small.
-  Clients clients{factory.make_admin(options.client, std::move(stop)), factory.make_consumer(consumer), {}};
-  static_cast<void>(kafka::partitions_of(*clients.admin, options.topic, "--topic"));
-  for (const kafka::PartitionLag& lag : clients.admin->lag(options.topic, "")) {
-    const bool earliest = options.from == TrackerOptions::From::earliest;
-    clients.begin.push_back({lag.partition, earliest ? lag.begin : lag.end});
-  }
-  return clients;
+  return record::RunDirectory::join_again(options.run, "track", settings_json(options), now);
 }
 
 /// One tracker from its first file to the last, in a run that it has joined.
@@ -106,13 +113,15 @@ class Tracking {
         ports_(ports),
         clients_(std::move(clients)),
         run_(run),
-        answers_(run_.path(), start_stamp(ports.clock.wall_now()), ports.metrics),
-        awaited_(run_.path(), options.validate_results ? Awaited::By::answers : Awaited::By::offsets) {
+        answers_(run_.path(), start_stamp(ports.clock.wall_now()), options.deadline, ports.metrics),
+        awaited_(run_.path(), options.validate_results ? Awaited::By::answers : Awaited::By::offsets),
+        acknowledged_(run_.path()) {
     ports_.log.copy_to(run_.file("log"));
-    for (const kafka::PartitionOffset& start : clients_.begin) {
+    const auto begin = beginning(options_, clients_, run_, ports_.clock.wall_now());
+    for (const kafka::PartitionOffset& start : begin) {
       next_[start.partition] = start.offset;
     }
-    clients_.consumer->assign(options_.topic, clients_.begin);
+    clients_.consumer->assign(options_.topic, begin);
   }
 
   TrackerResult run(std::stop_token stop) {
@@ -131,7 +140,9 @@ class Tracking {
                             {{"run", run_.id()},
                              {"directory", run_.path().string()},
                              {"topic", options_.topic},
-                             {"partitions", static_cast<std::int64_t>(next_.size())}}});
+                             {"partitions", static_cast<std::int64_t>(next_.size())},
+                             {"answers_before", answers_.counts().answers}}});
+    reported_ = answers_.counts().answers;
     last_progress_ = last_change_ = ports_.clock.now();
   }
 
@@ -143,17 +154,18 @@ class Tracking {
         last_look_ = now;
         look();
       }
-      if (now - last_progress_ >= kProgressInterval) {
+      if (now - last_progress_ >= options_.progress_interval) {
         report_progress(now);
       }
     }
   }
 
   [[nodiscard]] bool is_done() const {
-    if (!options_.until_complete || !awaited_.left()) {
+    if (!options_.until_complete) {
       return false;
     }
-    return *awaited_.left() == 0 || ports_.clock.now() - last_change_ > options_.timeout;
+    const bool waited = ports_.clock.now() - last_change_ > options_.timeout;
+    return awaited_.left() ? *awaited_.left() == 0 || waited : feed_has_died_ && waited;
   }
 
   void look() {
@@ -167,6 +179,16 @@ class Tracking {
     }
     if (awaited_.left()) {
       ports_.metrics.set("results_awaited_records", static_cast<double>(*awaited_.left()));
+    } else {
+      acknowledged_.look();
+      look_after_feed();
+    }
+  }
+
+  void look_after_feed() {
+    if (!feed_has_died_ && record::a_feed_has_died(run_.path())) {
+      feed_has_died_ = true;
+      ports_.log.warn("track: text=\"a feed of the run was killed: nobody knows all that it has sent\"");
     }
   }
 
@@ -202,8 +224,16 @@ class Tracking {
       count_foreign(result->run);
     } else if (!complete_id(*result, *message)) {
       count_invalid(*message, "no id");
-    } else if (answers_.add(*result, ports_.clock.wall_now()) == Answers::Kind::first) {
-      awaited_.answered(result->id);
+    } else if (!answers_.had(message->partition(), message->offset())) {
+      add(*result, *message);
+    }
+  }
+
+  void add(const record::Result& result, const kafka::Message& message) {
+    const record::Reception reception{unix_ms(ports_.clock.wall_now()), message.partition(),
+                                      message.offset()};
+    if (answers_.add(result, reception) == Answers::Kind::first) {
+      awaited_.answered(result.id);
       last_change_ = ports_.clock.now();
     }
   }
@@ -238,7 +268,7 @@ class Tracking {
 
   void report_progress(SteadyTime now) {
     const TrackCounts& counts = answers_.counts();
-    const stats::Summary end_to_end = answers_.end_to_end();
+    const stats::Summary recent = answers_.take_recent();
     const double rate = static_cast<double>(counts.answers - reported_) / seconds(now - last_progress_);
     ProgressEvent event{"track",
                         "progress",
@@ -248,13 +278,22 @@ class Tracking {
                          {"errors", counts.errors},
                          {"foreign", counts.foreign},
                          {"invalid", counts.invalid}}};
-    if (end_to_end.count > 0) {
-      event.fields.emplace_back("end_to_end_p50_ms", end_to_end.p50_ms);
-      event.fields.emplace_back("end_to_end_p99_ms", end_to_end.p99_ms);
+    if (recent.count > 0) {
+      event.fields.emplace_back("end_to_end_p50_ms", recent.p50_ms);
+      event.fields.emplace_back("end_to_end_p95_ms", recent.p95_ms);
+      event.fields.emplace_back("end_to_end_p99_ms", recent.p99_ms);
+    }
+    if (counts.processed > 0) {
+      event.fields.emplace_back("in_time_share",
+                                static_cast<double>(counts.in_time) / static_cast<double>(counts.processed));
     }
     if (awaited_.left()) {
       event.fields.emplace_back("awaited", *awaited_.left());
-    } else if (options_.until_complete) {
+    } else if (acknowledged_.count() > 0) {
+      event.fields.emplace_back("unanswered",
+                                std::max<std::int64_t>(0, acknowledged_.count() - counts.processed));
+    }
+    if (!awaited_.left() && options_.until_complete) {
       event.fields.emplace_back("waiting_for", std::string("feed"));
     }
     ports_.progress.report(event);
@@ -308,6 +347,7 @@ class Tracking {
         committed[fmt::format("{}", lag.partition)] = lag.committed.value_or(0);
       }
     }
+    add_quality(fields);
     run_.append("finished", fields, ports_.clock.wall_now());
     const Json derived = record::derive(run_.path());
     result.verdict = derived["verdict"]["state"];
@@ -322,12 +362,32 @@ class Tracking {
     return result;
   }
 
+  // Needs answers: where none are sent, nobody knows when an image was done.
+  void add_quality(Json& fields) {
+    if (!options_.validate_results) {
+      return;
+    }
+    const Quality quality = assess(run_.path(), options_.deadline);
+    if (!quality.goodput_csv.empty()) {
+      write_file_atomically(run_.file("goodput.csv"), quality.goodput_csv);
+    }
+    if (quality.clocks.differ()) {
+      ports_.log.warn(
+          "track: clocks_differ_ms={:.3g} text=\"{} images were received before they were sent, {} answers "
+          "before they were done: the clocks of the hosts differ, and latencies between them are off\"",
+          quality.clocks.worst_ms, quality.clocks.received_before_sent, quality.clocks.answered_before_done);
+    }
+    fields.update(to_json(quality));
+  }
+
   const TrackerOptions& options_;
   const TrackerPorts& ports_;
   Clients clients_;
   record::RunDirectory& run_;
   Answers answers_;
   Awaited awaited_;
+  Acknowledged acknowledged_;
+  bool feed_has_died_ = false;
   std::map<std::int32_t, std::int64_t> next_;  // Offset to read next, by partition.
   std::vector<kafka::PartitionLag> committed_;
   SteadyTime last_look_{}, last_progress_{};
@@ -361,10 +421,16 @@ void validate(const TrackerOptions& options) {
   if (options.timeout < 1s || options.timeout > 24h) {
     throw UsageError(fmt::format("--timeout must be 1 to 86400 seconds, got {}", options.timeout.count()));
   }
+  if (options.deadline < 1ms || options.deadline > 24h) {
+    throw UsageError(fmt::format("--deadline must be 1 ms to 24 h, got {} s", seconds(options.deadline)));
+  }
 }
 
 TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& ports, std::stop_token stop) {
-  Clients clients = make_clients(ports.kafka, options, stop);  // Without a broker no run is left behind.
+  // Without a broker no run is left behind, and what an earlier tracker has ended stays as it is.
+  Clients clients = make_clients(ports.kafka, options, stop);
+  check_unchanged(options);
+  check_continuity(options, clients, ports.log);
   record::RunDirectory run = join(options, ports.clock.wall_now());
   try {
     return Tracking(options, ports, std::move(clients), run).run(std::move(stop));

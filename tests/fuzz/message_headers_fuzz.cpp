@@ -40,7 +40,7 @@ bool has_rows(const std::string& text, std::size_t rows) {
 }
 
 void check_rows(const Result& result) {
-  require(has_rows(kexp::record::result_line(result, 0), 1), "a result is one row");
+  require(has_rows(kexp::record::result_line(result, {}), 1), "a result is one row");
   require(has_rows(kexp::record::detection_lines(result), result.detections.size()),
           "each detection is one row");
 }

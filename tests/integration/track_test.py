@@ -1,8 +1,13 @@
 """`kexp track` on a real Kafka: every answer is written and counted, whatever ends the tracker."""
 
+import collections
 import csv
 import json
+import os
+import pty
+import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +22,7 @@ from kexp_test.images import write_images
 
 INTENDED_MS = 1_795_284_000_000
 RESULT_COLUMNS = ("source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,run,node,pod,engine,threads,width,height,"
-                  "partition,offset,decode,throttled_ms,done_time,received_ms,n_detections").split(",")
+                  "partition,offset,decode,throttled_ms,done_time,received_ms,n_detections,answer_partition,answer_offset").split(",")
 
 
 def rows(file):
@@ -176,6 +181,61 @@ class TrackTest(unittest.TestCase):
         self.assertGreaterEqual(derived["counts"]["answers"], 300)
         self.assertEqual(derived["counts"]["unreadable_rows"], 0)
         self.assertIn("track has not finished", derived["verdict"]["reasons"])
+
+    def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(self):
+        count, kills = 12_000, 4
+        tracker, run = self.start("--until-complete")
+        self.produce([answer(7, run)] * 2, run)  # a real duplicate stays one
+        for part in range(kills):
+            first, last = part * count // kills, (part + 1) * count // kills
+            self.produce([answer(i, run) for i in range(first, last)], run)
+            self.wait_for_results((first + last) // 2)
+            tracker.kill()
+            tracker, again = self.start("--until-complete")
+            self.assertEqual(again, run)
+        self.finish_feed(["acknowledged"] * count)
+        self.assertEqual(tracker.wait(), 0, tracker.output())
+
+        seen = collections.Counter(int(row["id"]) for row in self.results())
+        self.assertEqual(len(seen), count)
+        self.assertEqual({image: times for image, times in seen.items() if times != 1}, {7: 3})
+        places = {(row["answer_partition"], row["answer_offset"]) for row in self.results()}
+        self.assertEqual(len(places), count + 2)
+        self.assertEqual(len(rows(next((self.run / "detections").glob("*.csv")))), 2 * (count + 2))
+        counts = self.run_json()["counts"]
+        self.assertEqual((counts["processed"], counts["missing"], counts["duplicates"], counts["unreadable_rows"]), (count, 0, 2, 0))
+
+    def test_trackers_of_two_runs_share_a_topic(self):
+        first, one = self.start("--until-complete")
+        self.run, run = self.folder / "other", self.run
+        second, other = self.start("--until-complete")
+        self.produce([answer(i, one) for i in range(20)], one)
+        self.produce([answer(i, other) for i in range(30)], other)
+        self.finish_feed(["acknowledged"] * 30)
+        self.assertEqual(second.wait(), 0, second.output())
+        self.assertEqual(len(self.results()), 30)
+        self.run = run
+        self.finish_feed(["acknowledged"] * 20)
+        self.assertEqual(first.wait(), 0, first.output())
+        self.assertEqual(len(self.results()), 20)
+        self.assertEqual(self.run_json()["counts"]["foreign"], 30)
+
+    def test_a_terminal_shows_a_table_and_the_log_has_lines(self):
+        terminal, its_end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        tracker = subprocess.Popen([kexp_test.kexp_binary(), *map(str, self.arguments())], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=its_end, env=kexp_test.clean_environment())
+        os.close(its_end)
+        self.addCleanup(tracker.kill)
+        shown = ""
+        while not re.search(r"answered +answers/s", shown):
+            shown += os.read(terminal, 4096).decode()
+        self.produce([answer(i, self.run_json()["id"]) for i in range(3)], self.run_json()["id"])
+        while not re.search(r"\r\x1b\[K +3 +[0-9]+ +- +0 +70\.0 +70\.0 +70\.0 +100\.00", shown):
+            shown += os.read(terminal, 4096).decode()
+        tracker.send_signal(signal.SIGTERM)
+        self.assertIn("verdict       PARTIAL", tracker.communicate(timeout=60)[0].decode())
+        self.assertRegex((self.run / "log").read_text(), r"track: progress processed=3 ")
 
     def test_a_second_tracker_of_a_run_is_refused(self):
         self.start()

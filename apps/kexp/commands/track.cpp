@@ -1,8 +1,11 @@
 #include "commands/track.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iostream>
 #include <memory>
-#include <ostream>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -13,13 +16,16 @@
 #include "kexp/telemetry/metrics.hpp"
 #include "kexp/tracker/tracker.hpp"
 
+#include "commands/track_table.hpp"
+
 namespace kexp::cli {
 namespace {
 
 struct TrackFlags {
   tracker::TrackerOptions options;
   std::string run;
-  std::string from = "earliest";
+  std::string from = "start";
+  std::string deadline = "1s";
   std::string validate_results = "TRUE";
   long timeout_s = options.timeout.count();
   bool json = false;
@@ -29,10 +35,27 @@ struct TrackFlags {
 
 tracker::TrackerOptions::From parse_from(const std::string& text) {
   using From = tracker::TrackerOptions::From;
+  if (text == "start") {
+    return From::run_start;
+  }
   if (text == "earliest" || text == "latest") {
     return text == "earliest" ? From::earliest : From::latest;
   }
-  throw UsageError(fmt::format("--from must be earliest or latest, got \"{}\"", text));
+  throw UsageError(fmt::format("--from must be start, earliest or latest, got \"{}\"", text));
+}
+
+/// "1s", "1.5s", "250ms", or seconds without a unit.
+std::chrono::milliseconds parse_deadline(std::string_view text) {
+  const bool in_ms = text.ends_with("ms");
+  const std::string_view number = text.substr(0, text.size() - (in_ms ? 2 : text.ends_with("s") ? 1 : 0));
+  double value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  constexpr double kMostMs = 1e12;
+  const double ms = in_ms ? value : value * 1000;
+  if (error != std::errc() || end != number.data() + number.size() || !(std::abs(ms) < kMostMs)) {
+    throw UsageError(fmt::format("--deadline must be a time like 1s, 1.5s or 250ms, got \"{}\"", text));
+  }
+  return std::chrono::milliseconds(std::llround(ms));
 }
 
 tracker::TrackerOptions options_of(const TrackFlags& flags) {
@@ -41,6 +64,7 @@ tracker::TrackerOptions options_of(const TrackFlags& flags) {
   options.from = parse_from(flags.from);
   options.validate_results = parse_truth(flags.validate_results, "--validate-results");
   options.timeout = std::chrono::seconds(flags.timeout_s);
+  options.deadline = parse_deadline(flags.deadline);
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
@@ -49,8 +73,8 @@ tracker::TrackerOptions options_of(const TrackFlags& flags) {
 }
 
 /// Percentiles in milliseconds; "-" where nothing was measured.
-void print_latencies(std::ostream& out, const Json& latency) {
-  out << fmt::format("\n{:<14}{:>12}{:>12}{:>12}{:>12}\n", "latency ms", "p50", "p95", "p99", "max");
+void print_latencies(std::ostream& out, const char* title, const Json& latency) {
+  out << fmt::format("\n{:<14}{:>12}{:>12}{:>12}{:>12}\n", title, "p50", "p95", "p99", "max");
   for (const auto& [stage, summary] : latency.items()) {
     out << fmt::format("{:<14}", stage);
     for (const char* name : {"p50_ms", "p95_ms", "p99_ms", "max_ms"}) {
@@ -59,6 +83,24 @@ void print_latencies(std::ostream& out, const Json& latency) {
                          is_measured ? fmt::format("{:.1f}", summary[name].get<double>()) : std::string("-"));
     }
     out << '\n';
+  }
+}
+
+void print_goodput(std::ostream& out, const Json& goodput) {
+  if (!goodput.is_object() || !goodput.at("share").is_number()) {
+    return;
+  }
+  const auto percent = [&](const char* name) { return goodput.at(name).get<double>() * 100; };
+  out << fmt::format(
+      "\ngoodput       {:.4g} % of {} images within {:.6g} s ({:.4g} to {:.4g} %, 95 % confidence)\n",
+      percent("share"), goodput.at("sent").get<std::int64_t>(), goodput.at("deadline_s").get<double>(),
+      percent("share_low"), percent("share_high"));
+}
+
+void print_clocks(std::ostream& out, const Json& clocks) {
+  if (clocks.is_object() && clocks.at("worst_ms").get<double>() > 0) {
+    out << fmt::format("clocks        differ by {:.3g} ms or more: latencies between hosts are off\n",
+                       clocks.at("worst_ms").get<double>());
   }
 }
 
@@ -98,7 +140,12 @@ void print_table(std::ostream& out, const tracker::TrackerResult& result, const 
   line("errors", result.counts.errors);
   line("foreign", result.counts.foreign);
   line("invalid", result.counts.invalid);
-  print_latencies(out, run.at("latency"));
+  print_latencies(out, "latency ms", run.at("latency"));
+  if (run.at("stages").is_object()) {
+    print_latencies(out, "stage ms", run.at("stages"));
+  }
+  print_goodput(out, run.at("goodput"));
+  print_clocks(out, run.at("clocks"));
   print_classes(out, result.detections_by_class);
   out << fmt::format("\nverdict       {}\n", result.verdict);
   for (const std::string& reason : result.reasons) {
@@ -116,12 +163,26 @@ ExitCode exit_code(const tracker::TrackerOptions& options, const tracker::Tracke
   return result.complete == true && result.verdict != "INVALID" ? ExitCode::ok : ExitCode::invalid;
 }
 
+/// The table takes the place of log lines, and only where somebody looks at them.
+bool wants_table(const Context& context) {
+  return dynamic_cast<const LogProgress*>(&context.progress) != nullptr && isatty(STDERR_FILENO) != 0;
+}
+
+tracker::TrackerResult track(tracker::TrackerOptions options, telemetry::Metrics& metrics, Context& context) {
+  if (!wants_table(context)) {
+    return tracker::run_tracker(
+        options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
+  }
+  options.progress_interval = std::chrono::seconds(1);
+  LiveTable table(std::cerr, context.log);
+  return tracker::run_tracker(options, {context.kafka, context.clock, table, table, metrics}, context.stop);
+}
+
 ExitCode run_track(const TrackFlags& flags, Context& context) {
   const tracker::TrackerOptions options = options_of(flags);
   telemetry::Metrics metrics;
   const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "track"), metrics, {}, {});
-  const auto result = tracker::run_tracker(
-      options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
+  const auto result = track(options, metrics, context);
   const Json run = read_json(result.run / "run.json");
   if (flags.json) {
     context.out << run.dump(2) << '\n';
@@ -138,15 +199,24 @@ CommandRun add_track(CLI::App& command) {
   tracker::TrackerOptions& options = flags->options;
   command.add_option("--topic", options.topic, "Topic with the answers (KAFKA_OUTPUT_TOPIC)")
       ->capture_default_str();
-  command.add_option("--from", flags->from, "Where to begin on the topic: earliest or latest")
+  command
+      .add_option(
+          "--from", flags->from,
+          "Where to begin on the topic: start (of the run, by the records' times), earliest or latest")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--deadline", flags->deadline,
+          "Longest time from intended time to end of postprocessing that counts as goodput: 1s, 250ms")
       ->capture_default_str();
   command.add_flag("--any-run", options.any_run,
                    "Take the answers of every run, and those of tools that name none");
   command.add_flag("--until-complete", options.until_complete,
                    "End when the run's feed has finished and every acknowledged image has its answer");
   command
-      .add_option("--timeout", flags->timeout_s,
-                  "Seconds without a new answer after the feed's end, until --until-complete gives up")
+      .add_option(
+          "--timeout", flags->timeout_s,
+          "Seconds without a new answer after the feed's end or death, until --until-complete gives up")
       ->capture_default_str();
   command
       .add_option("--validate-results", flags->validate_results,

@@ -35,4 +35,8 @@ struct FeedPart {
 /// Errors: FailedError naming the file.
 [[nodiscard]] bool all_feeds_finished(const std::filesystem::path& run);
 
+/// True when a feed of `run` has begun and will never end: its process was on this host, and is gone.
+/// Errors: FailedError naming the file.
+[[nodiscard]] bool a_feed_has_died(const std::filesystem::path& run);
+
 }  // namespace kexp::record

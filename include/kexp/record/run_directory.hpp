@@ -1,7 +1,8 @@
 #pragma once
 
-/// One run's folder (docs/results.md): each role (feed, track, extract …) joins it once and appends to files
-/// of its own; run.json and ledger.json are derived from those by `derive`.
+/// One run's folder (docs/results.md): each role (feed, track, extract …) joins it once (`track` again after
+/// it has ended) and appends to files of its own; run.json and ledger.json are derived from those by
+/// `derive`.
 
 #include <cstdint>
 #include <filesystem>
@@ -32,6 +33,10 @@ class RunDirectory {
   /// gets `id`. Errors: UsageError naming --run also when the run is there with another id.
   [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
                                          const Json& settings, WallTime now, const std::string& id);
+  /// As `join`, but a role that is there already is taken up again, with one more "started": its process has
+  /// ended or was killed. Errors: UsageError naming --run when that process is still at work.
+  [[nodiscard]] static RunDirectory join_again(const std::filesystem::path& directory, std::string_view role,
+                                               const Json& settings, WallTime now);
   /// As `join`, with a new folder `root`/<run id>: what an empty --run stands for.
   [[nodiscard]] static RunDirectory create_default(const std::filesystem::path& root, std::string_view role,
                                                    const Json& settings, WallTime now);
@@ -48,8 +53,10 @@ class RunDirectory {
 
  private:
   RunDirectory(std::filesystem::path path, std::string id, std::string role);
+  enum class Again { no, yes };
   static RunDirectory join_as(const std::filesystem::path& directory, const std::string& new_id,
-                              std::string_view role, const Json& settings, WallTime now);
+                              std::string_view role, const Json& settings, WallTime now, Again again);
+  void lock_role();
 
   std::filesystem::path path_;
   std::string id_;

@@ -34,7 +34,8 @@ struct SendStatus {
 struct SendRow {
   std::string_view id;
   std::optional<std::int64_t> partition, offset;  ///< None where the broker gave none.
-  std::optional<std::int64_t> sent_ns, acked_ns;  ///< Unix ns; none where it did not happen.
+  /// Unix ns; none where it did not happen, or is not known (`from_topic`).
+  std::optional<std::int64_t> intended_ns, sent_ns, acked_ns;
   SendStatus status;
   FeedPart part;            ///< Whose file the row is from.
   bool from_topic = false;  ///< Decides what was unknown, or had no row, before.

@@ -3,7 +3,9 @@
 /// The track job: answers on the result topic → CSV files, live statistics and the count of every image.
 ///
 /// Answers are read by `assign`, without a group and without a commit, so tracking never changes what
-/// Kafka holds. Answers of other runs are counted apart. The job's thread is the only one that writes.
+/// Kafka holds, and several trackers do not meet there. Answers of other runs are counted apart. A tracker
+/// that was killed or stopped goes on where its files end: every row names the offset of its answer. The
+/// job's thread is the only one that writes.
 
 #include <chrono>
 #include <cstdint>
@@ -28,13 +30,19 @@ struct TrackerOptions {
   kafka::ClientOptions client;
   std::string topic = "yolo_output";
   std::filesystem::path run;  ///< Run directory to join; empty: a new one below runs/.
-  /// Where to begin on the topic. `latest` misses what was answered before the start.
-  enum class From { earliest, latest } from = From::earliest;
+  /// Where to begin on the topic: where the run did, by the time of the records; at its first record, as
+  /// always with `any_run`; or at its end, which misses what was answered before. A tracker that goes on
+  /// begins where it did at first.
+  enum class From { run_start, earliest, latest } from = From::run_start;
   bool any_run = false;  ///< Take the answers of every run, and those that name none.
   /// Ends when the feed of the run has finished and every acknowledged image has its answer.
   bool until_complete = false;
-  /// How long `until_complete` waits without a new answer once the feed has finished.
+  /// How long `until_complete` waits without a new answer once the feed has finished, or has died.
   std::chrono::seconds timeout{300};
+  /// An answer counts as goodput when its image was done so soon after its intended time.
+  std::chrono::milliseconds deadline{1000};
+  /// How often progress is reported.
+  std::chrono::milliseconds progress_interval{5000};
   /// False where the consumers send no answers: images then count as processed when `group` has committed
   /// their offset on `input_topic`.
   bool validate_results = true;
@@ -62,6 +70,8 @@ struct TrackCounts {
   std::int64_t foreign = 0;     ///< Answers of other runs; not written.
   std::int64_t invalid = 0;     ///< Records that are no answer; not written.
   std::int64_t detections = 0;  ///< Of first answers.
+  /// First answers without an error by their CreateTime: within the deadline, and after it.
+  std::int64_t in_time = 0, late = 0;
 };
 
 struct TrackerResult {
@@ -79,12 +89,13 @@ struct TrackerResult {
   std::vector<std::string> reasons;
 };
 
-/// Joins the run as `track`, writes results/<start>.csv and detections/<start>.csv, and derives run.json at
-/// the end.
+/// Joins the run as `track`, writes results/<start>.csv and detections/<start>.csv, at the end goodput.csv,
+/// and derives run.json. Where a tracker of the run has ended or was killed, goes on in its files.
 ///
 /// A stop request drains: what the topic holds at that moment is still read, within 10 s. Errors:
 /// KafkaError or UnavailableError when the broker or the topic is not there, before anything is written;
-/// UsageError naming --run; FailedError naming the file that cannot be written: Kafka still has the answers.
+/// UsageError naming --run, also while another tracker of it is at work, and the flag that the tracker before
+/// was given otherwise; FailedError naming the file that cannot be written: Kafka still has the answers.
 [[nodiscard]] TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& ports,
                                         std::stop_token stop);
 

@@ -33,12 +33,12 @@ record::Result example() {
 }
 
 TEST(ResultFilesTest, AResultIsALineInTheColumnsOfTheContract) {
-  EXPECT_EQ(record::result_header() + record::result_line(example(), 1706641815200),
+  EXPECT_EQ(record::result_header() + record::result_line(example(), {1706641815200, 1, 4096}),
             "source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,run,node,pod,"
             "engine,threads,width,height,partition,offset,decode,throttled_ms,done_time,received_ms,"
-            "n_detections\n"
+            "n_detections,answer_partition,answer_offset\n"
             "10.244.1.7,yolov5n,\"[1, 3, 640, 640]\",3.1,1.9,53.2,0.4,12,1706641815123,1706641815135,4711,0,"
-            "r1,worker1,p,opencv,1,768,576,3,99,2.2,0,1706641815190,1706641815200,0\n");
+            "r1,worker1,p,opencv,1,768,576,3,99,2.2,0,1706641815190,1706641815200,0,1,4096\n");
 }
 
 TEST(ResultFilesTest, EveryDetectionIsALine) {

@@ -2,7 +2,9 @@
 
 #include <fstream>
 #include <thread>
+#include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -75,6 +77,35 @@ TEST_F(RunDirectoryTest, TheSameRoleTwiceIsRefused) {
   static_cast<void>(RunDirectory::join(run_, "track", Json::object(), kNow));
   EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::join(run_, "track", {}, kNow); }),
               AllOf(HasSubstr("--run"), HasSubstr("track.json")));
+}
+
+TEST_F(RunDirectoryTest, ARoleThatHasDiedIsTakenUpAgain) {
+  { RunDirectory killed = RunDirectory::join(run_, "track", Json::object(), kNow); }
+  std::ofstream(run_ / "track.json", std::ios::app) << R"({"event":"fini)";  // Killed within a line.
+  RunDirectory again = RunDirectory::join_again(run_, "track", {{"second", true}}, kNow);
+  again.append("reading", {{"from", 7}}, kNow);
+  EXPECT_EQ(record::last_event(run_, "track", "started")["settings"]["second"], true);
+  EXPECT_EQ(record::last_event(run_, "track", "reading")["from"], 7);
+}
+
+TEST_F(RunDirectoryTest, ARoleAtWorkIsNotTakenUpAgain) {
+  const RunDirectory first = RunDirectory::join_again(run_, "track", Json::object(), kNow);
+  EXPECT_THAT(
+      message_of<UsageError>([&] { return RunDirectory::join_again(run_, "track", Json::object(), kNow); }),
+      AllOf(HasSubstr("--run"), HasSubstr(fmt::format("process {}", getpid()))));
+  EXPECT_TRUE(record::is_at_work(run_, "track"));
+}
+
+// Else a run whose tracker was killed in its second life would be reported on by the end of its first.
+TEST_F(RunDirectoryTest, AnEndBeforeTheLastStartIsNone) {
+  {
+    RunDirectory first = RunDirectory::join(run_, "track", Json::object(), kNow);
+    first.append("finished", {{"answers", 1}}, kNow);
+  }
+  RunDirectory again = RunDirectory::join_again(run_, "track", Json::object(), kNow);
+  EXPECT_TRUE(record::last_event(run_, "track", "finished").is_null());
+  again.append("finished", {{"answers", 2}}, kNow);
+  EXPECT_EQ(record::last_event(run_, "track", "finished")["answers"], 2);
 }
 
 TEST_F(RunDirectoryTest, ManyThatJoinAtOnceShareOneRunAndEachRoleIsTakenOnce) {

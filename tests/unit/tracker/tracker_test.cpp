@@ -24,6 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using tracker::run_tracker;
@@ -377,11 +378,206 @@ TEST_F(TrackerTest, ABrokerThatIsGoneEndsTheDrainWithAWarning) {
   EXPECT_EQ(log_.count(LogLevel::warn, "not drained"), 1U);
 }
 
-TEST_F(TrackerTest, ASecondTrackerOfARunIsRefused) {
+TEST_F(TrackerTest, ASecondTrackerOfARunIsRefusedWhileTheFirstIsAtWork) {
+  const auto first = record::RunDirectory::join(options_.run, "track", Json::object(), FakeClock::kStart);
+  EXPECT_THAT(message_of<UsageError>([&] { return track(); }),
+              AllOf(HasSubstr("--run"), HasSubstr("at work")));
+  EXPECT_FALSE(fs::exists(options_.run / "results"));
+}
+
+TEST_F(TrackerTest, GoesOnWhereAKilledTrackerHasEnded) {
+  record::Result r = answer("0");
+  r.detections = {{0, "person", 0.5, {}}};
+  send(r);
+  for (const char* id : {"1", "2", "2", "3"}) {
+    send(id);
+  }
+  track_and_stop();
+  const fs::path results = fs::directory_iterator(options_.run / "results")->path();
+  fs::resize_file(results, fs::file_size(results) - 10);  // Within the last line.
+  const std::string before = read_file(results);
+  clock_.advance(10s);
+  send("4");
+  stop_ = std::stop_source();
+
+  const TrackerResult result = track_and_stop();
+
+  EXPECT_EQ(result.counts.answers, 6);
+  EXPECT_EQ(result.counts.processed, 5);
+  EXPECT_EQ(result.counts.duplicates, 1);
+  EXPECT_EQ(result.counts.detections, 1);
+  EXPECT_EQ(result.latency[5].second.count, 5U);
+  EXPECT_THAT(ids_in("results"), testing::UnorderedElementsAre("0", "1", "2", "2", "3", "4"));
+  EXPECT_TRUE(only_file("results").starts_with(before.substr(0, before.rfind('\n') + 1)));
+  EXPECT_THAT(only_file("detections"), HasSubstr("\n0,0,person,"));
+  EXPECT_EQ(read_json(options_.run / "run.json")["counts"]["answers"], 6);
+}
+
+// A counter that begins with old counts would look like a burst of answers.
+TEST_F(TrackerTest, MetricsOfATrackerThatGoesOnBeginAnew) {
+  send("0");
+  send("1");
+  track_and_stop();
+  send("2");
+  stop_ = std::stop_source();
+  telemetry::Metrics metrics;
+  stop_.request_stop();
+  static_cast<void>(run_tracker(options_, {kafka_, clock_, log_, progress_, metrics}, stop_.get_token()));
+  EXPECT_THAT(metrics.render(), HasSubstr("kexp_results_received_total{model=\"yolov5n\"} 1\n"));
+  EXPECT_THAT(metrics.render(), HasSubstr("kexp_end_to_end_seconds_count 1\n"));
+}
+
+TEST_F(TrackerTest, WhatIsInNoFileIsCountedAnew) {
+  record::Result foreign = answer("1");
+  foreign.run = "20261101T000000Z-aaaa";
+  send(foreign);
+  send_text(feed_.id(), "{\"id\":");
   send("0");
   track_and_stop();
-  EXPECT_THAT(message_of<UsageError>([&] { return track(); }), HasSubstr("--run"));
-  EXPECT_EQ(ids_in("results").size(), 1U);
+  send(foreign);
+  stop_ = std::stop_source();
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.foreign, 2);
+  EXPECT_EQ(result.counts.invalid, 1);
+  EXPECT_EQ(result.counts.answers, 1);
+}
+
+TEST_F(TrackerTest, FromLatestGoesOnWhereItBeganAtFirst) {
+  send("0");
+  send("1");
+  options_.from = TrackerOptions::From::latest;
+  track_and_stop();
+  send("2");
+  send("3");
+  stop_ = std::stop_source();
+  track_and_stop();
+  EXPECT_THAT(ids_in("results"), testing::UnorderedElementsAre("2", "3"));
+}
+
+TEST_F(TrackerTest, ATopicThatWasMadeAnewIsNotMixedIn) {
+  for (const char* id : {"0", "1", "2", "3"}) {
+    send(id);
+  }
+  track_and_stop();
+  kafka_.delete_topic(kTopic);
+  kafka_.add_topic(kTopic, 2);
+  send("4");
+  stop_ = std::stop_source();
+  EXPECT_THAT(message_of<UsageError>([&] { return track_and_stop(); }), HasSubstr("--topic yolo_output"));
+  EXPECT_EQ(ids_in("results").size(), 4U);
+}
+
+TEST_F(TrackerTest, AnotherTopicForTheSameRunIsRefused) {
+  send("0");
+  track_and_stop();
+  kafka_.add_topic("elsewhere", 1);
+  options_.topic = "elsewhere";
+  EXPECT_THAT(message_of<UsageError>([&] { return track(); }), HasSubstr("--topic was \"yolo_output\""));
+}
+
+TEST_F(TrackerTest, RecordsThatWereDeletedUnreadAreWarnedOf) {
+  send("0");
+  send("1");
+  track_and_stop();
+  for (const char* id : {"2", "3", "4", "5"}) {
+    send(id);
+  }
+  kafka_.delete_before(kTopic, 0, 2);
+  stop_ = std::stop_source();
+  track_and_stop();
+  EXPECT_EQ(log_.count(LogLevel::warn, "partition=0 deleted=1"), 1U);
+  EXPECT_EQ(log_.count(LogLevel::warn, "deleted="), 1U);
+}
+
+// Answers of the days before would be read, and counted as foreign.
+TEST_F(TrackerTest, BeginsWhereTheRunDid) {
+  FakeRecord old;
+  old.headers.emplace_back("kexp-run", "20261101T000000Z-aaaa");
+  old.timestamp_ms = kIntendedMs - 3'600'000;
+  kafka_.add_record(kTopic, old);
+  old.timestamp_ms = kIntendedMs - 60'000;  // The clock of another host may be behind.
+  old.headers.front().second = feed_.id();
+  old.key = "0";
+  old.value = {'{', '}'};
+  kafka_.add_record(kTopic, old);
+  clock_.advance(24h);  // A tracker that joins late.
+  const TrackerResult result = track_and_stop();
+  EXPECT_EQ(result.counts.foreign, 0);
+  EXPECT_THAT(ids_in("results"), ElementsAre("0"));
+}
+
+TEST_F(TrackerTest, AFeedThatWasKilledIsNotWaitedForForEver) {
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  send("0");
+  feed_ = record::RunDirectory::open(options_.run);  // The lock goes with the process.
+  const TrackerResult result = track();
+  EXPECT_FALSE(result.complete.has_value());
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.verdict, "PARTIAL");
+  EXPECT_EQ(log_.count(LogLevel::warn, "a feed of the run was killed"), 1U);
+  EXPECT_GT(clock_.now().time_since_epoch(), 30s);
+  EXPECT_LT(clock_.now().time_since_epoch(), 33s);
+}
+
+TEST_F(TrackerTest, TellsGoodputAndStages) {
+  std::ofstream(options_.run / "plan.csv")
+      << "segment,start_s,duration_s,target_mbps,bytes,images\n0,0,2,1,300,3\n";
+  const std::int64_t t0 = kIntendedMs * 1'000'000;
+  std::ofstream(options_.run / "sends.csv")
+      << kSendsHeader << csv_line(0, 9, 0, 0, t0, t0 + 2'000'000, t0 + 5'000'000, "acknowledged")
+      << csv_line(1, 9, 0, 1, t0, t0 + 2'000'000, t0 + 5'000'000, "acknowledged");
+  feed_.append("finished",
+               {{"planned", 2}, {"late_over_1ms_fraction", 0.0}, {"late_over_100ms_fraction", 0.0}},
+               clock_.wall_now());
+  options_.deadline = 100ms;
+  clock_.advance(1s);
+  send("0");
+  record::Result late = answer("1");
+  late.done_time_ms = kIntendedMs + 101;
+  send(late);
+
+  track_and_stop();
+
+  const Json run = read_json(options_.run / "run.json");
+  EXPECT_EQ(run["goodput"]["in_time"], 1);
+  EXPECT_EQ(run["goodput"]["late"], 1);
+  EXPECT_EQ(run["goodput"]["deadline_s"], 0.1);
+  EXPECT_NEAR(run["stages"]["lateness"]["max_ms"].get<double>(), 2, 0.01);
+  EXPECT_NEAR(run["stages"]["wait"]["max_ms"].get<double>(), 5, 0.01);
+  EXPECT_EQ(run["clocks"]["worst_ms"], 0.0);
+  const Json ledger = read_json(options_.run / "ledger.json");
+  EXPECT_EQ(ledger["late"]["ids"], Json({"1"}));
+  EXPECT_EQ(ledger["goodput"]["share"], 0.5);
+  EXPECT_THAT(read_file(options_.run / "goodput.csv"), HasSubstr("\n0,0,2,3,2,1,1,0,0,0.5,0.5,"));
+  EXPECT_THAT(metrics_.render(), HasSubstr("kexp_results_in_time_total 1\n"));
+  EXPECT_THAT(metrics_.render(), HasSubstr("kexp_results_late_total 1\n"));
+  EXPECT_THAT(metrics_.render(), HasSubstr("kexp_results_deadline_seconds 0.1\n"));
+}
+
+TEST_F(TrackerTest, SaysThatTheClocksDiffer) {
+  send("0");  // Done 70 ms ahead of the clock here.
+  finish_feed({"acknowledged"});
+  track_and_stop();
+  EXPECT_EQ(log_.count(LogLevel::warn, "clocks_differ_ms=70"), 1U);
+  EXPECT_EQ(read_json(options_.run / "run.json")["clocks"]["answered_before_done"], 1);
+}
+
+TEST_F(TrackerTest, TellsHowManyImagesHaveNoAnswerYet) {
+  std::ofstream(options_.run / "sends.csv")
+      << kSendsHeader << "0,9,0,0,1,2,3,acknowledged\n1,9,0,1,1,2,3,failed:X\n2,9,0,2,1,2,3,acknow";
+  send("0");
+  on_idle_ = [this](int polls) {
+    if (polls == 20) {
+      std::ofstream(options_.run / "sends.csv", std::ios::app)
+          << "ledged\n3,9,0,2,1,2,3,acknowledged\n4,9,0,2,1,2,3,acknowledged\n";
+    } else if (polls == 60) {
+      stop_.request_stop();
+    }
+  };
+  track();
+  EXPECT_EQ(std::get<std::int64_t>(progress_.last("progress", "unanswered").value()), 3);
+  EXPECT_EQ(std::get<double>(progress_.last("progress", "in_time_share").value()), 1.0);
 }
 
 TEST_F(TrackerTest, WithoutTheTopicNothingIsJoined) {
@@ -565,6 +761,8 @@ TEST(TrackerOptionsTest, MistakesNameTheFlag) {
       {[](TrackerOptions& o) { o.input_topic = "ü"; }, "--input-topic"},
       {[](TrackerOptions& o) { o.timeout = 0s; }, "--timeout"},
       {[](TrackerOptions& o) { o.timeout = 100'000s; }, "--timeout"},
+      {[](TrackerOptions& o) { o.deadline = 0ms; }, "--deadline"},
+      {[](TrackerOptions& o) { o.deadline = 25h; }, "--deadline"},
   };
   for (const Case& c : cases) {
     TrackerOptions options;

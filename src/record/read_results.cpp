@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <fcntl.h>
+#include <optional>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "kexp/core/csv.hpp"
+#include "kexp/core/error.hpp"
+#include "kexp/core/on_disk.hpp"
+#include "kexp/record/result_files.hpp"
+
+#include "columns.hpp"
+
+namespace kexp::record {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Row = std::vector<std::string_view>;
+
+template <typename Number>
+bool parse(std::string_view text, Number& into) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// Of what statistics need, in this order.
+const std::vector<std::string_view> kTimeColumns = {"id",
+                                                    "errors",
+                                                    "idle",
+                                                    "pre",
+                                                    "inf",
+                                                    "post",
+                                                    "queue",
+                                                    "start_time",
+                                                    "end_time",
+                                                    "decode",
+                                                    "done_time",
+                                                    "received_ms",
+                                                    "answer_partition",
+                                                    "answer_offset"};
+
+bool read_times(const Row& fields, Result& r, Reception& reception) {
+  r.id = fields[0];
+  return parse(fields[1], r.errors) && parse(fields[2], r.idle_ms) && parse(fields[3], r.pre_ms) &&
+         parse(fields[4], r.inf_ms) && parse(fields[5], r.post_ms) && parse(fields[6], r.queue_ms) &&
+         parse(fields[7], r.start_time_ms) && parse(fields[8], r.end_time_ms) &&
+         parse(fields[9], r.decode_ms) && parse(fields[10], r.done_time_ms) &&
+         parse(fields[11], reception.received_ms) && parse(fields[12], reception.partition) &&
+         parse(fields[13], reception.offset);
+}
+
+// What tells answers apart and who gave them; in the columns of result_header().
+struct WholeRow {
+  Result result;
+  Reception reception;
+  std::size_t detections = 0;
+};
+
+std::optional<WholeRow> read_whole(const Row& row) {
+  WholeRow whole;
+  Result& r = whole.result;
+  r.model = row[1];
+  r.run = row[12];
+  r.node = row[13];
+  r.pod = row[14];
+  r.engine = row[15];
+  const Row times = {row[10], row[11], row[3],  row[4],  row[5],  row[6],  row[7],
+                     row[8],  row[9],  row[21], row[23], row[24], row[26], row[27]};
+  const bool is_row =
+      read_times(times, r, whole.reception) && parse(row[16], r.threads) && parse(row[25], whole.detections);
+  return is_row ? std::optional(std::move(whole)) : std::nullopt;
+}
+
+std::optional<ResultDetection> read_detection(const Row& row, std::string_view id) {
+  ResultDetection d;
+  const bool is_row = row.size() == 8 && row[0] == id && parse(row[1], d.class_id) &&
+                      parse(row[3], d.confidence) && parse(row[4], d.box[0]) && parse(row[5], d.box[1]) &&
+                      parse(row[6], d.box[2]) && parse(row[7], d.box[3]);
+  if (!is_row) {
+    return std::nullopt;
+  }
+  d.label = row[2];
+  return d;
+}
+
+// A quoted text may hold line ends.
+std::size_t lines_of(const Row& row) {
+  std::size_t lines = 1;
+  for (const std::string_view field : row) {
+    lines += static_cast<std::size_t>(std::count(field.begin(), field.end(), '\n'));
+  }
+  return lines;
+}
+
+/// One table of a tracker that was killed, and how much of it is whole.
+class Torn {
+ public:
+  Torn(fs::path file, const std::string& header)
+      : file_(std::move(file)), reader_(file_, CsvReader::Tail::drop) {
+    if (!reader_.next()) {
+      return;  // Killed before its header.
+    }
+    std::string found;
+    for (const std::string_view name : reader_.row()) {
+      found += found.empty() ? "" : ",";
+      found += name;
+    }
+    if (found + '\n' != header) {
+      throw FailedError(fmt::format("{} has other columns than this kexp writes", file_.string()));
+    }
+    whole_lines_ = 1;
+    width_ = reader_.row().size();
+  }
+
+  /// The next whole row; null at the end.
+  [[nodiscard]] const Row* next() {
+    if (whole_lines_ == 0 || !reader_.next()) {
+      return nullptr;
+    }
+    if (reader_.row().size() != width_) {
+      throw no_row();
+    }
+    return &reader_.row();
+  }
+  /// What is not cut: rows that somebody has changed are no trace of a kill.
+  [[nodiscard]] FailedError no_row() const {
+    return FailedError(fmt::format("{}:{} is no row that kexp has written", file_.string(), reader_.line()));
+  }
+  void keep(std::size_t lines) { whole_lines_ += lines; }
+
+  /// Cuts the file after the lines that are kept.
+  void cut() const {
+    const auto size = on_disk("read", [&] { return fs::file_size(file_); });
+    const std::uintmax_t whole = end_of_whole();
+    if (whole < size) {
+      on_disk("write", [&] { fs::resize_file(file_, whole); });
+    }
+  }
+
+ private:
+  [[nodiscard]] std::uintmax_t end_of_whole() const {
+    const int fd = open(file_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+      throw FailedError(fmt::format("cannot read {}", file_.string()));
+    }
+    std::array<char, 64 * 1024> chunk{};
+    std::uintmax_t before = 0;
+    std::size_t left = whole_lines_;
+    ssize_t got = 0;
+    while (left > 0 && (got = read(fd, chunk.data(), chunk.size())) > 0) {
+      const auto end = chunk.begin() + got;
+      for (auto at = chunk.begin(); left > 0 && (at = std::find(at, end, '\n')) != end;) {
+        ++at;
+        if (--left == 0) {
+          close(fd);
+          return before + static_cast<std::uintmax_t>(at - chunk.begin());
+        }
+      }
+      before += static_cast<std::uintmax_t>(got);
+    }
+    close(fd);
+    return 0;
+  }
+
+  fs::path file_;
+  CsvReader reader_;
+  std::size_t width_ = 0;
+  std::size_t whole_lines_ = 0;
+};
+
+// All detections of `whole`, or false when the table ends before them.
+bool take_detections(Torn& table, WholeRow& whole, std::size_t& lines) {
+  for (std::size_t i = 0; i < whole.detections; ++i) {
+    const Row* row = table.next();
+    if (row == nullptr) {
+      return false;
+    }
+    const auto detection = read_detection(*row, whole.result.id);
+    if (!detection) {
+      throw table.no_row();
+    }
+    lines += lines_of(*row);
+    whole.result.detections.push_back(*detection);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::int64_t read_results(const fs::path& run, const ResultVisit& visit) {
+  std::int64_t unreadable = 0;
+  Result result;
+  Reception reception;
+  for (const fs::path& file : result_files(run)) {
+    unreadable += read_columns(file, kTimeColumns, [&](const Row& fields) {
+      const bool is_row = read_times(fields, result, reception);
+      if (is_row) {
+        visit(result, reception);
+      }
+      return is_row;
+    });
+  }
+  return unreadable;
+}
+
+void recover_results(const fs::path& run, const std::string& name, const ResultVisit& visit) {
+  const fs::path results_file = run / "results" / name;
+  const fs::path detections_file = run / "detections" / name;
+  const auto is_there = [](const fs::path& file) {
+    return on_disk("read", [&] { return fs::exists(file); });
+  };
+  if (!is_there(results_file)) {
+    return;
+  }
+  Torn results(results_file, result_header());
+  if (!is_there(detections_file)) {  // Killed between making the one and the other.
+    results.cut();
+    return;
+  }
+  Torn detections(detections_file, detection_header());
+  while (const Row* row = results.next()) {
+    const std::size_t result_lines = lines_of(*row);
+    std::optional<WholeRow> whole = read_whole(*row);
+    if (!whole) {
+      throw results.no_row();
+    }
+    std::size_t detection_lines = 0;
+    if (!take_detections(detections, *whole, detection_lines)) {
+      break;
+    }
+    results.keep(result_lines);
+    detections.keep(detection_lines);
+    visit(whole->result, whole->reception);
+  }
+  results.cut();
+  detections.cut();
+}
+
+}  // namespace kexp::record
