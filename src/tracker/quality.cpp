@@ -262,15 +262,17 @@ Json to_json(const Quality& quality) {
   if (!quality.goodput) {
     return {{"stages", nullptr}, {"clocks", nullptr}, {"goodput", nullptr}, {"late", nullptr}};
   }
-  return {
-      {"stages", stages_json(quality)},
-      {"clocks", clocks_json(quality.clocks)},
-      {"goodput", goodput_json(*quality.goodput)},
-      {"late",
-       {{"total", quality.goodput->late}, {"listed", quality.late_ids.size()}, {"ids", quality.late_ids}}}};
+  return {{"stages", stages_json(quality)},
+          {"clocks", clocks_json(quality.clocks)},
+          {"goodput", goodput_json(*quality.goodput)},
+          {"late",
+           {{"total", quality.goodput->late},
+            {"listed", quality.late_ids.size()},
+            {"ids", quality.late_ids},
+            {"after_end", quality.after_end}}}};
 }
 
-Quality assess(const std::filesystem::path& run, Nanoseconds deadline) {
+Quality assess(const std::filesystem::path& run, Nanoseconds deadline, std::optional<WallTime> first_end) {
   std::vector<SentImage> images = read_sent_images(run);
   Quality quality;
   if (images.empty()) {
@@ -292,6 +294,7 @@ Quality assess(const std::filesystem::path& run, Nanoseconds deadline) {
     const Nanoseconds latency = latency_of(*image, result);
     image->latency_ns = latency.count();
     image->answer = judge(result, latency, deadline);
+    quality.after_end += first_end && reception.received_ms > unix_ms(*first_end) ? 1 : 0;
     stages.add_answer(*image, result);
     look_at_clocks(*image, result, reception, quality.clocks);
   });

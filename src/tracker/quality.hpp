@@ -31,6 +31,8 @@ struct Quality {
   std::optional<Goodput> goodput;  ///< None without a feed.
   /// The first ones of the images whose answer came after the deadline.
   std::vector<std::string> late_ids;
+  /// Images whose answer came when a tracker of the run had ended already.
+  std::int64_t after_end = 0;
   /// What cannot be if the clocks of the hosts agree.
   struct Clocks {
     std::int64_t received_before_sent = 0;  ///< Images: by the consumer, before the feed sent them.
@@ -42,9 +44,10 @@ struct Quality {
   std::string goodput_csv;
 };
 
-/// Reads plan.csv, sends.csv and results/*.csv of `run`. Memory: 64 bytes an image.
-/// Errors: FailedError naming the file.
-[[nodiscard]] Quality assess(const std::filesystem::path& run, Nanoseconds deadline);
+/// Reads plan.csv, sends.csv and results/*.csv of `run`; `first_end` is when a tracker of it first came to
+/// its end before. Memory: some 100 bytes an image. Errors: FailedError naming the file.
+[[nodiscard]] Quality assess(const std::filesystem::path& run, Nanoseconds deadline,
+                             std::optional<WallTime> first_end);
 
 /// "stages", "clocks", "goodput" and "late", as track.json holds them; null without a feed.
 [[nodiscard]] Json to_json(const Quality& quality);

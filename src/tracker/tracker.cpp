@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -97,6 +98,20 @@ void check_unchanged(const TrackerOptions& options) {
   }
 }
 
+// When a tracker of the run first came to its end; what is answered later came after its drain.
+std::optional<WallTime> first_end(const TrackerOptions& options) {
+  if (options.run.empty()) {
+    return std::nullopt;
+  }
+  for (const auto& [event, field] : {std::pair("resumed", "first_end"), std::pair("finished", "time")}) {
+    const Json found = record::last_event(options.run, "track", event);
+    if (found.is_object() && found.contains(field) && found[field].is_string()) {
+      return parse_time(found[field].get<std::string>(), field);
+    }
+  }
+  return std::nullopt;
+}
+
 record::RunDirectory join(const TrackerOptions& options, WallTime now) {
   if (options.run.empty()) {
     return record::RunDirectory::create_default("runs", "track", settings_json(options), now);
@@ -108,15 +123,19 @@ record::RunDirectory join(const TrackerOptions& options, WallTime now) {
 class Tracking {
  public:
   Tracking(const TrackerOptions& options, const TrackerPorts& ports, Clients clients,
-           record::RunDirectory& run)
+           record::RunDirectory& run, std::optional<WallTime> first_end)
       : options_(options),
         ports_(ports),
         clients_(std::move(clients)),
         run_(run),
+        first_end_(first_end),
         answers_(run_.path(), start_stamp(ports.clock.wall_now()), options.deadline, ports.metrics),
         awaited_(run_.path(), options.validate_results ? Awaited::By::answers : Awaited::By::offsets),
         acknowledged_(run_.path()) {
     ports_.log.copy_to(run_.file("log"));
+    if (first_end_) {
+      run_.append("resumed", {{"first_end", format_utc(*first_end_)}}, ports_.clock.wall_now());
+    }
     const auto begin = beginning(options_, clients_, run_, ports_.clock.wall_now());
     for (const kafka::PartitionOffset& start : begin) {
       next_[start.partition] = start.offset;
@@ -367,7 +386,7 @@ class Tracking {
     if (!options_.validate_results) {
       return;
     }
-    const Quality quality = assess(run_.path(), options_.deadline);
+    const Quality quality = assess(run_.path(), options_.deadline, first_end_);
     if (!quality.goodput_csv.empty()) {
       write_file_atomically(run_.file("goodput.csv"), quality.goodput_csv);
     }
@@ -384,6 +403,7 @@ class Tracking {
   const TrackerPorts& ports_;
   Clients clients_;
   record::RunDirectory& run_;
+  const std::optional<WallTime> first_end_;
   Answers answers_;
   Awaited awaited_;
   Acknowledged acknowledged_;
@@ -431,9 +451,10 @@ TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& por
   Clients clients = make_clients(ports.kafka, options, stop);
   check_unchanged(options);
   check_continuity(options, clients, ports.log);
+  const std::optional<WallTime> ended = first_end(options);
   record::RunDirectory run = join(options, ports.clock.wall_now());
   try {
-    return Tracking(options, ports, std::move(clients), run).run(std::move(stop));
+    return Tracking(options, ports, std::move(clients), run, ended).run(std::move(stop));
   } catch (const std::exception& e) {  // The answers that came before are in their files by now.
     note_failure(run, e.what(), ports);
     throw;

@@ -59,10 +59,10 @@ class QualityTest : public testing::Test {
   void answer(const record::Result& result) const {
     append("results/a.csv", record::result_line(result, {result.done_time_ms + 3, 0, 0}));
   }
-  [[nodiscard]] Json quality() const { return to_json(assess(temp_.path(), 100ms)); }
+  [[nodiscard]] Json quality() const { return to_json(assess(temp_.path(), 100ms, std::nullopt)); }
   /// The row of a segment, without its interval and percentiles.
   [[nodiscard]] std::vector<std::string> segment(int index) const {
-    std::ofstream(temp_ / "goodput.csv") << assess(temp_.path(), 100ms).goodput_csv;
+    std::ofstream(temp_ / "goodput.csv") << assess(temp_.path(), 100ms, std::nullopt).goodput_csv;
     CsvReader reader(temp_ / "goodput.csv");
     while (reader.next()) {
       if (reader.row()[0] == fmt::format("{}", index)) {
@@ -99,7 +99,7 @@ TEST_F(QualityTest, GoodputIsWhatWasAnsweredInTimeOfWhatWasSent) {
   EXPECT_EQ(goodput["share_low"].get<double>(), stats::clopper_pearson(2, 7).low);
   EXPECT_EQ(goodput["share_high"].get<double>(), stats::clopper_pearson(2, 7).high);
   EXPECT_DOUBLE_EQ(goodput["images_per_s"].get<double>(), 0.1);
-  EXPECT_EQ(quality()["late"], Json({{"total", 1}, {"listed", 1}, {"ids", {"2"}}}));
+  EXPECT_EQ(quality()["late"], Json({{"total", 1}, {"listed", 1}, {"ids", {"2"}}, {"after_end", 0}}));
 }
 
 TEST_F(QualityTest, EverySegmentHasItsOwnGoodput) {
@@ -107,7 +107,7 @@ TEST_F(QualityTest, EverySegmentHasItsOwnGoodput) {
     send(id);
     answer(answer_after(id, id < 10 ? 50 + id : 95 + id));
   }
-  EXPECT_THAT(assess(temp_.path(), 100ms).goodput_csv,
+  EXPECT_THAT(assess(temp_.path(), 100ms, std::nullopt).goodput_csv,
               HasSubstr("segment,start_s,duration_s,planned,sent,in_time,late,"));
   const auto night = segment(0);
   const auto peak = segment(1);
@@ -177,7 +177,7 @@ TEST_F(QualityTest, AWholeMillisecondIsNoDisagreement) {
   record::Result r = answer_after(0, 60);
   r.end_time_ms = due_ms(0);  // Sent at 1.0 ms, received at 0.x ms to the consumer: cut off.
   answer(r);
-  EXPECT_FALSE(assess(temp_.path(), 100ms).clocks.differ());
+  EXPECT_FALSE(assess(temp_.path(), 100ms, std::nullopt).clocks.differ());
 }
 
 // They do not say when they were done.
@@ -207,7 +207,7 @@ TEST_F(QualityTest, WithoutAFeedNothingIsMeasured) {
   answer(answer_after(0, 50));
   EXPECT_EQ(quality(),
             Json({{"stages", nullptr}, {"clocks", nullptr}, {"goodput", nullptr}, {"late", nullptr}}));
-  EXPECT_EQ(assess(temp_.path(), 100ms).goodput_csv, "");
+  EXPECT_EQ(assess(temp_.path(), 100ms, std::nullopt).goodput_csv, "");
 }
 
 TEST_F(QualityTest, TimesBeyondSenseBreakNothing) {

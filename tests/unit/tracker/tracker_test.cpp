@@ -413,6 +413,20 @@ TEST_F(TrackerTest, GoesOnWhereAKilledTrackerHasEnded) {
   EXPECT_EQ(read_json(options_.run / "run.json")["counts"]["answers"], 6);
 }
 
+TEST_F(TrackerTest, AnswersAfterTheEndOfATrackerAreTold) {
+  for (const char* id : {"0", "1", "2", "3"}) {
+    send(id);
+    finish_feed(std::vector<std::string>(4, "acknowledged"));
+    clock_.advance(1s);
+    stop_ = std::stop_source();
+    track_and_stop();
+    clock_.advance(1s);
+  }
+  const Json ledger = read_json(options_.run / "ledger.json");
+  EXPECT_EQ(ledger["late"]["after_end"], 3);  // All but the first.
+  EXPECT_EQ(ledger["counts"]["missing"], 0);
+}
+
 // A counter that begins with old counts would look like a burst of answers.
 TEST_F(TrackerTest, MetricsOfATrackerThatGoesOnBeginAnew) {
   send("0");
