@@ -146,7 +146,7 @@ class Tracking {
   TrackerResult run(std::stop_token stop) {
     announce();
     track(stop);
-    drain();
+    drain(stop);
     answers_.flush();
     clients_.consumer->close(kCloseTimeout);
     return finish(stop.stop_requested());
@@ -168,14 +168,18 @@ class Tracking {
   void track(const std::stop_token& stop) {
     while (!stop.stop_requested() && !is_done()) {
       take(clients_.consumer->poll(kPoll));
-      const SteadyTime now = ports_.clock.now();
-      if (now - last_look_ >= kLookInterval) {
-        last_look_ = now;
-        look();
-      }
-      if (now - last_progress_ >= options_.progress_interval) {
-        report_progress(now);
-      }
+      keep_up(ports_.clock.now());
+    }
+  }
+
+  // What is due besides reading.
+  void keep_up(SteadyTime now) {
+    if (now - last_look_ >= kLookInterval) {
+      last_look_ = now;
+      look();
+    }
+    if (now - last_progress_ >= options_.progress_interval) {
+      report_progress(now);
     }
   }
 
@@ -321,7 +325,8 @@ class Tracking {
   }
 
   // Reads what the topic holds at this moment: late duplicates, and what came while we were asked to stop.
-  void drain() {
+  // That takes a bounded time when somebody waits for our end, else as long as records come.
+  void drain(const std::stop_token& stop) {
     std::vector<kafka::PartitionLag> ends;
     try {
       ends = clients_.admin->lag(options_.topic, "");
@@ -333,14 +338,20 @@ class Tracking {
       return std::any_of(ends.begin(), ends.end(),
                          [&](const kafka::PartitionLag& lag) { return next_[lag.partition] < lag.end; });
     };
-    const SteadyTime deadline = ports_.clock.now() + kDrainTimeout;
+    SteadyTime deadline = ports_.clock.now() + kDrainTimeout;
     while (behind()) {
-      if (ports_.clock.now() >= deadline) {
+      const SteadyTime now = ports_.clock.now();
+      if (now >= deadline) {
         ports_.log.warn("track: text=\"not drained within {} s: the topic still holds answers\"",
                         std::chrono::seconds(kDrainTimeout).count());
         return;
       }
-      take(clients_.consumer->poll(kPoll));
+      auto message = clients_.consumer->poll(kPoll);
+      if (message && !stop.stop_requested()) {
+        deadline = now + kDrainTimeout;
+      }
+      take(std::move(message));
+      keep_up(now);
     }
   }
 

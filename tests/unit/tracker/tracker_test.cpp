@@ -36,6 +36,23 @@ constexpr std::int64_t kIntendedMs = 1'795'284'000'000;  // FakeClock's start.
 
 constexpr const char* kSendsHeader = "id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n";
 
+/// Time that passes while work is done: 20 ms with each look at it.
+class BusyClock final : public Clock {
+ public:
+  explicit BusyClock(FakeClock& clock) : clock_(clock) {}
+  [[nodiscard]] SteadyTime now() const override {
+    clock_.advance(20ms);
+    return clock_.now();
+  }
+  [[nodiscard]] WallTime wall_now() const override { return clock_.wall_now(); }
+  [[nodiscard]] bool sleep_until(SteadyTime deadline, std::stop_token stop) override {
+    return clock_.sleep_until(deadline, std::move(stop));
+  }
+
+ private:
+  FakeClock& clock_;
+};
+
 class TrackerTest : public testing::Test {
  protected:
   TrackerTest() {
@@ -366,6 +383,36 @@ TEST_F(TrackerTest, AStopRequestDrainsWhatTheTopicHolds) {
   EXPECT_EQ(result.counts.processed, 500);
   EXPECT_FALSE(result.complete.has_value());
   EXPECT_EQ(result.verdict, "PARTIAL");
+}
+
+TEST_F(TrackerTest, AStopRequestDrainsForTenSecondsAtMost) {
+  for (int i = 0; i < 3000; ++i) {
+    send(std::to_string(i));
+  }
+  BusyClock clock(clock_);
+  stop_.request_stop();
+  const TrackerResult result =
+      run_tracker(options_, {kafka_, clock, log_, progress_, metrics_}, stop_.get_token());
+  EXPECT_LT(result.counts.processed, 1000);
+  EXPECT_LT(clock_.now().time_since_epoch(), 11s);
+  EXPECT_EQ(log_.count(LogLevel::warn, "not drained within 10 s"), 1U);
+}
+
+// A tracker that goes on finds all answers in its files, and would end before it has counted duplicates.
+TEST_F(TrackerTest, ATrackerThatIsCompleteDrainsAsLongAsRecordsCome) {
+  options_.until_complete = true;
+  finish_feed({"acknowledged"});
+  send("0");
+  track();
+  for (int i = 0; i < 3000; ++i) {
+    send("0");
+  }
+  BusyClock clock(clock_);
+  const TrackerResult result =
+      run_tracker(options_, {kafka_, clock, log_, progress_, metrics_}, stop_.get_token());
+  EXPECT_EQ(result.counts.duplicates, 3000);
+  EXPECT_GT(clock_.now().time_since_epoch(), 30s);
+  EXPECT_EQ(log_.count(LogLevel::warn, "not drained"), 0U);
 }
 
 TEST_F(TrackerTest, ABrokerThatIsGoneEndsTheDrainWithAWarning) {
