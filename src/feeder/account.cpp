@@ -31,8 +31,8 @@ constexpr double kToleranceImages = 2;
 constexpr double kWindows = 200;
 constexpr double kShortestWindow = 1;
 constexpr double kLongestWindow = 36;
-/// Of a window: lateness up to that is judged by itself, and moves bytes over the ends of short ones.
-constexpr double kWindowLateness = 0.1;
+/// Of a window: lateness up to that is judged by itself, and would move bytes over the ends of short ones.
+constexpr std::int64_t kWindowLatenessNs = 100'000'000;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// What an account needs of feed.json.
@@ -42,7 +42,7 @@ struct FeedFacts {
   std::optional<std::int64_t> cut_unix_ns;  ///< When it ended before images of its plan.
   std::vector<record::Outage> outages;
   double segment_error = 0;
-  double allowed_debt_s = 0;  ///< As late as the drop policy lets an image be sent.
+  std::int64_t allowed_debt_ns = 0;  ///< As late as the drop policy lets an image be sent.
 };
 
 std::optional<std::int64_t> time_in(const Json& event, const char* name) {
@@ -58,7 +58,7 @@ FeedFacts read_facts(const fs::path& run, const record::FeedPart& part) {
       record::thresholds_in(start.contains("settings") ? start["settings"] : Json()).segment_error_invalid;
   const Json settings = start.contains("settings") ? start["settings"] : Json::object();
   if (settings.contains("on_overload") && settings["on_overload"] == "drop") {
-    facts.allowed_debt_s = settings.value("max_debt_s", 0.0);
+    facts.allowed_debt_ns = std::llround(settings.value("max_debt_s", 0.0) * 1e9);
   }
   const auto t0 = time_in(record::last_event(run, part.role(), "sending"), "t0_unix_ns");
   facts.has_t0 = t0.has_value();
@@ -119,6 +119,7 @@ class Accounting {
         sends_(run / part.csv("sends")) {
     partition_bytes_.resize(plan_.partitions);
     due_in_segment_.resize(plan_.segments.size());
+    played_in_segment_.resize(plan_.segments.size());
   }
 
   Account run() {
@@ -169,8 +170,7 @@ class Accounting {
     if (send.fate == Fate::dropped) {
       due.dropped_images += 1;
       account_.segments[due_in].done.dropped_images += 1;
-      due.dropped_bytes += send.bytes;
-      account_.segments[due_in].done.dropped_bytes += send.bytes;
+      count_played(send, send.intended_ns);
       return;
     }
     if (send.sent_ns) {
@@ -212,6 +212,7 @@ class Accounting {
     if (send.partition >= 0 && static_cast<std::size_t>(send.partition) < partition_bytes_.size()) {
       partition_bytes_[static_cast<std::size_t>(send.partition)] += static_cast<std::uint64_t>(send.bytes);
     }
+    count_played(send, sent_ns);
     const std::int64_t lateness_ns = sent_ns - send.intended_ns;
     lateness_.record(Nanoseconds(lateness_ns));
     late_over_1ms_ += lateness_ns > 1'000'000 ? 1 : 0;
@@ -219,6 +220,20 @@ class Accounting {
       late_over_100ms_ += 1;
       late_unexplained_ += is_explained(send.intended_ns) ? 0 : 1;
     }
+  }
+
+  /// Where the image counts when a segment or a window is judged: where it was due, unless it was sent later
+  /// than may be. A rate times that lateness would not do: over a step of the curve comes what the rate
+  /// before it made due.
+  void count_played(const Send& send, std::int64_t when_ns) {
+    const std::int64_t late_ns = when_ns - send.intended_ns - facts_.allowed_debt_ns;
+    const std::size_t segment = late_ns <= 0 ? plan_.segment_of(send.id) : segment_at(when_ns);
+    played_in_segment_.at(segment) += send.bytes;
+    const std::size_t second = second_at(late_ns <= kWindowLatenessNs ? send.intended_ns : when_ns);
+    if (second >= played_in_second_.size()) {
+      played_in_second_.resize(second + 1);
+    }
+    played_in_second_[second] += send.bytes;
   }
 
   [[nodiscard]] bool is_explained(std::int64_t intended_unix_ns) const {
@@ -326,7 +341,7 @@ class Accounting {
     summary.skew = cycle::skew_of(partition_bytes_);
     summary.segments = static_cast<std::int64_t>(account_.segments.size());
     for (std::size_t i = 0; i < account_.segments.size(); ++i) {
-      judge_segment(account_.segments[i], is_cut(i));
+      judge_segment(i);
     }
   }
 
@@ -337,10 +352,10 @@ class Accounting {
     return due_in_segment_[segment] < planned;
   }
 
-  void judge_segment(const Account::Segment& segment, bool is_cut) {
+  void judge_segment(std::size_t index) {
     AccountSummary& summary = account_.summary;
-    const Stretch& done = segment.done;
-    if (is_cut) {
+    const Account::Segment& segment = account_.segments[index];
+    if (is_cut(index)) {
       summary.segments_cut += 1;
       return;
     }
@@ -348,9 +363,9 @@ class Accounting {
       return;
     }
     const Range whole{segment.start_s, segment.start_s + segment.duration_s};
-    Judgement judgement = judge(whole, done, 0);
+    Judgement judgement = judge(whole, segment.done.planned_bytes, played_in_segment_[index]);
     for (const Range& window : windows_of(whole)) {
-      judgement = std::max(judgement, judge(window, sum_of(window), kWindowLateness));
+      judgement = std::max(judgement, judge_window(window));
     }
     summary.segments_excused += judgement == Judgement::excused ? 1 : 0;
     summary.segments_out_of_bound += judgement == Judgement::out_of_bound ? 1 : 0;
@@ -375,26 +390,23 @@ class Accounting {
     return windows;
   }
 
-  [[nodiscard]] Stretch sum_of(const Range& seconds) const {
-    Stretch sum;
-    const auto end = std::min(static_cast<std::size_t>(seconds.end_s), account_.seconds.size());
+  [[nodiscard]] Judgement judge_window(const Range& seconds) const {
+    std::int64_t planned_bytes = 0;
+    std::int64_t played_bytes = 0;
+    const auto end = static_cast<std::size_t>(seconds.end_s);
     for (auto second = static_cast<std::size_t>(seconds.start_s); second < end; ++second) {
-      sum.planned_bytes += account_.seconds[second].planned_bytes;
-      sum.sent_bytes += account_.seconds[second].sent_bytes;
-      sum.dropped_bytes += account_.seconds[second].dropped_bytes;
+      planned_bytes += second < account_.seconds.size() ? account_.seconds[second].planned_bytes : 0;
+      played_bytes += second < played_in_second_.size() ? played_in_second_[second] : 0;
     }
-    return sum;
+    return judge(seconds, planned_bytes, played_bytes);
   }
 
-  /// `late_s` of the planned rate may cross the ends.
-  [[nodiscard]] Judgement judge(const Range& range, const Stretch& done, double late_s) const {
-    const auto planned = static_cast<double>(done.planned_bytes);
-    const double rate = planned / (range.end_s - range.start_s);
+  [[nodiscard]] Judgement judge(const Range& range, std::int64_t planned_bytes,
+                                std::int64_t played_bytes) const {
+    const auto planned = static_cast<double>(planned_bytes);
     const double bound =
-        std::max({facts_.segment_error * planned, kToleranceImages * static_cast<double>(plan_.largest_image),
-                  late_s * rate}) +
-        facts_.allowed_debt_s * rate;
-    if (std::abs(static_cast<double>(done.sent_bytes + done.dropped_bytes) - planned) <= bound) {
+        std::max(facts_.segment_error * planned, kToleranceImages * static_cast<double>(plan_.largest_image));
+    if (std::abs(static_cast<double>(played_bytes) - planned) <= bound) {
       return Judgement::sound;
     }
     return is_excused(range) ? Judgement::excused : Judgement::out_of_bound;
@@ -418,7 +430,8 @@ class Accounting {
   Account account_;
   stats::Histogram lateness_, delivery_;
   std::vector<std::uint64_t> partition_bytes_;
-  std::vector<std::int64_t> due_in_segment_;  // Rows of images that were due in it.
+  std::vector<std::int64_t> due_in_segment_;                        // Rows of images that were due in it.
+  std::vector<std::int64_t> played_in_segment_, played_in_second_;  // Bytes, as they are judged.
   std::int64_t rows_ = 0;
   std::int64_t late_over_1ms_ = 0, late_over_100ms_ = 0, late_unexplained_ = 0;
   std::size_t last_second_ = 0;

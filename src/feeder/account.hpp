@@ -24,7 +24,7 @@ struct Stretch {
   std::int64_t planned_bytes = 0, planned_images = 0;
   std::int64_t sent_bytes = 0, sent_images = 0;
   std::int64_t acknowledged_bytes = 0, acknowledged_images = 0;
-  std::int64_t failed_images = 0, dropped_images = 0, dropped_bytes = 0;
+  std::int64_t failed_images = 0, dropped_images = 0;
   Percentiles lateness;  ///< Sent − intended, of those sent within it.
   Percentiles delivery;  ///< Acknowledged − intended, of those acknowledged within it.
 };
@@ -39,6 +39,7 @@ struct AccountSummary {
   std::int64_t segments = 0;
   /// Segments within which other bytes were sent or dropped than planned, by more than the threshold and two
   /// of the largest images: out of bound, or excused by an outage. Long ones also in windows of their own.
+  /// What was sent no later than may be counts where it was due.
   std::int64_t segments_out_of_bound = 0, segments_excused = 0;
   std::int64_t segments_cut = 0;  ///< Segments that have images which were never sent nor dropped.
   cycle::PartitionSkew skew;      ///< Of the bytes sent.

@@ -358,8 +358,8 @@ class Feed {
                   {"debt_s", seconds(end.overloaded->debt)},
                   {"max_debt_s", seconds(options_.max_debt)}},
                  ports_.clock.wall_now());
-      ports_.log.error("feed: overload=fail id={} debt_s={:.3f} more than --max-debt {:.3f}",
-                       end.overloaded->id, seconds(end.overloaded->debt), seconds(options_.max_debt));
+      ports_.log.error("feed: overload=fail id={} debt_s={:.3f} more than --max-debt {}", end.overloaded->id,
+                       seconds(end.overloaded->debt), seconds(options_.max_debt));
     }
   }
 
@@ -404,9 +404,9 @@ void validate_shard(const FeederOptions& options) {
 }
 
 void validate_overload(const FeederOptions& options) {
-  if (options.max_debt <= 0ms || options.max_debt > 86400s) {
-    throw UsageError(fmt::format("--max-debt must be above 0 and at most 86400 seconds, got {}",
-                                 seconds(options.max_debt)));
+  if (options.max_debt < 1ms || options.max_debt > 86400s) {  // No timer keeps to less.
+    throw UsageError(
+        fmt::format("--max-debt must be 0.001 to 86400 seconds, got {}", seconds(options.max_debt)));
   }
   const bool bounds_debt = options.on_overload == OnOverload::drop || options.on_overload == OnOverload::fail;
   if (options.curve.profile == "burst" && bounds_debt) {

@@ -274,6 +274,8 @@ class FeedCliTest(unittest.TestCase):
         self.fails(["--profile", "burst"], 2, "--count")
         self.fails(["--metrics-port", "70000"], 2, "--metrics-port")
         self.fails(["--out", "plan"], 2, "--out has no effect without --dry-run")
+        for debt in ("0", "0.0009", "-1", "1e9"):  # 0.0001 was taken, as 0.001.
+            self.fails(["--dry-run", "--on-overload", "drop", "--max-debt", debt], 2, "--max-debt must be 0.001 to 86400 seconds")
 
     def test_a_missing_or_foreign_dataset_is_named(self):
         done = kexp_test.run(["feed", "--dry-run", "--dataset", "nothing.hdf5"], cwd=self.folder.name)

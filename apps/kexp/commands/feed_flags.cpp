@@ -28,11 +28,11 @@ Value choose(const char* flag, const std::string& text, const cycle::Names<Value
   throw UsageError(fmt::format("{} must be one of {}, got \"{}\"", flag, fmt::join(names, ", "), text));
 }
 
-std::chrono::milliseconds milliseconds_of(double seconds, const char* flag) {
-  if (!(seconds > 0) || seconds > 86400) {
-    throw UsageError(fmt::format("{} must be above 0 and at most 86400 seconds, got {}", flag, seconds));
+Nanoseconds max_debt_of(double seconds) {
+  if (!(seconds >= 0.001) || seconds > 86400) {
+    throw UsageError(fmt::format("--max-debt must be 0.001 to 86400 seconds, got {}", seconds));
   }
-  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+  return Nanoseconds(std::llround(seconds * 1e9));
 }
 
 /// Reads "2/3".
@@ -218,7 +218,7 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
   options.arrival = choose("--arrival", flags.arrival, cycle::kArrivalNames);
   options.partitioner = choose("--partitioner", flags.partitioner, cycle::kPartitionerNames);
   options.on_overload = choose("--on-overload", flags.on_overload, feeder::kOverloadNames);
-  options.max_debt = milliseconds_of(flags.max_debt_s, "--max-debt");
+  options.max_debt = max_debt_of(flags.max_debt_s);
   options.dataset_memory_bytes = bytes_of_megabytes(flags.dataset_memory_mb, "--dataset-memory");
   if (!flags.shard.empty()) {
     options.shard = parse_shard(flags.shard);

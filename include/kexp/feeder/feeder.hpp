@@ -55,7 +55,7 @@ struct FeederOptions {
   Shard shard;
   std::optional<WallTime> t0;  ///< When the plan begins; none: as soon as all is ready.
   OnOverload on_overload = OnOverload::bounded;
-  std::chrono::milliseconds max_debt{100};
+  Nanoseconds max_debt = std::chrono::milliseconds(100);
   /// Of the dataset in memory; a larger one is streamed ahead of the plan within it. 0: half of what is free.
   std::int64_t dataset_memory_bytes = 0;
   record::VerdictThresholds thresholds;

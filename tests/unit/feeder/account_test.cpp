@@ -390,5 +390,36 @@ TEST_F(AccountTest, ADroppedImageDoesNotExcuseWhatElseIsWrongWithItsSegment) {
   EXPECT_EQ(account.summary.segments_out_of_bound, 2);
 }
 
+/// Ten seconds of 100 images each, then ten of one each, as a `steps:` profile makes them. The images of the
+/// last tenth of a second before the step are sent `late_ns` late, all others on time.
+std::filesystem::path make_a_step(const std::filesystem::path& folder, std::string_view settings,
+                                  std::int64_t late_ns) {
+  const FedRun run(folder, 20, 1, settings);
+  write_json(folder / "plan.json", {{"partitions", 2},
+                                    {"duration_s", 20},
+                                    {"images", 1010},
+                                    {"bytes", 1'010'000},
+                                    {"largest_image_bytes", 1000}});
+  std::ofstream(folder / "plan.csv") << "segment,start_s,duration_s,target_mbps,bytes,images\n"
+                                     << "0,0,10,0.1,1000000,1000\n1,10,10,0.001,10000,10\n";
+  std::ofstream sends(folder / "sends.csv");
+  sends << "id,bytes,partition,offset,intended_ns,sent_ns,acked_ns,status\n";
+  for (std::int64_t id = 0; id < 1010; ++id) {
+    const std::int64_t due_ns = id < 1000 ? id * 10 * kMs + 5 * kMs : (id - 990) * kS + 500 * kMs;
+    const std::int64_t sent_ns = due_ns + (id >= 990 && id < 1000 ? late_ns : 0);
+    sends << fmt::format("{},1000,{},{},{},{},{},acknowledged\n", id, id % 2, id / 2, FedRun::kT0 + due_ns,
+                         FedRun::kT0 + sent_ns, FedRun::kT0 + sent_ns + kMs);
+  }
+  return folder;
+}
+
+// The ten images made twice the bytes of the ten seconds after the step, whose own rate was what might come.
+TEST_F(AccountTest, WhatTheDropPolicyLetsCrossAStepOfTheCurveIsSound) {
+  constexpr const char* kDrop = R"({"on_overload": "drop", "max_debt_s": 0.1})";
+  EXPECT_EQ(account_for(make_a_step(dir_ / "a", kDrop, 100 * kMs)).summary.segments_out_of_bound, 0);
+  EXPECT_EQ(account_for(make_a_step(dir_ / "b", kDrop, 101 * kMs)).summary.segments_out_of_bound, 1);
+  EXPECT_EQ(account_for(make_a_step(dir_ / "c", "{}", 100 * kMs)).summary.segments_out_of_bound, 1);
+}
+
 }  // namespace
 }  // namespace kexp::feeder

@@ -582,7 +582,12 @@ TEST_F(FeederTest, FlagsOutOfRangeAreNamed) {
   EXPECT_THAT(message([](auto& o) { o.threads = 0; }), HasSubstr("--threads"));
   EXPECT_THAT(message([](auto& o) { o.shard = {3, 2}; }), HasSubstr("--shard"));
   EXPECT_THAT(message([](auto& o) { o.shard = {1, 2}; }), AllOf(HasSubstr("--shard"), HasSubstr("--t0")));
-  EXPECT_THAT(message([](auto& o) { o.max_debt = 0ms; }), HasSubstr("--max-debt"));
+  EXPECT_THAT(message([](auto& o) { o.max_debt = 999us; }), HasSubstr("--max-debt must be 0.001 to 86400"));
+  EXPECT_NO_THROW(validate([&] {
+    FeederOptions least = options_;
+    least.max_debt = 1ms;
+    return least;
+  }()));
   EXPECT_THAT(message([](auto& o) {
                 o.max_images_per_s.reset();
                 o.curve.profile = "burst";
