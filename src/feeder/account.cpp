@@ -127,7 +127,7 @@ class Accounting {
     account_.seconds.resize(planned_seconds());
     each([this](const Send& send) { count(send); });
     end_seconds();
-    if (images_ != nullptr && (facts_.cut_unix_ns || is_whole())) {
+    if (images_ != nullptr) {
       take_plan();
     }
     measure(&Stretch::sent_images, &Stretch::lateness,
@@ -159,7 +159,6 @@ class Accounting {
 
   void count(const Send& send) {
     AccountSummary& summary = account_.summary;
-    ++rows_;
     const std::size_t due_in = plan_.segment_of(send.id);
     due_in_segment_.at(due_in) += 1;
     if (part_.of > 1) {
@@ -168,6 +167,7 @@ class Accounting {
     Stretch& due = second(send.intended_ns, send);
     count_planned(due, send.bytes);
     if (send.fate == Fate::dropped) {
+      summary.dropped += 1;
       due.dropped_images += 1;
       account_.segments[due_in].done.dropped_images += 1;
       count_played(send, send.intended_ns);
@@ -266,13 +266,10 @@ class Accounting {
     return static_cast<std::size_t>(std::ceil(plan_.duration_s));
   }
 
-  /// Every image has a row.
-  [[nodiscard]] bool is_whole() const { return rows_ >= part_.share_of(plan_.images); }
-
   /// What was cut short has no seconds in which nothing could happen any more.
   void end_seconds() {
-    if (!is_whole()) {
-      const std::int64_t cut_ns = facts_.cut_unix_ns.value_or(facts_.t0_unix_ns);
+    if (facts_.cut_unix_ns) {
+      const std::int64_t cut_ns = *facts_.cut_unix_ns;
       const std::size_t until_cut = cut_ns > facts_.t0_unix_ns ? second_at(cut_ns) + 1 : 0;
       account_.seconds.resize(std::max(last_second_, std::min(until_cut, planned_seconds())));
     }
@@ -329,7 +326,9 @@ class Accounting {
   void summarize() {
     AccountSummary& summary = account_.summary;
     summary.planned = part_.share_of(plan_.images);
-    summary.dropped = summary.planned - summary.sent;
+    if (facts_.cut_unix_ns) {
+      summary.dropped = summary.planned - summary.sent;  // Those that it did not come to, too.
+    }
     summary.lateness = lateness_.summary();
     summary.delivery = delivery_.summary();
     const auto share = [&](std::int64_t late) {
@@ -345,8 +344,11 @@ class Accounting {
     }
   }
 
-  /// Whether the segment has images without a row.
+  /// Whether the feed did not come to all images of the segment.
   [[nodiscard]] bool is_cut(std::size_t segment) const {
+    if (!facts_.cut_unix_ns) {
+      return false;
+    }
     const std::int64_t end = plan_.segments[segment].end_id;
     const std::int64_t planned = part_.share_of(end) - part_.share_of(end - plan_.segments[segment].images);
     return due_in_segment_[segment] < planned;
@@ -432,7 +434,6 @@ class Accounting {
   std::vector<std::uint64_t> partition_bytes_;
   std::vector<std::int64_t> due_in_segment_;                        // Rows of images that were due in it.
   std::vector<std::int64_t> played_in_segment_, played_in_second_;  // Bytes, as they are judged.
-  std::int64_t rows_ = 0;
   std::int64_t late_over_1ms_ = 0, late_over_100ms_ = 0, late_unexplained_ = 0;
   std::size_t last_second_ = 0;
 };

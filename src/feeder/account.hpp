@@ -68,8 +68,9 @@ struct Account {
 ///
 /// Without `plan` an image is known by its row in sends.csv: those that a feed which was cut short had not
 /// sent yet are missing from what was planned for its seconds, and for the segments of a part. Nothing else
-/// rests on the plan. Errors: FailedError naming the file that cannot be read, or that is not what a feed
-/// wrote.
+/// rests on the plan. Only a feed that says so ("cut") was cut short: a row that is missing otherwise is
+/// nothing but a row less. Errors: FailedError naming the file that cannot be read, or that is not what a
+/// feed wrote.
 [[nodiscard]] Account account_for(const std::filesystem::path& run, const record::FeedPart& part = {},
                                   const cycle::Plan* plan = nullptr);
 

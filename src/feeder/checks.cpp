@@ -29,18 +29,28 @@ void Checks::begin(std::string kind) {
 
 void Checks::end_kind() {
   if (wrong_ > kNamed) {
-    checks_.push_back({fmt::format("{} more: {}", wrong_ - kNamed, kind_), "", "", false});
+    checks_.push_back({fmt::format("{} more: {}", wrong_ - kNamed, kind_), "", "", Check::Outcome::wrong});
   }
   if (compared_ > 0 && wrong_ == 0) {
-    checks_.push_back({kind_, "", "", true});
+    checks_.push_back({kind_, "", "", Check::Outcome::holds});
   }
   compared_ = wrong_ = 0;
 }
 
 void Checks::compare(const std::string& what, const std::string& recorded, const std::string& recomputed) {
+  if (recorded == recomputed) {
+    held();
+  } else {
+    add_wrong({what, recorded, recomputed, Check::Outcome::wrong});
+  }
+}
+
+void Checks::fail(const std::string& what) { add_wrong({what, "", "", Check::Outcome::wrong}); }
+
+void Checks::add_wrong(Check check) {
   ++compared_;
-  if (recorded != recomputed && ++wrong_ <= kNamed) {
-    checks_.push_back({what, recorded, recomputed, false});
+  if (++wrong_ <= kNamed) {
+    checks_.push_back(std::move(check));
   }
 }
 
@@ -109,9 +119,14 @@ void Checks::give_up() {
   }
 }
 
-void Checks::note(const std::string& text) {
+void Checks::skip(const std::string& text) {
   end_kind();
-  checks_.push_back({text, "", "", true});
+  checks_.push_back({text, "", "", Check::Outcome::skipped});
+}
+
+void Checks::tell(const std::string& text) {
+  end_kind();
+  checks_.push_back({text, "", "", Check::Outcome::told});
 }
 
 std::vector<Check> Checks::take() {
@@ -120,7 +135,8 @@ std::vector<Check> Checks::take() {
 }
 
 bool Verification::holds() const {
-  return std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.ok; });
+  return std::all_of(checks.begin(), checks.end(),
+                     [](const Check& check) { return check.outcome != Check::Outcome::wrong; });
 }
 
 }  // namespace kexp::feeder

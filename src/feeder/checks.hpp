@@ -16,6 +16,10 @@ class Checks {
   /// From now on figures are of this kind: "seconds.csv is what sends.csv adds up to". A kind of which no
   /// figure was compared does not appear.
   void begin(std::string kind);
+  /// A figure of this kind that was found to hold.
+  void held() { ++compared_; }
+  /// Something of this kind that is wrong as a whole.
+  void fail(const std::string& what);
   /// Holds two figures, or texts, against each other.
   void compare(const std::string& what, const std::string& recorded, const std::string& recomputed);
   void compare(const std::string& what, std::int64_t recorded, std::int64_t recomputed);
@@ -28,14 +32,17 @@ class Checks {
                       std::string_view left_out = {});
   /// The figures of this kind were not all compared: it is not said to hold.
   void give_up();
+  /// Something that was not checked, and why.
+  void skip(const std::string& text);
   /// Something that is neither right nor wrong, but is to be told.
-  void note(const std::string& text);
+  void tell(const std::string& text);
 
   /// All of them. Ends this object's use.
   [[nodiscard]] std::vector<Check> take();
 
  private:
   void end_kind();
+  void add_wrong(Check check);
 
   std::vector<Check> checks_;
   std::string kind_;

@@ -41,8 +41,25 @@ constexpr double kQueueSeconds = 2;  ///< Of the peak rate may wait in the produ
 constexpr std::int64_t kLeastQueue = 64 * 1024 * 1024;
 constexpr std::int64_t kLargestQueue = 512 * 1024 * 1024;
 
+/// Errors: UsageError naming the flag to change when there is nothing to send.
+void require_images(const FeederOptions& options, const cycle::Plan& plan) {
+  if (!plan.images().empty()) {
+    return;
+  }
+  const std::string& profile = options.curve.profile;
+  if (std::all_of(plan.segments().begin(), plan.segments().end(),
+                  [](const cycle::SegmentTotals& totals) { return !(totals.segment.fraction > 0); })) {
+    throw UsageError(fmt::format("--profile {} has no fraction above 0: there is nothing to send", profile));
+  }
+  throw UsageError(fmt::format("{}: raise {}{}", warnings(plan).front(),
+                               options.max_images_per_s ? "--max-ips" : "--max-mbps",
+                               profile.starts_with("steps:") ? "" : " or --duration"));
+}
+
 PreparedPlan prepare(const FeederOptions& effective, const FeedImages& images, std::uint32_t partitions) {
-  return make_plan(effective, images.sizes(), images.hash(), partitions);
+  PreparedPlan prepared = make_plan(effective, images.sizes(), images.hash(), partitions);
+  require_images(effective, prepared.plan);
+  return prepared;
 }
 
 Json counts_json(const SendCounts& counts) {
@@ -68,20 +85,17 @@ class Failure {
   void keep(Step&& step) {
     try {
       step();
-    } catch (const std::exception& e) {  // Also the standard library's: a run always says why it ended.
+    } catch (const std::exception&) {  // Also the standard library's: a run always says why it ended.
       if (!error_) {
         error_ = std::current_exception();
-        text_ = e.what();
       }
     }
   }
   [[nodiscard]] bool happened() const { return error_ != nullptr; }
-  [[nodiscard]] const std::string& text() const { return text_; }
   [[noreturn]] void rethrow() const { std::rethrow_exception(error_); }
 
  private:
   std::exception_ptr error_;
-  std::string text_;
 };
 
 /// Ends a log's writing thread on every way out: it writes to what goes before the log does.
@@ -123,16 +137,17 @@ class Feed {
     const auto producers = make_producers(prepared.plan, *source, log);
     require_notice(kLead, "later: it took until then to make all ready");
     record::RunDirectory run = join(prepared, images);
-    ports_.log.copy_to(run.file(log_file_name(part_)));
-    log_memory(images, prepared.plan);
-    record_preflight(checked, run, ports_.log, ports_.clock.wall_now());
-    write_plan(run.path(), prepared);
-    statistics_.open(run.file(statistics_file_name(part_)));
-
-    const std::stop_callback pass_on(stop, [this] { ending_.request_stop(); });
-    log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
-    const WritingEnd writing_end(*log);
-    const bool interrupted = play(run, prepared, *source, producers, *log, stop);
+    bool interrupted = false;
+    try {
+      write_beginning(run, prepared, images, checked);
+      const std::stop_callback pass_on(stop, [this] { ending_.request_stop(); });
+      log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
+      const WritingEnd writing_end(*log);
+      interrupted = play(run, prepared, *source, producers, *log, stop);
+    } catch (const std::exception& e) {
+      note(run, e.what());
+      throw;
+    }
     (void)record::derive(run.path());
     return {run.path(), run.id(), interrupted, log->counts()};
   }
@@ -146,14 +161,24 @@ class Feed {
                                                              const std::stop_token& stop) const {
     const auto admin = ports_.kafka.make_admin(options_.client, stop);
     PreparedPlan prepared = prepare(options_, images, topic_partitions(*admin, options_));
-    require_images(prepared.plan);
     PreflightReport checked =
         preflight(options_, prepared, {ports_.kafka, *admin, ports_.clock, ports_.log}, stop);
     return {std::move(prepared), std::move(checked)};
   }
 
-  /// Sends the plan and writes down how that went; a failure, too, before it is thrown on. Whether a stop cut
-  /// it short.
+  /// What the run holds before the first image. It is derived then as well: a feed that is killed leaves a
+  /// run.json that says PARTIAL.
+  void write_beginning(record::RunDirectory& run, const PreparedPlan& prepared, const FeedImages& images,
+                       const PreflightReport& checked) {
+    ports_.log.copy_to(run.file(log_file_name(part_)));
+    log_memory(images, prepared.plan);
+    record_preflight(checked, run, ports_.log, ports_.clock.wall_now());
+    write_plan(run.path(), prepared);
+    statistics_.open(run.file(statistics_file_name(part_)));
+    (void)record::derive(run.path());
+  }
+
+  /// Sends the plan and writes down how that went, also when it failed. Whether a stop cut it short.
   bool play(record::RunDirectory& run, const PreparedPlan& prepared, ImageSource& source,
             const Producers& producers, SendLog& log, const std::stop_token& stop) const {
     const WallTime first = options_.t0.value_or(ports_.clock.wall_now() + kLead);
@@ -190,7 +215,6 @@ class Feed {
       finish(run, prepared.plan, log, std::move(fields));
     });
     if (failure.happened()) {
-      note(run, failure.text());
       failure.rethrow();
     }
     return interrupted;
@@ -201,14 +225,6 @@ class Feed {
     if (counts.never_sent > 0) {
       run.append("cut", {{"unix_ns", unix_ns(when)}, {"never_sent", counts.never_sent}},
                  ports_.clock.wall_now());
-    }
-  }
-
-  /// Errors: UsageError when there is nothing to send.
-  void require_images(const cycle::Plan& plan) const {
-    if (plan.images().empty()) {
-      throw UsageError(fmt::format("{}: raise {} or --duration", warnings(plan).front(),
-                                   options_.max_images_per_s ? "--max-ips" : "--max-mbps"));
     }
   }
 
@@ -282,8 +298,10 @@ class Feed {
             .broken = [this] { ending_.request_stop(); }};
   }
 
-  /// Leaves the reason of a failure in the run, as far as that can still be written.
+  /// Leaves the reason of a failure in the run, as far as that can still be written; on stderr it is told by
+  /// whoever ends the process.
   void note(record::RunDirectory& run, const std::string& why) const {
+    ports_.log.write_to_copies(LogLevel::error, fmt::format("feed: failed error=\"{}\"", why));
     try {
       run.append("failed", {{"error", why}}, ports_.clock.wall_now());
       (void)record::derive(run.path());

@@ -181,7 +181,7 @@ cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t part
 Json settings_json(const FeederOptions& options) {
   Json settings;
   settings["topic"] = options.topic;
-  settings["dataset"] = options.dataset.string();
+  settings["dataset"] = std::filesystem::absolute(options.dataset).lexically_normal().string();
   settings.update(plan_settings(plan_options(options, 1)));
   if (!options.plan.empty()) {
     settings["plan"] = options.plan.string();
@@ -222,8 +222,9 @@ PreparedPlan make_plan(const FeederOptions& effective, const std::vector<std::ui
     stored.emplace(effective.plan);
     if (stored->partitions() != partitions) {
       stored->fail(
-          fmt::format("it is a plan for {} partitions, topic {} has {}: plan again with --partitions {}",
-                      stored->partitions(), effective.topic, partitions, partitions));
+          fmt::format("it is a plan for {} partition{}, topic {} has {}: plan again with --partitions {}",
+                      stored->partitions(), stored->partitions() == 1 ? "" : "s", effective.topic, partitions,
+                      partitions));
     }
     if (stored->dataset_hash() != dataset_hash) {
       stored->fail(fmt::format("the dataset hash is {}, that of --dataset {} is {}: it is another dataset",

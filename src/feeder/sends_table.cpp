@@ -30,11 +30,11 @@ bool read(std::string_view text, std::optional<std::int64_t>& value) {
 
 }  // namespace
 
-std::int64_t read_sends_table(const std::filesystem::path& file,
-                              const std::function<void(const Send&)>& visit) {
+void read_sends_table(const std::filesystem::path& file, const std::function<void(const Send&)>& visit,
+                      const std::function<void(std::size_t line)>& unreadable) {
   CsvReader reader(file, CsvReader::Tail::drop);
   if (!reader.next()) {
-    return 0;  // The writer was killed before its header.
+    return;  // The writer was killed before its header.
   }
   std::array<std::size_t, kColumns.size()> at{};
   for (std::size_t column = 0; column < kColumns.size(); ++column) {
@@ -45,7 +45,6 @@ std::int64_t read_sends_table(const std::filesystem::path& file,
     at[column] = *found;
   }
   const std::size_t width = reader.row().size();
-  std::int64_t unreadable = 0;
   while (reader.next()) {
     const std::vector<std::string_view>& row = reader.row();
     Send send;
@@ -54,13 +53,12 @@ std::int64_t read_sends_table(const std::filesystem::path& file,
         !read(row[at[kPartition]], send.partition) || !read(row[at[kOffset]], send.offset) ||
         !read(row[at[kIntended]], send.intended_ns) || !read(row[at[kSent]], send.sent_ns) ||
         !read(row[at[kAcked]], send.acked_ns)) {
-      ++unreadable;
+      unreadable(reader.line());
       continue;
     }
     send.fate = status->fate;
     visit(send);
   }
-  return unreadable;
 }
 
 }  // namespace kexp::feeder

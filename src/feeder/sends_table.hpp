@@ -25,9 +25,10 @@ struct Send {
   [[nodiscard]] bool was_sent() const { return fate != Fate::dropped && sent_ns.has_value(); }
 };
 
-/// Visits the rows in their order; the number of rows that make no sense, which are left out. A last line
+/// Visits the rows in their order. Those that make no sense are left out, and their lines told. A last line
 /// that was torn when its writer was killed is no row. Errors: FailedError naming the file.
-std::int64_t read_sends_table(const std::filesystem::path& file,
-                              const std::function<void(const Send&)>& visit);
+void read_sends_table(
+    const std::filesystem::path& file, const std::function<void(const Send&)>& visit,
+    const std::function<void(std::size_t line)>& unreadable = [](std::size_t) {});
 
 }  // namespace kexp::feeder

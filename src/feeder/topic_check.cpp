@@ -11,7 +11,6 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
-#include "kexp/kafka/topics.hpp"
 #include "kexp/record/message.hpp"
 #include "kexp/record/sends.hpp"
 
@@ -78,7 +77,7 @@ class TopicCheck {
 
   void run(const kafka::ClientOptions& client, const std::stop_token& stop) {
     const auto admin = ports_.kafka.make_admin(client, stop);
-    (void)kafka::partitions_of(*admin, question_.topic, question_.is_own ? "RUN" : "--other-topic");
+    require_topic(*admin);
     std::vector<kafka::PartitionOffset> from =
         admin->offsets_at(question_.topic, question_.t0_unix_ns / 1'000'000);
     for (const kafka::PartitionLag& lag : admin->lag(question_.topic, "")) {
@@ -109,6 +108,19 @@ class TopicCheck {
   }
 
  private:
+  /// Nothing that could be made now would hold the run.
+  void require_topic(kafka::Admin& admin) const {
+    if (!admin.describe(question_.topic).partitions.empty()) {
+      return;
+    }
+    throw UsageError(
+        question_.is_own
+            ? fmt::format("RUN was fed into topic {}, which is not there: --servers may name other brokers, "
+                          "--other-topic a copy of it",
+                          question_.topic)
+            : fmt::format("--other-topic {}: there is no such topic", question_.topic));
+  }
+
   void take_plan(const cycle::Plan& plan) {
     for (std::size_t id = 0; id < std::min(images_.size(), plan.images().size()); ++id) {
       const cycle::PlannedImage& planned = plan.images()[id];
@@ -294,7 +306,7 @@ class TopicCheck {
       }
     }
     if (failed_but_there_ > 0) {
-      checks_.note(
+      checks_.tell(
           fmt::format("{} images that count as failed are in the topic all the same", failed_but_there_));
     }
   }
@@ -333,7 +345,7 @@ class TopicCheck {
   /// Leaves what was found. A disk that does not take it is told with the figures.
   void settle() {
     if (!read_whole_ || deletes_) {
-      checks_.note("nothing was settled: the topic does not have, or did not give, all records of the run");
+      checks_.skip("nothing was settled: the topic does not have, or did not give, all records of the run");
       return;
     }
     try {
@@ -341,10 +353,10 @@ class TopicCheck {
       if (lost_.empty()) {
         decide();
       } else {
-        checks_.note("nothing was settled: the topic lacks images that it had acknowledged");
+        checks_.skip("nothing was settled: the topic lacks images that it had acknowledged");
       }
     } catch (const FailedError& e) {
-      checks_.compare("what the topic decided", e.what(), "written");
+      checks_.fail(fmt::format("what the topic decided was not kept: {}", e.what()));
     }
   }
 
@@ -387,7 +399,7 @@ class TopicCheck {
     }
     write_file_atomically(question_.run / record::kFeedTopicFile, csv);
     if (found_count + lost + unsent > 0) {
-      checks_.note(
+      checks_.tell(
           fmt::format("of the images of unknown fate {} are in topic {}, {} are not, {} were never sent",
                       found_count, question_.topic, lost, unsent));
     }

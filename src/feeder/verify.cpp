@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,10 +40,15 @@ Json member(const Json& object, const char* name) {
   return object.is_object() && object.contains(name) ? object[name] : Json();
 }
 
+std::string text(const Json& object, const char* name) {
+  const Json value = member(object, name);
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 /// One feed of the run, by its own file.
 struct Feed {
   record::FeedPart part;
-  Json start, sending, cut, end;
+  Json start, sending, cut, failed, end;
 
   [[nodiscard]] std::string file() const { return part.role() + ".json"; }
   [[nodiscard]] bool finished() const { return !end.is_null(); }
@@ -84,7 +90,7 @@ std::vector<Feed> read_feeds(const fs::path& run, Clock& clock) {
   std::vector<Feed> feeds;
   for (const record::FeedPart& part : record::joined_feeds(run)) {
     const auto event = [&](const char* name) { return record::last_event(run, part.role(), name); };
-    Feed feed{part, event("started"), event("sending"), event("cut"), event("finished")};
+    Feed feed{part, event("started"), event("sending"), event("cut"), event("failed"), event("finished")};
     require_ended(run, feed, clock);
     feeds.push_back(std::move(feed));
   }
@@ -102,7 +108,11 @@ class Verifier {
     }
     run_id_ = record::RunDirectory::open(options.run).id();
     feeds_ = read_feeds(options.run, ports.clock);
-    table_ = read_plan_table(options.run);
+    try {
+      table_ = read_plan_table(options.run);
+    } catch (const Error& e) {
+      throw no_run(options.run, fmt::format("has no plan to hold anything against: {}", e.what()));
+    }
   }
 
   Verification run(std::stop_token stop) {
@@ -137,7 +147,7 @@ class Verifier {
       try {
         return record::derive(options_.run);
       } catch (const FailedError& e) {
-        checks_.note(fmt::format("run.json and ledger.json were not derived anew: {}", e.what()));
+        checks_.skip(fmt::format("run.json and ledger.json were not derived anew: {}", e.what()));
       }
     }
     return record::derived_from(options_.run)["run"];
@@ -173,32 +183,59 @@ class Verifier {
 
   /// Needs the dataset as it was; without it the plan is only known by its sums.
   void make_plan_again() {
-    const Json dataset = feeds_.front().setting("dataset");
-    const std::string file = dataset.is_string() ? dataset.get<std::string>() : "";
-    const auto not_made = [&](std::string_view why) {
-      checks_.note(fmt::format("the plan was not made again: dataset {} {}", file, why));
-    };
-    if (!fs::exists(file)) {
-      return not_made("is not there");
+    const std::optional<dataset::StoredDataset> stored = open_dataset();
+    if (!stored) {
+      return;
     }
+    checks_.begin("plan.json makes a plan");
     try {
-      const auto stored = dataset::StoredDataset::open(file);
-      const Json plan = read_json(options_.run / "plan.json");
-      if (member(plan, "dataset_hash") != stored.hash()) {
-        return not_made("has become another one");
-      }
       FeederOptions replay;
       replay.plan = options_.run;
       const FeederOptions effective = resolve(replay);
       plan_.options = plan_options(effective, static_cast<std::uint32_t>(*effective.partitions));
-      plan_.plan = cycle::Plan::make(plan_.options, stored.sizes());
-      plan_.plan_hash = plan_.plan.hash();
-      plan_.dataset_hash = stored.hash();
+      plan_.plan = cycle::Plan::make(plan_.options, stored->sizes());
     } catch (const UsageError& e) {
-      return not_made(fmt::format("does not make one: {}", e.what()));
+      checks_.fail(fmt::format("plan.json makes no plan: {}", e.what()));
+      return;
     }
+    plan_.plan_hash = plan_.plan.hash();
+    plan_.dataset_hash = stored->hash();
     has_plan_ = true;
     plan_fits_ = compare_plan();
+  }
+
+  /// The dataset that the run was fed from; nothing, and that is told, where it is not at hand.
+  std::optional<dataset::StoredDataset> open_dataset() {
+    try {
+      return open_own_dataset();
+    } catch (const UsageError& e) {
+      if (!options_.dataset.empty()) {
+        throw;
+      }
+      checks_.skip(
+          fmt::format("the plan was not made again, and no row of sends.csv held against it: {}; "
+                      "--dataset says where the dataset is",
+                      e.what()));
+      return std::nullopt;
+    }
+  }
+
+  [[nodiscard]] dataset::StoredDataset open_own_dataset() const {
+    const bool is_given = !options_.dataset.empty();
+    const char* const name = is_given ? "--dataset" : "dataset";
+    const Json said = feeds_.front().setting("dataset");
+    const fs::path file =
+        !is_given && said.is_string() ? fs::path(said.get<std::string>()) : options_.dataset;
+    if (!fs::exists(file)) {
+      throw UsageError(fmt::format("{} {} is not there", name, file.string()));
+    }
+    auto stored = dataset::StoredDataset::open(file, name);
+    const std::string hash = text(read_json(options_.run / "plan.json"), "dataset_hash");
+    if (hash != stored.hash()) {
+      throw UsageError(fmt::format("{} {} is not that of the run: its hash is {}, not {}", name,
+                                   file.string(), stored.hash(), hash));
+    }
+    return stored;
   }
 
   /// Whether both files are as the plan that was made again.
@@ -212,33 +249,37 @@ class Verifier {
   }
 
   void check_feed(const Feed& feed) {
-    if (has_plan_) {
-      check_rows(feed);
-    }
-    if (!feed.finished()) {
-      checks_.note(
-          fmt::format("{} has no end: the feed was killed, its tables were not compared", feed.file()));
-      return;
-    }
     try {
-      const Account account = account_for(options_.run, feed.part, plan_fits_ ? &plan_.plan : nullptr);
-      checks_.begin(fmt::format("{} says what {} adds up to", feed.file(), feed.part.csv("sends")));
-      checks_.compare_json(feed.file(), feed.end, Json::parse(to_json(account.summary).dump()),
-                           Checks::Extra::ignored);
-      const bool knows_planned = plan_fits_ || feed.cut.is_null();
-      compare_table(feed, "feed", segments_table(account), knows_planned || feed.part.of == 1);
-      compare_table(feed, "seconds", seconds_table(account), knows_planned);
+      const bool is_whole = check_rows(feed);
+      if (!feed.finished()) {
+        checks_.skip(fmt::format("{} has no end: {}, and its tables were not compared", feed.file(),
+                                 feed.failed.is_null()
+                                     ? "the feed was killed"
+                                     : fmt::format("the feed failed ({})", text(feed.failed, "error"))));
+        return;
+      }
+      check_tables(feed, is_whole);
     } catch (const FailedError& e) {
-      checks_.compare(feed.part.csv("sends"), e.what(), "what a feed writes");
+      checks_.fail(e.what());
     }
+  }
+
+  void check_tables(const Feed& feed, bool is_whole) {
+    checks_.begin(fmt::format("{} says what {} adds up to", feed.file(), feed.part.csv("sends")));
+    const Account account = account_for(options_.run, feed.part, plan_fits_ ? &plan_.plan : nullptr);
+    checks_.compare_json(feed.file(), feed.end, Json::parse(to_json(account.summary).dump()),
+                         Checks::Extra::ignored);
+    const bool knows_planned = plan_fits_ || (feed.cut.is_null() && is_whole);
+    compare_table(feed, "feed", segments_table(account), knows_planned || feed.part.of == 1);
+    compare_table(feed, "seconds", seconds_table(account), knows_planned);
   }
 
   void compare_table(const Feed& feed, const char* name, const std::string& text, bool knows_planned) {
     const std::string file = feed.part.csv(name);
     if (!knows_planned) {
-      checks_.note(
-          fmt::format("what {} says was planned was not compared: its feed was cut short, and which "
-                      "images it left is known by the plan alone",
+      checks_.skip(
+          fmt::format("what {} says was planned was not compared: not every image has a row, and which "
+                      "have none is known by the plan alone",
                       file));
     }
     checks_.begin(fmt::format("{} is what {} adds up to", file, feed.part.csv("sends")));
@@ -246,27 +287,58 @@ class Verifier {
                            knows_planned ? "" : kPlannedColumns);
   }
 
-  /// Every row of sends.csv against the plan that was made again.
-  void check_rows(const Feed& feed) {
+  /// Every line of sends.csv: it is a row, of an image of the plan, and the only one of that. Whether every
+  /// image that the feed should have come to has one.
+  bool check_rows(const Feed& feed) {
     const std::string file = feed.part.csv("sends");
     const Json t0 = member(feed.sending, "t0_unix_ns");
     if (!fs::exists(options_.run / file) || !t0.is_number_integer()) {
+      return false;
+    }
+    checks_.begin(file + (has_plan_ ? " has the images of the plan" : " has every image once"));
+    std::vector<bool> has_row(static_cast<std::size_t>(table_.images));
+    read_sends_table(
+        options_.run / file,
+        [&](const Send& send) { check_row(feed, t0.get<std::int64_t>(), send, has_row); },
+        [&](std::size_t line) { checks_.fail(fmt::format("{}:{} is no row of it", file, line)); });
+    return feed.finished() && check_missing(feed, has_row);
+  }
+
+  void check_row(const Feed& feed, std::int64_t t0_unix_ns, const Send& send, std::vector<bool>& has_row) {
+    const std::string row = fmt::format("{} image {}", feed.part.csv("sends"), send.id);
+    if (send.id >= has_row.size() || !feed.part.plays(send.id)) {
+      checks_.compare(row, "sent", "not in the plan of this feed");
       return;
     }
-    checks_.begin(fmt::format("{} has the images of the plan", file));
-    const auto& images = plan_.plan.images();
-    read_sends_table(options_.run / file, [&](const Send& send) {
-      const std::string row = fmt::format("{} image {}", file, send.id);
-      if (send.id >= images.size() || !feed.part.plays(send.id)) {
-        checks_.compare(row, "sent", "not in the plan of this feed");
-        return;
+    const auto id = static_cast<std::size_t>(send.id);
+    checks_.compare(row, has_row[id] ? "again" : "once", "once");
+    has_row[id] = true;
+    if (!has_plan_ || id >= plan_.plan.images().size()) {
+      return;
+    }
+    const cycle::PlannedImage& image = plan_.plan.images()[id];
+    checks_.compare(row + " bytes", send.bytes, image.bytes);
+    checks_.compare(row + " partition", send.partition, image.partition);
+    checks_.compare(row + " intended_ns", send.intended_ns,
+                    t0_unix_ns + static_cast<std::int64_t>(image.intended_ns));
+  }
+
+  /// Holds the images without a row against those that a cut left; without a cut each is named. Whether there
+  /// are no others.
+  bool check_missing(const Feed& feed, const std::vector<bool>& has_row) {
+    const std::string file = feed.part.csv("sends");
+    std::int64_t missing = 0;
+    for (std::size_t id = feed.part.first(); id < has_row.size(); id += feed.part.of) {
+      missing += has_row[id] ? 0 : 1;
+      if (!has_row[id] && feed.cut.is_null()) {
+        checks_.compare(fmt::format("{} image {}", file, id), "no row", "a row");
       }
-      const cycle::PlannedImage& image = images[send.id];
-      checks_.compare(row + " bytes", send.bytes, image.bytes);
-      checks_.compare(row + " partition", send.partition, image.partition);
-      checks_.compare(row + " intended_ns", send.intended_ns,
-                      t0.get<std::int64_t>() + static_cast<std::int64_t>(image.intended_ns));
-    });
+    }
+    if (!feed.cut.is_null()) {
+      checks_.compare(fmt::format("{} images without a row", file), fmt::to_string(missing),
+                      member(feed.cut, "never_sent").dump());
+    }
+    return missing == 0;
   }
 
   /// run.json and ledger.json as they stand against what derives from the files beside them.
@@ -279,7 +351,8 @@ class Verifier {
     const Json ledger = recorded("ledger.json");
     const Json derived = record::derived_from(options_.run);
     if (is_older(run, derived["run"])) {
-      checks_.note("run.json and ledger.json were older than other files: they were not compared");
+      checks_.skip(
+          "run.json and ledger.json were derived before every role had ended: they were not compared");
       return;
     }
     checks_.begin("run.json and ledger.json follow from the other files");
@@ -287,7 +360,7 @@ class Verifier {
     checks_.compare_json("run.json", run, Json::parse(derived["run"].dump()), Checks::Extra::wrong);
   }
 
-  /// Whether a role has joined or ended since; a feed that was killed is such a case.
+  /// Whether a role has joined or ended since, or was still at work then: it wrote on.
   static bool is_older(const Json& recorded, const Json& derived) {
     const Json before = member(recorded, "roles");
     const Json now = member(derived, "roles");
@@ -295,7 +368,8 @@ class Verifier {
       return true;
     }
     for (const auto& [role, said] : now.items()) {
-      if (!before.contains(role) || member(before[role], "finished") != member(said, "finished")) {
+      const Json finished = member(member(before, role.c_str()), "finished");
+      if (finished.is_null() || finished != member(said, "finished")) {
         return true;
       }
     }
@@ -318,7 +392,7 @@ class Verifier {
       }
     }
     if (question.t0_unix_ns == INT64_MAX) {
-      checks_.note("no feed began to send: the topic was not read");
+      checks_.skip("no feed began to send: the topic was not read");
       return;
     }
     check_topic(question, table_, has_plan_ ? &plan_.plan : nullptr, options_.client, ports_, checks_,

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kexp/record/sends.hpp"
+
 namespace kexp::record {
 
 [[nodiscard]] inline std::optional<std::int64_t> to_integer(std::string_view text) {
@@ -16,9 +18,10 @@ namespace kexp::record {
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
-/// Visits the named columns of every row of a CSV of ours; `visit` says whether the row made sense. Returns
-/// the number of rows that made none or are not as wide as the header. A missing column counts as one such.
-std::int64_t read_columns(const std::filesystem::path& file, const std::vector<std::string_view>& names,
-                          const std::function<bool(const std::vector<std::string_view>&)>& visit);
+/// Visits the named columns of every row of a CSV of ours, `file` of `run`; `visit` says whether the row made
+/// sense. Returns the rows that made none or are not as wide as the header. A missing column is one such.
+UnreadableRows read_columns(const std::filesystem::path& run, const std::filesystem::path& file,
+                            const std::vector<std::string_view>& names,
+                            const std::function<bool(const std::vector<std::string_view>&)>& visit);
 
 }  // namespace kexp::record

@@ -42,9 +42,7 @@ RunFacts facts_of(const std::vector<RoleLog>& roles, const FeedLogs& feeds, cons
     facts.missing_feeds.push_back(part.role());
   }
   for (const RoleLog& role : roles) {
-    if (!role.finished()) {
-      facts.unfinished_roles.push_back(role.role);
-    }
+    add_end(role, facts);
   }
   return facts;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace kexp::record {
@@ -76,6 +77,17 @@ RunFacts facts_told_by(const FeedLogs& feeds) {
     add_notes(feed, facts);
   }
   return facts;
+}
+
+void add_end(const RoleLog& role, RunFacts& facts) {
+  const Json* failed = role.last("failed");
+  if (failed != nullptr) {
+    const Json error = field(failed, "error");
+    facts.failures.push_back(
+        fmt::format("{} failed: {}", role.role, error.is_string() ? error.get<std::string>() : error.dump()));
+  } else if (!role.finished()) {
+    facts.unfinished_roles.push_back(role.role);
+  }
 }
 
 VerdictThresholds thresholds_of(const FeedLogs& feeds) {

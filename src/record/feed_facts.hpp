@@ -18,6 +18,9 @@ namespace kexp::record {
 /// What the feeds told of themselves: lateness, outages, choices. Nothing is counted here.
 [[nodiscard]] RunFacts facts_told_by(const FeedLogs& feeds);
 
+/// Adds what keeps `role` from having come to its end, if anything does.
+void add_end(const RoleLog& role, RunFacts& facts);
+
 /// Those in the settings of the feeds; the defaults when no feed joined.
 [[nodiscard]] VerdictThresholds thresholds_of(const FeedLogs& feeds);
 

@@ -60,9 +60,7 @@ Verdict judge_feed(const std::filesystem::path& run, const FeedPart& part) {
     RunFacts facts = facts_told_by(feed);
     facts.track_joined = true;  // Answers are no matter of a feed.
     count_rows(run, feed.feeds.front(), was_interrupted(feed), facts);
-    if (!facts.ledger.feed_finished) {
-      facts.unfinished_roles.push_back(part.role());
-    }
+    add_end(feed.feeds.front().log, facts);
     return judge(facts, thresholds_of(feed));
   });
 }

@@ -53,9 +53,11 @@ class Counting {
     ledger_.tracked = track_joined_ || fs::is_directory(run_ / "results");
     ledger_.identities_checked = ledger_.tracked;
     read_committed();
-    ledger_.unreadable_rows += read_sends(run_, [this](const SendRow& row) { add_send(row); });
+    unreadable_ += read_sends(run_, [this](const SendRow& row) { add_send(row); });
     read_lost();
     read_answers();
+    ledger_.unreadable_rows = unreadable_.count;
+    ledger_.first_unreadable_row = unreadable_.first;
     count_ids();
     count_ids_without_a_row();
     ledger_.sent = ledger_.acknowledged + ledger_.failed + ledger_.unknown;
@@ -107,8 +109,8 @@ class Counting {
   }
 
   void read_lost() {
-    if (const fs::path file = run_ / kFeedLostFile; fs::exists(file)) {
-      ledger_.unreadable_rows += read_columns(file, {"id"}, [this](const auto& fields) {
+    if (fs::exists(run_ / kFeedLostFile)) {
+      unreadable_ += read_columns(run_, kFeedLostFile, {"id"}, [this](const auto& fields) {
         ids_[fields[0]] |= kLost;
         return true;
       });
@@ -122,10 +124,11 @@ class Counting {
 
   void read_answers() {
     for (const fs::path& file : result_files(run_)) {  // The first answer is read first.
-      ledger_.unreadable_rows += read_columns(file, {"id", "errors"}, [this](const auto& fields) {
-        add_answer(fields[0], fields[1]);
-        return true;
-      });
+      unreadable_ +=
+          read_columns(run_, file.lexically_relative(run_), {"id", "errors"}, [this](const auto& fields) {
+            add_answer(fields[0], fields[1]);
+            return true;
+          });
     }
   }
 
@@ -213,9 +216,9 @@ class Counting {
       }
       const FeedLog* feed = feeds_.feed_of(number);
       if (feed == nullptr || feed->end() == nullptr) {
-        result_.unknown.add(fmt::format("{}", id));
+        result_.unknown.add(id);
       } else if (was_cut_short(feed->end())) {
-        result_.dropped.add(fmt::format("{}", id));
+        result_.dropped.add(id);
       }
     }
     ledger_.unknown = result_.unknown.total;
@@ -270,6 +273,7 @@ class Counting {
   const Json* track_end_;
   Reconciliation result_;
   Ledger& ledger_ = result_.ledger;
+  UnreadableRows unreadable_;
   IdTable ids_;
   OffsetOrder offsets_;
   std::unordered_map<std::int64_t, std::int64_t> committed_;

@@ -25,6 +25,12 @@ struct IdListing {
       ids.push_back(id);
     }
   }
+  void add(std::int64_t id) {
+    ++total;
+    if (ids.size() < kLongest) {
+      ids.push_back(std::to_string(id));
+    }
+  }
 };
 
 /// The ledger with the ids behind it.

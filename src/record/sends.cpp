@@ -17,15 +17,16 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 4> kFates = {"acknowledged", "failed", "dropped", "unknown"};
 
-std::int64_t read_rows(const fs::path& file, SendRow row, const std::function<void(const SendRow&)>& visit) {
-  if (!on_disk("read", [&] { return fs::exists(file); })) {
-    return 0;
+UnreadableRows read_rows(const fs::path& run, const fs::path& file, SendRow row,
+                         const std::function<void(const SendRow&)>& visit) {
+  if (!on_disk("read", [&] { return fs::exists(run / file); })) {
+    return {};
   }
   std::vector<std::string_view> columns = {"id", "partition", "offset", "status"};
   if (!row.from_topic) {
     columns.insert(columns.end(), {"sent_ns", "acked_ns", "intended_ns"});
   }
-  return read_columns(file, columns, [&](const auto& fields) {
+  return read_columns(run, file, columns, [&](const auto& fields) {
     row.id = fields[0];
     row.partition = to_integer(fields[1]);
     row.offset = to_integer(fields[2]);
@@ -60,20 +61,21 @@ std::optional<SendStatus> parse_send_status(std::string_view text) {
   return SendStatus{fate, colon == std::string_view::npos ? "" : text.substr(colon + 1)};
 }
 
-std::int64_t read_sends(const fs::path& run, const std::function<void(const SendRow&)>& visit) {
+UnreadableRows read_sends(const fs::path& run, const std::function<void(const SendRow&)>& visit) {
   std::vector<FeedPart> parts = joined_feeds(run);
   if (parts.empty()) {
     parts.emplace_back();  // Its feed.json was removed, its images were sent all the same.
   }
-  std::int64_t unreadable = 0;
+  UnreadableRows unreadable;
   for (const FeedPart& part : parts) {
     SendRow row;
     row.part = part;
-    unreadable += read_rows(run / part.csv("sends"), row, visit);
+    unreadable += read_rows(run, part.csv("sends"), row, visit);
   }
   SendRow decided;
   decided.from_topic = true;
-  return unreadable + read_rows(run / kFeedTopicFile, decided, visit);
+  unreadable += read_rows(run, kFeedTopicFile, decided, visit);
+  return unreadable;
 }
 
 }  // namespace kexp::record

@@ -41,6 +41,9 @@ class Judge {
     for (const std::string& role : facts_.unfinished_roles) {
       add_when(true, VerdictState::partial, "{} has not finished", role);
     }
+    for (const std::string& failure : facts_.failures) {
+      add_when(true, VerdictState::partial, "{}", failure);
+    }
     for (const std::string& role : facts_.missing_feeds) {
       add_when(true, VerdictState::partial,
                "{}.json is not here: nobody knows what that part of the feed sent", role);
@@ -85,7 +88,8 @@ class Judge {
       add_when(true, VerdictState::invalid, "the ledger does not add up: {}", mismatch);
     }
     add_when(ledger_.unreadable_rows > 0, VerdictState::invalid,
-             "{} lines of sends.csv or results cannot be read", ledger_.unreadable_rows);
+             "{} lines of sends.csv or results cannot be read, the first is {}", ledger_.unreadable_rows,
+             ledger_.first_unreadable_row);
   }
 
   void judge_disturbances() {

@@ -52,7 +52,9 @@ class FeedFaultsTest(kexp_test.BrokerCase):
         self.assertEqual(counts["sent"], counts["acknowledged"] + counts["failed"] + counts["unknown"])
         self.assertGreaterEqual(counts["acknowledged"], RATE)
         self.assertEqual(self.fed.verdict()["state"], "INVALID")
-        self.assertEqual(len(self.fed.events("failed")), 1)
+        error = self.fed.last("failed")["error"]
+        self.assertIn(f"feed failed: {error}", self.fed.verdict()["reasons"])
+        self.assertIn(f'error feed: failed error="{error}"', (self.fed.path / "log").read_text())
 
     def test_partitions_that_are_added_change_nothing_and_are_told_once(self):
         self.create_topic()
@@ -126,6 +128,10 @@ class FeedFaultsTest(kexp_test.BrokerCase):
         ballast.unlink()
         verification, _ = run.verify(self.kafka)
         self.assertTrue(verification["holds"], verification)
+        if run.events("failed"):  # The disk may not even have taken that.
+            skipped = [check["what"] for check in verification["checks"] if check["outcome"] == "skipped"]
+            self.assertIn("the feed failed", " | ".join(skipped))
+            self.assertIn("No space left on device", run.reasons())
         self.assertEqual(run.verdict()["state"], "PARTIAL")
         self.assertNotIn("as chosen", run.reasons())
         counts = run.counts()
@@ -149,6 +155,8 @@ class FeedFaultsTest(kexp_test.BrokerCase):
         self.fed.wait_for_sends(3 * RATE)
         killed = time.time()
         feed.kill()
+        self.assertEqual(self.fed.verdict()["state"], "PARTIAL")
+        self.assertIn("feed has not finished", self.fed.reasons())
         sends = self.fed.sends()
         self.assertGreater(max(row["acked_ns"] for row in sends) / 1e9, killed - 1)
         self.assertLess(sends[-1]["id"] - len(sends), 5, "rows are missing in between")

@@ -21,21 +21,35 @@ namespace {
 struct VerifyFlags {
   feeder::VerifyOptions options;
   std::string run;
+  std::string dataset;
   std::vector<std::string> properties;
   bool json = false;
   GivenFlags given;
 };
 
+using Outcome = feeder::Check::Outcome;
+
+std::string_view name_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::holds:
+      return "ok";
+    case Outcome::wrong:
+      return "WRONG";
+    case Outcome::skipped:
+      return "skipped";
+    case Outcome::told:
+      break;
+  }
+  return "note";
+}
+
 void print_verification(std::ostream& out, const feeder::Verification& verification) {
   for (const feeder::Check& check : verification.checks) {
-    if (check.ok) {
-      out << fmt::format("ok       {}\n", check.what);
-    } else if (check.recorded.empty() && check.recomputed.empty()) {
-      out << fmt::format("WRONG    {}\n", check.what);
-    } else {
-      out << fmt::format("WRONG    {}: recorded {}, recomputed {}\n", check.what, check.recorded,
-                         check.recomputed);
+    out << fmt::format("{:<8} {}", name_of(check.outcome), check.what);
+    if (!check.recorded.empty() || !check.recomputed.empty()) {
+      out << fmt::format(": recorded {}, recomputed {}", check.recorded, check.recomputed);
     }
+    out << '\n';
   }
   out << fmt::format("verdict  {}\n", verification.verdict);
   for (const std::string& reason : verification.reasons) {
@@ -43,11 +57,17 @@ void print_verification(std::ostream& out, const feeder::Verification& verificat
   }
 }
 
+/// Whether a check was passed; nothing where there was none.
+Json passed(Outcome outcome) {
+  return outcome == Outcome::holds || outcome == Outcome::wrong ? Json(outcome == Outcome::holds) : Json();
+}
+
 Json verification_json(const feeder::Verification& verification) {
   Json checks = Json::array();
   for (const feeder::Check& check : verification.checks) {
     checks.push_back({{"what", check.what},
-                      {"ok", check.ok},
+                      {"outcome", name_of(check.outcome)},
+                      {"ok", passed(check.outcome)},
                       {"recorded", check.recorded},
                       {"recomputed", check.recomputed}});
   }
@@ -62,6 +82,9 @@ ExitCode run_verify(const VerifyFlags& flags, Context& context) {
   }
   feeder::VerifyOptions options = flags.options;
   options.run = flags.run;
+  if (flags.given.has("--dataset")) {  // That of kexp.yaml or the environment is for feeds to come.
+    options.dataset = flags.dataset;
+  }
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
@@ -81,6 +104,9 @@ ExitCode run_verify(const VerifyFlags& flags, Context& context) {
 
 void add_flags(CLI::App& verify, VerifyFlags& flags) {
   verify.add_option("run", flags.run, "Run directory")->required();
+  verify.add_option("--dataset", flags.dataset,
+                    "Where the run's dataset is now (default: where it was when it was fed, whatever "
+                    "KEXP_DATASET says)");
   verify.add_flag("--from-topic", flags.options.from_topic,
                   "Look every image up in the topic as well, and decide those of unknown fate");
   verify.add_option("--other-topic", flags.options.topic,

@@ -104,7 +104,8 @@ struct PreparedPlan {
   std::string dataset_hash;
 };
 
-/// Makes the plan without a broker. Errors: as run_feeder's, but nothing of Kafka.
+/// Makes the plan without a broker, for one partition unless the options say how many. Errors: as
+/// run_feeder's, but nothing of Kafka.
 [[nodiscard]] PreparedPlan prepare_plan(const FeederOptions& options);
 
 /// What the producers of a feed of that plan are made with.

@@ -18,6 +18,8 @@ namespace kexp::feeder {
 
 struct VerifyOptions {
   std::filesystem::path run;
+  /// Where the run's dataset is now; empty: where it was when it was fed.
+  std::filesystem::path dataset;
   /// Reads the topic too: every acknowledged image must stand at its offset with its id and size, and images
   /// of unknown fate are decided.
   bool from_topic = false;
@@ -25,17 +27,19 @@ struct VerifyOptions {
   std::string topic;  ///< Empty: the one that the run's feed sent to.
 };
 
-/// One figure as the run says it and as it was computed again; or, when ok, what was found to hold.
+/// One figure as the run says it and as it was computed again, where they differ; or what was found to hold,
+/// was not checked, or is to be told besides.
 struct Check {
+  enum class Outcome { holds, wrong, skipped, told };
   std::string what;  ///< "feed.json sent", "feed.csv segment 17 sent_bytes".
   std::string recorded;
   std::string recomputed;
-  bool ok = true;
+  Outcome outcome = Outcome::holds;
 };
 
 struct Verification {
-  /// One line for each kind of figures that holds, and the figures that do not: of each kind the first 20,
-  /// and how many more.
+  /// One line for each kind of figures that holds, or was skipped, and the figures that do not hold: of each
+  /// kind the first 20, and how many more.
   std::vector<Check> checks;
   std::string verdict;  ///< Of the run, derived anew, with its reasons.
   std::vector<std::string> reasons;
@@ -57,8 +61,8 @@ struct VerifyPorts {
 /// plan.
 ///
 /// A feed that was killed leaves its tables as they were in its last second: they are not checked.
-/// Errors: UsageError naming RUN when it is no run, was not fed, or is being fed. Those of the topic are part
-/// of the result.
+/// Errors: UsageError naming RUN when it is no run, was not fed, is being fed, or has no plan that can be
+/// read, and --dataset when `dataset` is not the run's. Those of the topic are part of the result.
 [[nodiscard]] Verification verify(const VerifyOptions& options, const VerifyPorts& ports,
                                   std::stop_token stop);
 

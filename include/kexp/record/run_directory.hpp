@@ -88,6 +88,7 @@ struct Ledger {
   std::int64_t foreign = 0;          ///< Answers of another run, as the tracker counted them.
   std::int64_t errors = 0;           ///< Processed images whose first answer says that they could not be.
   std::int64_t unreadable_rows = 0;  ///< Lines of sends.csv and results/*.csv that are no rows of them.
+  std::string first_unreadable_row;  ///< Where the first of them is: "sends.csv:17".
   bool feed_finished = false, track_finished = false;
   bool tracked = true;             ///< False where nobody took answers: `missing` means nothing then.
   bool identities_checked = true;  ///< False where no answers were sent and offsets were counted instead.

@@ -43,9 +43,21 @@ struct SendRow {
   [[nodiscard]] bool acknowledged() const { return status.fate == Fate::acknowledged; }
 };
 
+/// Lines of tables that are no rows of them.
+struct UnreadableRows {
+  std::int64_t count = 0;
+  std::string first;  ///< "sends.csv:17"; empty when there is none.
+
+  UnreadableRows& operator+=(const UnreadableRows& more) {
+    first = count == 0 ? more.first : first;
+    count += more.count;
+    return *this;
+  }
+};
+
 /// Visits the rows of the sends.csv of every feed of `run`, then those of feed-topic.csv; none of the files
-/// need be there. Returns the number of lines that are no rows.
+/// need be there. Returns the lines that are no rows.
 /// A last line that was torn when its writer was killed is left out. Errors: FailedError naming the file.
-std::int64_t read_sends(const std::filesystem::path& run, const std::function<void(const SendRow&)>& visit);
+UnreadableRows read_sends(const std::filesystem::path& run, const std::function<void(const SendRow&)>& visit);
 
 }  // namespace kexp::record

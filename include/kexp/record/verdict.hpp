@@ -60,6 +60,7 @@ struct RunFacts {
   /// Of the failed: had not left the client yet when the feed was interrupted.
   std::int64_t given_up_at_stop = 0;
   std::vector<std::string> unfinished_roles;
+  std::vector<std::string> failures;       ///< Why roles ended before their time, in words.
   std::vector<std::string> missing_feeds;  ///< Roles of parts of the plan whose feed is not here.
   /// Shares of the sends that were later than that; none: not recorded.
   std::optional<double> late_over_1ms, late_over_100ms;

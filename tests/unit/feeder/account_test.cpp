@@ -167,6 +167,7 @@ TEST_F(AccountTest, OfAFeedThatWasCutShortNoSecondsFollow) {
   for (std::int64_t id = 0; id < 25; ++id) {
     run.acknowledged(id, 0, kMs);
   }
+  run.note("cut", {{"unix_ns", FedRun::kT0 + 2500 * kMs}, {"never_sent", 975}});
 
   const Account account = account_of(run);
 
@@ -240,6 +241,28 @@ TEST_F(AccountTest, ThePlanAndTheRowsOfAFeedThatSentAllOfItAgree) {
   }
 }
 
+// It passed for a feed that had been cut short at t0: the seconds without an image were gone, one segment was
+// cut, and the image was dropped.
+TEST_F(AccountTest, ARowThatIsMissingIsARowLess) {
+  FedRun run(folder(), 4, 10);
+  const cycle::Plan plan = plan_of(4, 10);
+  for (std::int64_t id = 0; id < 30; ++id) {
+    if (id != 17) {
+      run.acknowledged(id, 0, kMs);
+    }
+  }
+  run.write();
+
+  const Account account = account_for(run.path());
+
+  EXPECT_EQ(account.seconds.size(), 4U);
+  EXPECT_EQ(account.seconds[1].sent_images, 9);
+  EXPECT_EQ(account_for(run.path(), {}, &plan).seconds[1].planned_images, 10);
+  EXPECT_EQ(account.summary.dropped, 0);
+  EXPECT_EQ(account.summary.segments_cut, 0);
+  EXPECT_EQ(account.summary.segments_out_of_bound, 1);  // The last, of which all ten are missing.
+}
+
 TEST_F(AccountTest, SecondsGoOnAfterThePlanWhileReportsCome) {
   FedRun run(folder(), 2, 10);
   run.acknowledged(19, 0, 3 * kS);
@@ -272,6 +295,7 @@ TEST_F(AccountTest, APartCountsItsOwnImages) {
 
 TEST_F(AccountTest, AFeedThatSentNothingHasAnAccount) {
   FedRun run(folder(), 2, 10);
+  run.note("cut", {{"unix_ns", FedRun::kT0 - kMs}, {"never_sent", 20}});
 
   const Account account = account_of(run);
 

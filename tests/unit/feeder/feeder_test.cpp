@@ -300,6 +300,35 @@ TEST_F(FeederTest, AClockThatIsSetWhileTheFeedWaitsMovesT0WithIt) {
   EXPECT_EQ(log_.count(LogLevel::warn, "clock_stepped"), 1U);
 }
 
+// run.json of a feed that was killed had nothing but the id.
+TEST_F(FeederTest, BeforeTheFirstImageTheRunIsPartial) {
+  Json run_json;
+  kafka_.on_send = [&](const kafka::OutgoingRecord& record) {
+    if (record.tag == 0) {
+      run_json = read_json(dir_ / "run" / "run.json");
+    }
+  };
+
+  (void)run();
+
+  EXPECT_EQ(run_json["verdict"]["state"], "PARTIAL");
+  EXPECT_THAT(run_json["verdict"]["reasons"].dump(), HasSubstr("feed has not finished"));
+  EXPECT_EQ(run_json["counts"]["unknown"], 20);
+  EXPECT_EQ(run_json["plan"]["images"], 20);
+}
+
+TEST_F(FeederTest, APlanWithoutAnImageIsRefusedWithTheFlagToChange) {
+  options_.curve.duration_s = 0.01;
+  const auto planned = [&] { return test::message_of<UsageError>([&] { return prepare_plan(options_); }); };
+  const auto fed = [&] { return test::message_of<UsageError>([&] { return run(); }); };
+  EXPECT_THAT(planned(), HasSubstr("no image"));
+  EXPECT_THAT(planned(), HasSubstr("raise --max-ips or --duration"));
+  EXPECT_EQ(fed(), planned());
+  options_.max_images_per_s.reset();
+  options_.peak = ByteRate::bytes_per_second(1000);
+  EXPECT_THAT(planned(), HasSubstr("raise --max-mbps or --duration"));
+}
+
 TEST_F(FeederTest, RecordsCarryTheContract) {
   const FeederResult result = run();
 
@@ -481,6 +510,8 @@ TEST_F(FeederTest, ARefusedSendEndsTheFeedWithALedgerThatAddsUp) {
   const std::string events = read_file(dir_ / "run" / "feed.json");
   EXPECT_THAT(events, HasSubstr(R"("event":"failed")"));
   EXPECT_THAT(events, HasSubstr("image 3 is too large"));
+  EXPECT_THAT(read_json(dir_ / "run" / "run.json").at("verdict").at("reasons").dump(),
+              HasSubstr("feed failed: image 3 is too large"));
   const Json counts = read_json(dir_ / "run" / "run.json").at("counts");
   EXPECT_EQ(counts.at("planned"), 20);
   EXPECT_EQ(counts.at("sent"), 3);

@@ -94,6 +94,15 @@ TEST_F(DeriveTest, ATopicThatWasMadeAnewInMidRunIsNamed) {
   EXPECT_THAT(reasons(), Not(HasSubstr("made anew")));
 }
 
+TEST_F(DeriveTest, ARoleThatFailedIsNamedWithItsError) {
+  files_.join("feed");
+  files_.append("feed.json", "{\"event\": \"failed\", \"time\": \"t\", \"error\": \"the disk is full\"}\n");
+  const Json verdict = run_json()["verdict"];
+  EXPECT_EQ(verdict["state"], "PARTIAL");
+  EXPECT_THAT(verdict["reasons"].dump(), HasSubstr("feed failed: the disk is full"));
+  EXPECT_THAT(verdict["reasons"].dump(), Not(HasSubstr("has not finished")));
+}
+
 TEST_F(DeriveTest, WithoutATrackerNothingIsMissing) {
   feed({"acknowledged", "acknowledged"});
   const Json counts = run_json()["counts"];

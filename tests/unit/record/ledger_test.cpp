@@ -144,6 +144,9 @@ TEST_F(LedgerTest, RowsThatAreNoneAreCounted) {
   files_.append("sends.csv", "3,100\n");
   files_.write("results/a.csv", "a,b\n1,2\n");
   EXPECT_EQ(count().unreadable_rows, 3);
+  EXPECT_EQ(count().first_unreadable_row, "sends.csv:3");
+  files_.sends({"acknowledged", "acknowledged"});
+  EXPECT_EQ(count().first_unreadable_row, "results/a.csv:1");
 }
 
 TEST_F(LedgerTest, IdsOfOtherProducersAreIds) {

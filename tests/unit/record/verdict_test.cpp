@@ -122,8 +122,9 @@ const VerdictCase kCases[] = {
     {"DoesNotAddUp", [](RunFacts& f) { f.ledger.sent = 999; }, VerdictState::invalid, "does not add up"},
     {"CountsDisagree", [](RunFacts& f) { f.mismatches = {"feed.json says sent=1"}; }, VerdictState::invalid,
      "feed.json says sent=1"},
-    {"UnreadableRows", [](RunFacts& f) { f.ledger.unreadable_rows = 1; }, VerdictState::invalid,
-     "cannot be read"},
+    {"UnreadableRows",
+     [](RunFacts& f) { f.ledger.unreadable_rows = 1, f.ledger.first_unreadable_row = "sends.csv:17"; },
+     VerdictState::invalid, "1 lines of sends.csv or results cannot be read, the first is sends.csv:17"},
     {"SegmentsOutOfBound", [](RunFacts& f) { f.segments_out_of_bound = 2; }, VerdictState::invalid,
      "2 segments"},
     {"Unknown", [](RunFacts& f) { f.ledger.unknown = 3; }, VerdictState::partial, "3 images have no report"},
@@ -136,6 +137,8 @@ const VerdictCase kCases[] = {
      VerdictState::partial, "cut short after 600 of 1000"},
     {"RoleUnfinished", [](RunFacts& f) { f.unfinished_roles = {"extract"}; }, VerdictState::partial,
      "extract has not finished"},
+    {"RoleFailed", [](RunFacts& f) { f.failures = {"feed failed: the disk is full"}; }, VerdictState::partial,
+     "feed failed: the disk is full"},
     {"MissingSoFar",
      [](RunFacts& f) {
        f.ledger.missing = 7;
