@@ -182,14 +182,41 @@ class FeedCliTest(unittest.TestCase):
         (other / "plan.json").write_text("{")
         self.fails(["--plan", other, "--dry-run"], 2, f"--plan {other}", "plan.json")
 
-    def test_the_plan_of_kexp_yaml_does_not_mix_with_a_replayed_one(self):
+    # It was refused for what kexp.yaml says, which is of several runs.
+    def test_what_kexp_yaml_says_of_plans_is_not_of_a_replayed_one(self):
         folder = Path(self.folder.name, "settings")
         folder.mkdir()
-        self.assertEqual(self.feed("--duration", "60", "--dry-run", "--out", folder / "plan").returncode, 0)
-        (folder / "kexp.yaml").write_text("feed:\n  duration: 60\n")
-        done = kexp_test.run(["feed", "--dataset", self.dataset, "--plan", "plan", "--dry-run"], cwd=folder)
+        self.assertEqual(self.feed("--duration", "60", "--seed", "7", "--dry-run", "--out", folder / "plan").returncode, 0)
+        again = ["feed", "--dataset", self.dataset, "--plan", "plan", "--dry-run"]
+        for number, settings in enumerate(("duration: 61, max-mbps: 3, max-ips: 4, partitions: 9, shuffle: true, seed: 2",
+                                           "profile: 'steps:missing.csv', on-overload: drop", "profile: burst, count: 7, on-overload: drop")):
+            with self.subTest(settings):
+                (folder / "kexp.yaml").write_text(f"feed: {{{settings}}}\n")
+                done = kexp_test.run([*again, "--out", f"again-{number}"], cwd=folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual((folder / f"again-{number}/plan.json").read_text(), (folder / "plan/plan.json").read_text())
+        done = kexp_test.run([*again, "--duration", "60"], cwd=folder)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("--plan plan says --duration itself: leave it out, of kexp.yaml too", done.stderr)
+        self.assertEqual(done.stderr, "kexp: --plan plan says --duration itself: leave it out\n")
+
+    # A plan of no image at all was printed, and its hash.
+    def test_a_plan_without_an_image_is_refused(self):
+        self.fails(["--dry-run", "--max-mbps", "0.000001", "--duration", "10"], 2, "the plan holds no image", "raise --max-mbps or --duration")
+        self.fails(["--dry-run", "--max-ips", "0.001", "--duration", "10"], 2, "raise --max-ips or --duration")
+        for name, text, words in (("short", "10,0.5\n", ["raise --max-mbps\n"]), ("none", "10,0\n", ["has no fraction above 0"])):
+            steps = Path(self.folder.name, f"{name}.csv")
+            steps.write_text(text)
+            self.fails(["--dry-run", "--profile", f"steps:{steps}", "--max-mbps", "0.000001"], 2, *words)
+
+    def test_a_dry_run_says_for_how_many_partitions_it_plans(self):
+        assumed = self.feed("--dry-run", "--duration", "600").stdout
+        self.assertRegex(assumed, r"(?m)^warning +--partitions was not given: this is the plan for a topic with 1 partition")
+        self.assertIn("--partitions was not given", json.loads(self.feed("--dry-run", "--duration", "600", "--json").stdout)["warnings"][-1])
+        for partitions in "1", "3":
+            self.assertNotIn("--partitions", self.feed("--dry-run", "--duration", "600", "--partitions", partitions).stdout)
+        plan = Path(self.folder.name, "for-three")
+        self.assertEqual(self.feed("--dry-run", "--duration", "600", "--partitions", "3", "--out", plan).returncode, 0)
+        self.assertNotIn("--partitions", self.feed("--dry-run", "--plan", plan).stdout)
 
     # They did nothing, and nobody said so.
     def test_a_flag_that_another_leaves_without_effect_is_refused(self):

@@ -73,10 +73,11 @@ void read_thresholds(const std::vector<std::string>& texts, record::VerdictThres
 
 /// A plan that is played again is as it was: another setting of it would be ignored.
 void require_no_other_plan(const FeedFlags& flags) {
-  for (const CLI::Option* option : flags.made_by_plan) {
-    if (!flags.plan.empty() && option->count() > 0) {
-      throw UsageError(fmt::format("--plan {} says {} itself: leave it out, of kexp.yaml too", flags.plan,
-                                   option->get_name()));
+  for (const char* flag :
+       {"--max-mbps", "--max-ips", "--duration", "--breakpoints", "--n-cycles", "--profile", "--curve",
+        "--count", "--arrival", "--seed", "--shuffle", "--partitioner", "--partitions"}) {
+    if (flags.given.has(flag)) {
+      throw UsageError(fmt::format("--plan {} says {} itself: leave it out", flags.plan, flag));
     }
   }
 }
@@ -112,6 +113,33 @@ void require_effects(const FeedFlags& flags, const feeder::FeederOptions& option
   require_effect(flags.given, "--max-debt", bounds_debt, "without --on-overload drop or fail");
   require_effect(flags.given, "--out", flags.dry_run,
                  "without --dry-run: a run's plan is in its --run directory");
+}
+
+/// What makes the plan. Errors: UsageError naming the flag or a line of the profile's file.
+void read_plan_flags(const FeedFlags& flags, feeder::FeederOptions& options) {
+  options.curve.curve = choose("--curve", flags.curve, cycle::kCurveNames);
+  options.arrival = choose("--arrival", flags.arrival, cycle::kArrivalNames);
+  options.partitioner = choose("--partitioner", flags.partitioner, cycle::kPartitionerNames);
+  options.peak = ByteRate::megabytes_per_second(flags.max_mbps);
+  if (peak_counts_images(flags)) {
+    options.max_images_per_s = flags.max_ips;
+  }
+  if (flags.partitions_flag->count() > 0) {
+    options.partitions = flags.partitions;
+  }
+  cycle::read_profile(options.curve);
+  if (options.curve.profile != "burst") {
+    options.burst_images = 0;  // Of kexp.yaml, for other runs.
+  }
+}
+
+/// What kexp.yaml says of plans is for other runs than that of a plan which is there already.
+void leave_to_plan(feeder::FeederOptions& options) {
+  const feeder::FeederOptions defaults;
+  options.curve = defaults.curve;
+  options.burst_images = defaults.burst_images;
+  options.seed = defaults.seed;
+  options.shuffle = defaults.shuffle;
 }
 
 /// What the plan is made of.
@@ -152,11 +180,6 @@ void add_plan_flags(CLI::App& command, FeedFlags& flags) {
       "--plan", flags.plan,
       "Play the plan of this folder again, a run's or a dry run's; refused when dataset or plan "
       "have become others");
-  for (const char* flag :
-       {"--max-mbps", "--max-ips", "--duration", "--breakpoints", "--n-cycles", "--profile", "--curve",
-        "--count", "--arrival", "--seed", "--shuffle", "--partitioner", "--partitions"}) {
-    flags.made_by_plan.push_back(command.get_option(flag));
-  }
 }
 
 /// How the plan is played.
@@ -209,14 +232,16 @@ void add_feed_flags(CLI::App& command, FeedFlags& flags) {
 }
 
 feeder::FeederOptions options_of(const FeedFlags& flags) {
-  require_no_other_plan(flags);
   feeder::FeederOptions options = flags.options;
+  if (flags.plan.empty()) {
+    read_plan_flags(flags, options);
+  } else {
+    require_no_other_plan(flags);
+    leave_to_plan(options);
+  }
   options.dataset = flags.dataset;
   options.run = flags.run;
   options.plan = flags.plan;
-  options.curve.curve = choose("--curve", flags.curve, cycle::kCurveNames);
-  options.arrival = choose("--arrival", flags.arrival, cycle::kArrivalNames);
-  options.partitioner = choose("--partitioner", flags.partitioner, cycle::kPartitionerNames);
   options.on_overload = choose("--on-overload", flags.on_overload, feeder::kOverloadNames);
   options.max_debt = max_debt_of(flags.max_debt_s);
   options.dataset_memory_bytes = bytes_of_megabytes(flags.dataset_memory_mb, "--dataset-memory");
@@ -227,23 +252,12 @@ feeder::FeederOptions options_of(const FeedFlags& flags) {
     options.t0 = parse_time(flags.t0, "--t0");
   }
   read_thresholds(flags.thresholds, options.thresholds);
-  options.peak = ByteRate::megabytes_per_second(flags.max_mbps);
-  if (peak_counts_images(flags)) {
-    options.max_images_per_s = flags.max_ips;
-  }
-  if (flags.partitions_flag->count() > 0) {
-    options.partitions = flags.partitions;
-  }
   options.delivery_timeout = std::chrono::seconds(flags.delivery_timeout_s);
   options.broker_clock = !flags.no_broker_clock;
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
-  cycle::read_profile(options.curve);
   require_effects(flags, options);
-  if (options.curve.profile != "burst") {
-    options.burst_images = 0;  // Of kexp.yaml, for other runs.
-  }
   feeder::validate(options);
   return options;
 }

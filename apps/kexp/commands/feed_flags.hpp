@@ -40,7 +40,6 @@ struct FeedFlags {
   CLI::Option* max_ips_flag = nullptr;
   CLI::Option* partitions_flag = nullptr;
   GivenFlags given;
-  std::vector<const CLI::Option*> made_by_plan;  ///< What a replayed plan says itself.
 };
 
 /// Binds the flags of `feed`; `flags` outlives the command.

@@ -26,7 +26,20 @@ double mean_mbps(const cycle::Plan& plan) {
   return plan.duration_s() > 0 ? static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6 : 0;
 }
 
-Json plan_json(const feeder::PreparedPlan& prepared) {
+/// What the user should know of the plan; `options` are those that it was asked for with.
+std::vector<std::string> warnings(const feeder::FeederOptions& options,
+                                  const feeder::PreparedPlan& prepared) {
+  std::vector<std::string> found = feeder::warnings(prepared.plan);
+  if (options.plan.empty() && !options.partitions) {
+    found.emplace_back(
+        "--partitions was not given: this is the plan for a topic with 1 partition; one with more gets "
+        "another, "
+        "with another hash");
+  }
+  return found;
+}
+
+Json plan_json(const feeder::FeederOptions& options, const feeder::PreparedPlan& prepared) {
   const cycle::Plan& plan = prepared.plan;
   const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
   return {{"images", plan.images().size()},
@@ -41,10 +54,11 @@ Json plan_json(const feeder::PreparedPlan& prepared) {
           {"segments", plan.segments().size()},
           {"plan_hash", prepared.plan_hash},
           {"dataset_hash", prepared.dataset_hash},
-          {"warnings", feeder::warnings(plan)}};
+          {"warnings", warnings(options, prepared)}};
 }
 
-void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared) {
+void print_plan(std::ostream& out, const feeder::FeederOptions& options,
+                const feeder::PreparedPlan& prepared) {
   const cycle::Plan& plan = prepared.plan;
   const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
   const auto duration = std::chrono::nanoseconds(static_cast<std::int64_t>(plan.duration_s() * 1e9));
@@ -60,7 +74,7 @@ void print_plan(std::ostream& out, const feeder::PreparedPlan& prepared) {
                      prepared.options.partitions, format_bytes(skew.mean_bytes),
                      100 * std::max(0.0, skew.most_over_mean - 1), 100 * skew.cv);
   out << fmt::format("plan       {}\ndataset    {}\n", prepared.plan_hash, prepared.dataset_hash);
-  for (const std::string& warning : feeder::warnings(plan)) {
+  for (const std::string& warning : warnings(options, prepared)) {
     out << fmt::format("warning    {}\n", warning);
   }
   if (const std::string plot = feeder::plot(plan); !plot.empty()) {
@@ -117,9 +131,9 @@ ExitCode run_dry(const FeedFlags& flags, const feeder::FeederOptions& options, C
     keep_plan(flags.out, prepared);
   }
   if (flags.json) {
-    context.out << plan_json(prepared).dump(2) << '\n';
+    context.out << plan_json(options, prepared).dump(2) << '\n';
   } else {
-    print_plan(context.out, prepared);
+    print_plan(context.out, options, prepared);
   }
   return ExitCode::ok;
 }
