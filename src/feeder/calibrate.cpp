@@ -6,6 +6,7 @@
 #include <mutex>
 #include <span>
 #include <sys/resource.h>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include "kexp/core/random.hpp"
 #include "kexp/core/sha256.hpp"
 #include "kexp/core/time_text.hpp"
+#include "kexp/core/units.hpp"
 #include "kexp/dataset/stored.hpp"
 
 #include "cpu_time.hpp"
@@ -38,6 +40,12 @@ constexpr std::size_t kRandomImages = 8;
 constexpr std::size_t kMostMemory = 256 * 1024 * 1024;  ///< For a dataset's images.
 constexpr auto kFirstAnswer = 10s;                      ///< Until a broker has taken the first image.
 constexpr auto kQueueFullPause = 1ms;
+/// A larger image may get so many times as many through a second as a smaller one: two rates of a second or
+/// two are no closer.
+constexpr double kClearlyMore = 1.25;
+/// Sizes on both sides that got so many times the bytes contradict one: a curve of rates over sizes bends,
+/// but has no such hollow.
+constexpr double kHollow = 2;
 
 /// Parts of the whole time; the eighth that is left goes into topics, connections and last answers.
 constexpr int kParts = 8;
@@ -88,6 +96,7 @@ class Images {
       bytes += size;
     }
     Images images;
+    images.dataset_ = file.string();
     images.memory_.resize(bytes);
     std::vector<dataset::StoredDataset::Wanted> wanted;
     for (std::size_t i = 0, begin = 0; i < count; ++i) {
@@ -105,6 +114,8 @@ class Images {
   Images(Images&&) = default;
   Images& operator=(Images&&) = default;
 
+  /// Empty for random ones.
+  [[nodiscard]] const std::string& dataset() const { return dataset_; }
   [[nodiscard]] Bytes at(std::size_t i) const { return images_[i % images_.size()]; }
   [[nodiscard]] double mean_bytes() const {
     return static_cast<double>(memory_.size()) / static_cast<double>(images_.size());
@@ -113,6 +124,7 @@ class Images {
  private:
   Images() = default;
 
+  std::string dataset_;
   std::vector<std::uint8_t> memory_;
   std::vector<Bytes> images_;
 };
@@ -148,7 +160,7 @@ class Flood {
     if (stop.stop_requested()) {
       interrupted();
     }
-    return rate(start, cpu_s);
+    return rate(images, start, cpu_s);
   }
 
  private:
@@ -208,7 +220,8 @@ class Flood {
     last_ = report.time;
   }
 
-  CalibratedRate rate(SteadyTime start, double cpu_s) const {
+  /// By bytes: which images of a dataset came before the end is a matter of luck.
+  [[nodiscard]] CalibratedRate rate(const Images& sent, SteadyTime start, double cpu_s) const {
     const std::scoped_lock lock(mutex_);
     if (images_ == 0) {
       throw FailedError(fmt::format("no image to {} was acknowledged: {}", topic_,
@@ -218,9 +231,9 @@ class Flood {
       ports_.log.warn("calibrate: error={} text=\"some images were not acknowledged\"", error_);
     }
     const double took_s = seconds(std::max(last_ - start, Nanoseconds(1)));
-    const auto images = static_cast<double>(images_);
     const auto bytes = static_cast<double>(bytes_);
-    return {bytes / images, images / took_s, bytes / took_s / 1e6, cpu_s / bytes * 1e9};
+    return {sent.mean_bytes(), bytes / sent.mean_bytes() / took_s, bytes / took_s / 1e6, cpu_s / bytes * 1e9,
+            sent.dataset()};
   }
 
   const CalibratePorts& ports_;
@@ -253,6 +266,21 @@ stats::Summary read_lateness(const Json& json) {
   return summary;
 }
 
+CalibratedRate read_rate(const Json& json) {
+  const Json dataset = json.value("dataset", Json());
+  return {json.at("image_bytes").get<double>(), json.at("images_per_s").get<double>(),
+          json.at("megabytes_per_s").get<double>(), json.at("cpu_s_per_gb").get<double>(),
+          dataset.is_null() ? "" : dataset.get<std::string>()};
+}
+
+Json rate_json(const CalibratedRate& rate) {
+  return {{"image_bytes", rate.image_bytes},
+          {"images_per_s", rate.images_per_s},
+          {"megabytes_per_s", rate.megabytes_per_s},
+          {"cpu_s_per_gb", rate.cpu_s_per_gb},
+          {"dataset", rate.dataset.empty() ? Json() : Json(rate.dataset)}};
+}
+
 Calibration read_calibration(const Json& json) {
   Calibration calibration;
   json.at("time").get_to(calibration.time);
@@ -262,14 +290,37 @@ Calibration read_calibration(const Json& json) {
   calibration.lateness_50 = read_lateness(json.at("lateness_50"));
   calibration.lateness_1000 = read_lateness(json.at("lateness_1000"));
   for (const Json& rate : json.at("rates")) {
-    calibration.rates.push_back({rate.at("image_bytes").get<double>(), rate.at("images_per_s").get<double>(),
-                                 rate.at("megabytes_per_s").get<double>(),
-                                 rate.at("cpu_s_per_gb").get<double>()});
+    calibration.rates.push_back(read_rate(rate));
+  }
+  for (const Json& rate : json.value("left_out", Json::array())) {
+    calibration.left_out.push_back({read_rate(rate), rate.at("because").get<std::string>()});
   }
   if (calibration.rates.empty()) {
     throw FailedError("a calibration has no rates");
   }
   return calibration;
+}
+
+/// What of the sorted rates one of them cannot be true beside; empty: nothing.
+std::string contradiction(const std::vector<CalibratedRate>& all,
+                          std::vector<CalibratedRate>::const_iterator rate) {
+  const auto faster = std::find_if(rate + 1, all.end(), [&](const CalibratedRate& larger) {
+    return larger.images_per_s > kClearlyMore * rate->images_per_s;
+  });
+  if (faster != all.end()) {
+    return fmt::format("images of {} got {:.0f} images/s", format_bytes(faster->image_bytes),
+                       faster->images_per_s);
+  }
+  const auto got_more = [&](const CalibratedRate& other) {
+    return other.megabytes_per_s > kHollow * rate->megabytes_per_s;
+  };
+  const auto below = std::find_if(all.begin(), rate, got_more);
+  const auto above = std::find_if(rate, all.end(), got_more);
+  if (below == rate || above == all.end()) {
+    return "";
+  }
+  return fmt::format("images of {} got {:.1f} MB/s, and of {} {:.1f}", format_bytes(below->image_bytes),
+                     below->megabytes_per_s, format_bytes(above->image_bytes), above->megabytes_per_s);
 }
 
 /// Of every size that is measured; the dataset's own among them.
@@ -330,10 +381,13 @@ std::pair<CalibratedRate, CalibratedRate> Calibration::around(double image_bytes
 Json to_json(const Calibration& calibration) {
   Json rates = Json::array();
   for (const CalibratedRate& rate : calibration.rates) {
-    rates.push_back({{"image_bytes", rate.image_bytes},
-                     {"images_per_s", rate.images_per_s},
-                     {"megabytes_per_s", rate.megabytes_per_s},
-                     {"cpu_s_per_gb", rate.cpu_s_per_gb}});
+    rates.push_back(rate_json(rate));
+  }
+  Json left_out = Json::array();
+  for (const LeftOutRate& left : calibration.left_out) {
+    Json rate = rate_json(left.rate);
+    rate["because"] = left.because;
+    left_out.push_back(std::move(rate));
   }
   return {{"time", calibration.time},
           {"host", calibration.host},
@@ -341,7 +395,19 @@ Json to_json(const Calibration& calibration) {
           {"cluster", calibration.cluster},
           {"lateness_50", stats::to_json(calibration.lateness_50)},
           {"lateness_1000", stats::to_json(calibration.lateness_1000)},
-          {"rates", std::move(rates)}};
+          {"rates", std::move(rates)},
+          {"left_out", std::move(left_out)}};
+}
+
+void leave_contradicted_out(Calibration& calibration) {
+  const std::vector<CalibratedRate> all = std::exchange(calibration.rates, {});
+  for (auto rate = all.begin(); rate != all.end(); ++rate) {
+    if (std::string because = contradiction(all, rate); !because.empty()) {
+      calibration.left_out.push_back({*rate, std::move(because)});
+    } else {
+      calibration.rates.push_back(*rate);
+    }
+  }
 }
 
 Calibration calibrate(const CalibrateOptions& options, const CalibratePorts& ports, std::stop_token stop) {
@@ -374,6 +440,7 @@ Calibration calibrate(const CalibrateOptions& options, const CalibratePorts& por
   }
   std::sort(calibration.rates.begin(), calibration.rates.end(),
             [](const CalibratedRate& a, const CalibratedRate& b) { return a.image_bytes < b.image_bytes; });
+  leave_contradicted_out(calibration);
   return calibration;
 }
 

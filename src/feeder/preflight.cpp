@@ -227,7 +227,8 @@ class Preflight {
       const std::string threads =
           load <= kMostThreads ? fmt::format(", give --threads {:.0f}", std::ceil(load)) : "";
       object(fmt::format(
-          "this feed's peak is {}, but one producer can send {:.0f} images/s of that size ({}): lower {}{}",
+          "this feed's peak is {}, but one producer can send {:.0f} images/s of that size ({}): lower {}{}, "
+          "calibrate again (kexp feed calibrate) where that was on a busy machine",
           peak, one_producer, measured(*calibration, mean_bytes), lower, threads));
     } else if (load > 1) {
       warn(

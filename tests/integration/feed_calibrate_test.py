@@ -21,7 +21,8 @@ class FeedCalibrateTest(PreflightCase):
         found = json.loads(done.stdout)
         self.assertEqual(found["servers"], self.kafka.servers)
         self.assertRegex(found["cluster"], ".")
-        self.assertEqual([rate["image_bytes"] for rate in found["rates"]], [1e3, 1e4, 3e4, 1e5, 3e5, 1e6])
+        # This machine may have been too busy for one of them.
+        self.assertEqual(sorted(rate["image_bytes"] for rate in found["rates"] + found["left_out"]), [1e3, 1e4, 3e4, 1e5, 3e5, 1e6])
         for rate in found["rates"]:
             self.assertAlmostEqual(rate["megabytes_per_s"], rate["images_per_s"] * rate["image_bytes"] / 1e6,
                                    delta=0.001 * rate["megabytes_per_s"])
@@ -34,7 +35,7 @@ class FeedCalibrateTest(PreflightCase):
     def test_sends_a_datasets_images(self):
         done = self.calibrate("--dataset", self.dataset)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?s)images of 1\.00 kB +\d+ images/s, .*images of 9\.\d+ kB +\d+ images/s, \d+\.\d MB/s; .*images of 30\.0 kB")
+        self.assertRegex(done.stdout, r"(?s)images of 1\.00 kB +\d+ images/s, .*the dataset's, 9\.\d+ kB +\d+ images/s, \d+\.\d MB/s; .*images of 30\.0 kB")
 
     def test_a_peak_above_it_is_refused_unless_forced(self):
         self.assertEqual(self.calibrate().returncode, 0)

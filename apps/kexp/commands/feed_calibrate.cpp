@@ -26,6 +26,13 @@ struct CalibrateFlags {
   bool json = false;
 };
 
+std::string rate_text(const feeder::CalibratedRate& rate) {
+  return fmt::format("{:<20} {:.0f} images/s, {:.1f} MB/s; {:.3f} core-s/GB",
+                     fmt::format("{} {}", rate.dataset.empty() ? "images of" : "the dataset's,",
+                                 format_bytes(rate.image_bytes)),
+                     rate.images_per_s, rate.megabytes_per_s, rate.cpu_s_per_gb);
+}
+
 void print_calibration(std::ostream& out, const feeder::Calibration& calibration) {
   const auto line = [&](const char* what, const stats::Summary& lateness) {
     out << fmt::format("{:<20} p50 {:.3f} ms, p99 {:.3f} ms, max {:.3f} ms\n", what, lateness.p50_ms,
@@ -34,9 +41,13 @@ void print_calibration(std::ostream& out, const feeder::Calibration& calibration
   line("lateness at 50/s", calibration.lateness_50);
   line("lateness at 1000/s", calibration.lateness_1000);
   for (const feeder::CalibratedRate& rate : calibration.rates) {
-    out << fmt::format("{:<20} {:.0f} images/s, {:.1f} MB/s; {:.3f} core-s/GB\n",
-                       "images of " + format_bytes(rate.image_bytes), rate.images_per_s, rate.megabytes_per_s,
-                       rate.cpu_s_per_gb);
+    out << rate_text(rate) << '\n';
+  }
+  for (const feeder::LeftOutRate& left : calibration.left_out) {
+    out << fmt::format("{}: left out, as {}\n", rate_text(left.rate), left.because);
+  }
+  if (!calibration.left_out.empty()) {
+    out << "something else was at work: calibrate again for the sizes that were left out\n";
   }
 }
 

@@ -34,10 +34,17 @@ void validate(const CalibrateOptions& options);
 
 /// What one producer got acknowledged, flat out, of images of one mean size.
 struct CalibratedRate {
-  double image_bytes = 0;
+  double image_bytes = 0;  ///< The mean of those that it was given.
   double images_per_s = 0;
   double megabytes_per_s = 0;
   double cpu_s_per_gb = 0;
+  std::string dataset{};  ///< Whose images they were; empty: random ones.
+};
+
+/// A measured rate that others contradict.
+struct LeftOutRate {
+  CalibratedRate rate;
+  std::string because;  ///< "images of 30.0 kB got 1200 images/s".
 };
 
 struct Calibration {
@@ -47,6 +54,7 @@ struct Calibration {
   std::string cluster;                        ///< Whose they are: kafka::Admin::cluster_id.
   stats::Summary lateness_50, lateness_1000;  ///< Of a timer at 50 and 1,000 deadlines a second.
   std::vector<CalibratedRate> rates;          ///< By size, the smallest first; at least one.
+  std::vector<LeftOutRate> left_out;          ///< Measured, but not among the rates: leave_contradicted_out.
 
   /// Images of that mean size that one producer can send in a second. Between two measured sizes the time for
   /// an image is interpolated linearly; below the smallest it is that of the smallest, above the largest it
@@ -56,6 +64,13 @@ struct Calibration {
   [[nodiscard]] std::pair<CalibratedRate, CalibratedRate> around(double image_bytes) const;
 };
 [[nodiscard]] Json to_json(const Calibration& calibration);
+
+/// Takes the rates away that cannot be what machine and broker can do, as other sizes got more.
+///
+/// Whatever else is at work makes a rate lower, never higher. So a size is contradicted by a larger one of
+/// which clearly more images a second got through, and by a smaller and a larger one together that both got
+/// twice its bytes a second. The rates are sorted by size before and after.
+void leave_contradicted_out(Calibration& calibration);
 
 struct CalibratePorts {
   kafka::ClientFactory& kafka;

@@ -100,7 +100,9 @@ TEST_F(CalibrateTest, SendsTheDatasetsImagesToAllPartitionsInPlaceOfTheSizesNear
   EXPECT_EQ(partitions.size(), 4U);
   EXPECT_EQ(sizes, (std::set<std::size_t>{1000, 10'000, 20'000, 40'000, 100'000, 300'000, 1'000'000}));
   ASSERT_EQ(calibration.rates.size(), 6U);
-  EXPECT_NEAR(calibration.rates[2].image_bytes, 30'000, 200);
+  EXPECT_EQ(calibration.rates[2].image_bytes, 30'000);  // Whichever of the two came last.
+  EXPECT_EQ(calibration.rates[2].dataset, options_.dataset.string());
+  EXPECT_EQ(calibration.rates[1].dataset, "");
 }
 
 TEST_F(CalibrateTest, WaitsWhileTheQueueIsFull) {
@@ -128,6 +130,47 @@ TEST_F(CalibrateTest, TheScratchTopicGoesWhenItIsStopped) {
   EXPECT_THAT(message_of<InterruptedError>([&] { return run(); }), HasSubstr("stopped"));
   EXPECT_THAT(kafka_.topics(), IsEmpty());
   EXPECT_EQ(sends_, 20);
+}
+
+// Both rates were kept, and the lower one refused feeds.
+TEST_F(CalibrateTest, ASizeThatWasDisturbedIsLeftOut) {
+  kafka_.on_send = [this](const kafka::OutgoingRecord& record) {
+    clock_.advance(record.value.size() == 30'000 ? 30ms : 1ms + 10ns * static_cast<int>(record.value.size()));
+  };
+
+  const Calibration calibration = run();
+
+  EXPECT_EQ(calibration.rates.size(), 5U);
+  ASSERT_EQ(calibration.left_out.size(), 1U);
+  EXPECT_EQ(calibration.left_out[0].rate.image_bytes, 30'000);
+  EXPECT_EQ(calibration.left_out[0].because, "images of 100 kB got 500 images/s");
+  store(calibration);
+  EXPECT_EQ(to_json(*stored_calibration("fake-cluster")), to_json(calibration));
+}
+
+TEST(CalibrationTest, WhatOtherSizesContradictIsLeftOut) {
+  const auto kept = [](std::vector<CalibratedRate> rates) {
+    Calibration calibration;
+    calibration.rates = std::move(rates);
+    leave_contradicted_out(calibration);
+    std::vector<double> sizes;
+    for (const CalibratedRate& rate : calibration.rates) {
+      sizes.push_back(rate.image_bytes);
+    }
+    return sizes;
+  };
+  using Sizes = std::vector<double>;
+  const CalibratedRate small{10'000, 20'000, 200, 1};
+  const CalibratedRate large{100'000, 2500, 250, 1};
+  EXPECT_EQ(kept({small, {30'000, 6000, 180, 1}, large}), (Sizes{10'000, 30'000, 100'000}));
+  EXPECT_EQ(kept({small, {30'000, 2001, 60, 1}, large}), (Sizes{10'000, 100'000}));  // A hollow.
+  EXPECT_EQ(kept({{10'000, 1999, 20, 1}, large}), (Sizes{100'000}));
+  EXPECT_EQ(kept({{10'000, 2001, 20, 1}, large}), (Sizes{10'000, 100'000}));
+  // Bytes a second may fall with the size, and rise with it, but not both.
+  EXPECT_EQ(kept({small, {30'000, 3334, 100.02, 1}, large}), (Sizes{10'000, 30'000, 100'000}));
+  EXPECT_EQ(kept({small, {30'000, 3332, 99.96, 1}, large}), (Sizes{10'000, 100'000}));
+  EXPECT_EQ(kept({small, {30'000, 3332, 99.96, 1}}), (Sizes{10'000, 30'000}));
+  EXPECT_EQ(kept({{30'000, 3332, 99.96, 1}, large}), (Sizes{30'000, 100'000}));
 }
 
 TEST_F(CalibrateTest, WhatIsStoredIsReadAgain) {

@@ -195,7 +195,8 @@ TEST_F(PreflightTest, APeakAboveTheCalibrationIsRefusedUnlessForced) {
   EXPECT_THAT(refusal(),
               AllOf(HasSubstr("20 images/s of 2"), HasSubstr("can send 10 images/s of that size"),
                     HasSubstr("it got 20 images/s of 1.00 kB and 7 images/s of 3.00 kB to localhost:9092"),
-                    HasSubstr("--max-mbps to 0.02,"), HasSubstr("--threads 2"), HasSubstr("--force")));
+                    HasSubstr("--max-mbps to 0.02,"), HasSubstr("--threads 2"),
+                    HasSubstr("calibrate again (kexp feed calibrate)"), HasSubstr("--force")));
   options_.max_images_per_s = 20;
   EXPECT_THAT(refusal(), HasSubstr("--max-ips to 10,"));
   options_.force = true;
