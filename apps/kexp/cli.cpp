@@ -25,6 +25,7 @@
 #include "commands/topics.hpp"
 #include "commands/track.hpp"
 #include "flag_check.hpp"
+#include "json_log.hpp"
 #include "settings.hpp"
 
 namespace kexp::cli {
@@ -82,6 +83,14 @@ LogLevel parse_log_level(const std::string& text) {
   throw std::logic_error(fmt::format("--log-level {} was not refused", text));
 }
 
+std::unique_ptr<Log> make_log(const GlobalFlags& globals, const Outside& outside) {
+  auto log = make_stderr_log(parse_log_level(globals.log_level));
+  if (globals.progress != "json") {
+    return log;
+  }
+  return std::make_unique<JsonLog>(outside.err, outside.clock, std::move(log));
+}
+
 std::unique_ptr<Progress> make_progress(const std::string& kind, Log& log, const Outside& outside) {
   if (kind == "log") {
     return std::make_unique<LogProgress>(log);
@@ -113,11 +122,23 @@ std::string version_text() {
   return text;
 }
 
-ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
+/// "help feed verify" is "feed verify --help".
+void turn_help_round(std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "help") {
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
+}
+
+/// How what went wrong is told; JSON once `--progress json` is known to be wanted.
+enum class ErrorForm { text, json };
+
+ExitCode dispatch(int argc, const char* const* argv, const Outside& outside, ErrorForm& error_form) {
   CLI::App app("Reproducible load and energy experiments on Kafka, YOLO and Kubernetes.", "kexp");
   app.fallthrough();
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
+  app.footer("kexp help COMMAND and kexp COMMAND --help print the flags of a command.");
   GlobalFlags globals;
   app.set_version_flag("--version", [] { return version_text(); });
   app.add_option("--config", globals.config,
@@ -140,6 +161,7 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
     outside.err << app.help();
     return ExitCode::usage;
   }
+  turn_help_round(arguments);
   check_arguments(app, arguments);
   try {
     std::reverse(arguments.begin(), arguments.end());  // The parser takes them from the back.
@@ -152,7 +174,8 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
   }
   const std::vector<std::string> warnings = apply_settings(app, globals.config);
 
-  const auto log = make_stderr_log(parse_log_level(globals.log_level));
+  error_form = globals.progress == "json" ? ErrorForm::json : ErrorForm::text;
+  const auto log = make_log(globals, outside);
   for (const std::string& warning : warnings) {
     log->warn("consume: {}", warning);
   }
@@ -169,17 +192,23 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside) {
 }
 
 ExitCode guarded_dispatch(int argc, const char* const* argv, const Outside& outside) {
+  ErrorForm error_form = ErrorForm::text;
+  const auto failed = [&](ExitCode code, const std::string& why) {
+    if (error_form == ErrorForm::json) {
+      write_json_error(outside.err, outside.clock, why, static_cast<int>(code));
+    } else {
+      outside.err << fmt::format("kexp: {}\n", why);
+    }
+    return code;
+  };
   try {
-    return dispatch(argc, argv, outside);
+    return dispatch(argc, argv, outside, error_form);
   } catch (const Error& e) {
-    outside.err << fmt::format("kexp: {}\n", e.what());
-    return e.code();
+    return failed(e.code(), e.what());
   } catch (const std::filesystem::filesystem_error& e) {
-    outside.err << fmt::format("kexp: {}: {}\n", e.path1().string(), e.code().message());
-    return ExitCode::failed;
+    return failed(ExitCode::failed, fmt::format("{}: {}", e.path1().string(), e.code().message()));
   } catch (const std::exception& e) {
-    outside.err << fmt::format("kexp: internal error: {}\n", e.what());
-    return ExitCode::failed;
+    return failed(ExitCode::failed, fmt::format("internal error: {}", e.what()));
   }
 }
 

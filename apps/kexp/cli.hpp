@@ -19,7 +19,7 @@ struct Outside {
 };
 
 /// Reads the command line, resolves settings, runs the command and maps errors to the exit code, each
-/// printed once as "kexp: …". Never throws.
+/// printed once as "kexp: …", or as a JSON event beside `--progress json`. Never throws.
 [[nodiscard]] int run(int argc, const char* const* argv, const Outside& outside) noexcept;
 
 }  // namespace kexp::cli

@@ -72,7 +72,8 @@ void JsonProgress::report(const ProgressEvent& event) {
   Json timed;
   timed["time"] = format_utc(clock_.wall_now());  // Under the lock, so that lines are in order of time.
   timed.update(line);
-  out_ << timed.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
+  // In one piece: others write lines to the same stream.
+  out_ << timed.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n' << std::flush;
   out_.clear();  // One failed write must not silence the events and the error message that follow.
   log_.write_to_copies(level_of(event), line_of(event));
 }

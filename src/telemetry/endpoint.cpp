@@ -95,8 +95,9 @@ struct Endpoint::Impl {
       answer(probe, response);
     });
     port = bind(server, options);
+    target = target_of(options.address, port);
     if (!options.sd_dir.empty()) {
-      discovery.emplace(options.sd_dir, target_of(options.address, port), options.role);
+      discovery.emplace(options.sd_dir, target, options.role);
     }
     thread = std::jthread([this] { server.listen_after_bind(); });
     while (!server.is_running()) {  // A few microseconds; before that, stop() would be lost.
@@ -110,6 +111,7 @@ struct Endpoint::Impl {
 
   httplib::Server server;
   int port = 0;
+  std::string target;
   std::optional<DiscoveryFile> discovery;
   std::jthread thread;  // Last member.
 };
@@ -120,6 +122,8 @@ Endpoint::Endpoint(const EndpointOptions& options, const Metrics& metrics, Probe
 Endpoint::~Endpoint() = default;
 
 int Endpoint::port() const { return impl_->port; }
+
+std::string Endpoint::url() const { return fmt::format("http://{}/metrics", impl_->target); }
 
 Endpoint::Check ask_health(const std::string& address, int port, std::chrono::milliseconds timeout) {
   httplib::Client client(host_of(address), port);

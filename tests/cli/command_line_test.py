@@ -36,6 +36,13 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual(done.returncode, 0, command)
             self.assertIn("--help", done.stdout)
 
+    def test_help_is_a_command_too(self):
+        for command in ["feed"], ["feed", "verify"], ["topics", "create"], []:
+            asked, flag = kexp_test.run(["help", *command]), kexp_test.run([*command, "--help"])
+            self.assertEqual((asked.returncode, asked.stdout, asked.stderr), (0, flag.stdout, ""))
+        self.fails(["help", "fed"], 'unknown command "fed"', "did you mean feed?")
+        self.fails(["help", "feed", "verfy"], 'unknown command "feed verfy"')
+
     def test_version_names_what_it_was_built_with(self):
         done = kexp_test.run(["--version"])
         self.assertEqual(done.returncode, 0)

@@ -1,5 +1,6 @@
 """Where the output goes: a full disk under stdout, a reader that has gone, and `--progress json`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,21 @@ class StdoutTest(unittest.TestCase):
         os.close(master)
         self.addCleanup(os.close, terminal)
         self.assertEqual(run_into(terminal, ["model", "list"]), (0, ""))
+
+
+class JsonProgressTest(unittest.TestCase):
+    # Whoever read the events met a line of text.
+    def test_why_a_command_failed_is_an_event_as_well(self):
+        done = kexp_test.run(["--progress", "json", "dataset", "info", "nowhere.hdf5"])
+        self.assertEqual(done.returncode, 2)
+        error, = map(json.loads, done.stderr.splitlines())
+        self.assertEqual((error["part"], error["event"], error["exit_code"]), ("kexp", "error", 2))
+        self.assertIn("nowhere.hdf5", error["text"])
+
+    def test_what_is_wrong_with_the_command_line_is_text(self):
+        done = kexp_test.run(["--progress", "json", "dataset", "inf"])
+        self.assertEqual(done.returncode, 2)
+        self.assertTrue(done.stderr.startswith("kexp: unknown command"), done.stderr)
 
 
 if __name__ == "__main__":

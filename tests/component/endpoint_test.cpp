@@ -68,6 +68,7 @@ TEST_F(EndpointTest, TellsAnotherProcessWhetherThisOneIsHealthy) {
       },
       fine);
   const int port = endpoint->port();
+  EXPECT_EQ(endpoint->url(), "http://127.0.0.1:" + std::to_string(port) + "/metrics");
 
   const Endpoint::Check healthy = ask_health("0.0.0.0", port, std::chrono::seconds(5));
   EXPECT_TRUE(healthy.ok);

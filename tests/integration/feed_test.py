@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -104,6 +105,24 @@ class FeedTest(kexp_test.BrokerCase):
         log = self.hang_up("--progress", "json")
         self.assertRegex(log, r"Z info feed: started ")
         self.assertRegex(log, r"Z info feed: finished ")
+
+    # A line of the log came first.
+    def test_beside_json_events_there_is_nothing_but_json(self):
+        self.create_topic()
+        done = self.feeds("--progress", "json", "--profile", "burst", "--count", "3")
+        events = [json.loads(line) for line in done.stderr.splitlines()]
+        logged = [event for event in events if event["event"] == "log"]
+        self.assertTrue([event for event in logged if event["level"] == "info" and "dataset_mb=" in event["text"]], events)
+        self.assertEqual([event["event"] for event in events if event["part"] == "feed"][0], "started")
+        self.assertRegex((self.fed.path / "log").read_text(), r"(?m)^\S+Z info feed: dataset_mb=")
+
+    # Nobody knew which port was free.
+    def test_says_where_its_metrics_are(self):
+        self.create_topic()
+        feed = self.start_feed("--max-ips", "20", "--profile", "constant", "--duration", "60")
+        url = feed.wait_for_line(r"feed: started .* metrics=(http://127\.0\.0\.1:\d+/metrics)$").group(1)
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            self.assertIn("kexp_planned_records 1200", answer.read().decode())
 
     def test_other_partitions_than_asked_are_refused(self):
         self.create_topic(2)

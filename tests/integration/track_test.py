@@ -100,6 +100,7 @@ class TrackTest(unittest.TestCase):
 
     def test_ends_when_every_acknowledged_image_has_its_answer(self):
         tracker, run = self.start("--until-complete", "--json")
+        self.assertRegex(tracker.stderr, r"track: started .* metrics=http://127\.0\.0\.1:\d+/metrics\n")
         self.produce([answer(i, run) for i in range(50)], run)
         self.produce([answer(7, run), answer(7, run)], run)
         self.produce([answer(1, "of-another-run")], "of-another-run")

@@ -13,6 +13,8 @@
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
+#include "metrics_url.hpp"
+
 namespace kexp::cli {
 namespace {
 
@@ -86,17 +88,19 @@ ExitCode run_consume(const ConsumeFlags& flags, Context& context) {
   consumer::ConsumerOptions options = options_of(flags);
   options.detector.log = &context.log;
   telemetry::Metrics metrics;
+  MetricsUrlProgress progress(context.progress);
   const auto serve = [&](consumer::ConsumerPorts::Probe healthy, consumer::ConsumerPorts::Probe ready) {
     auto endpoint = std::make_unique<telemetry::Endpoint>(endpoint_options(flags.metrics, "consume"), metrics,
                                                           std::move(healthy), std::move(ready));
     context.log.info("consume: metrics_address={} metrics_port={}", flags.metrics.address, endpoint->port());
+    progress.set_url(endpoint->url());
     return endpoint;
   };
   static_cast<void>(consumer::run_consumer(options,
                                            {.kafka = context.kafka,
                                             .clock = context.clock,
                                             .log = context.log,
-                                            .progress = context.progress,
+                                            .progress = progress,
                                             .metrics = metrics,
                                             .serve = serve},
                                            context.stop));

@@ -17,6 +17,7 @@
 #include "feed_flags.hpp"
 #include "feed_plan.hpp"
 #include "feed_verify.hpp"
+#include "metrics_url.hpp"
 
 namespace kexp::cli {
 namespace {
@@ -81,8 +82,9 @@ ExitCode run_feed(const FeedFlags& flags, Context& context) {
   }
   telemetry::Metrics metrics;
   const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "feed"), metrics, {}, {});
+  MetricsUrlProgress progress(context.progress, endpoint.url());
   const auto result = feeder::run_feeder(
-      options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
+      options, {context.kafka, context.clock, context.log, progress, metrics}, context.stop);
   const record::FeedPart& part = options.shard;
   const record::Verdict verdict = record::judge_feed(result.run, part);
   const Json run_verdict = read_json(result.run / "run.json").at("verdict");

@@ -17,6 +17,7 @@
 #include "kexp/tracker/tracker.hpp"
 
 #include "commands/track_table.hpp"
+#include "metrics_url.hpp"
 
 namespace kexp::cli {
 namespace {
@@ -168,21 +169,25 @@ bool wants_table(const Context& context) {
   return dynamic_cast<const LogProgress*>(&context.progress) != nullptr && isatty(STDERR_FILENO) != 0;
 }
 
-tracker::TrackerResult track(tracker::TrackerOptions options, telemetry::Metrics& metrics, Context& context) {
+tracker::TrackerResult track(tracker::TrackerOptions options, telemetry::Metrics& metrics,
+                             const std::string& metrics_url, Context& context) {
   if (!wants_table(context)) {
-    return tracker::run_tracker(
-        options, {context.kafka, context.clock, context.log, context.progress, metrics}, context.stop);
+    MetricsUrlProgress progress(context.progress, metrics_url);
+    return tracker::run_tracker(options, {context.kafka, context.clock, context.log, progress, metrics},
+                                context.stop);
   }
   options.progress_interval = std::chrono::seconds(1);
   LiveTable table(std::cerr, context.log);
-  return tracker::run_tracker(options, {context.kafka, context.clock, table, table, metrics}, context.stop);
+  MetricsUrlProgress progress(table, metrics_url);
+  return tracker::run_tracker(options, {context.kafka, context.clock, table, progress, metrics},
+                              context.stop);
 }
 
 ExitCode run_track(const TrackFlags& flags, Context& context) {
   const tracker::TrackerOptions options = options_of(flags);
   telemetry::Metrics metrics;
   const telemetry::Endpoint endpoint(endpoint_options(flags.metrics, "track"), metrics, {}, {});
-  const auto result = track(options, metrics, context);
+  const auto result = track(options, metrics, endpoint.url(), context);
   const Json run = read_json(result.run / "run.json");
   if (flags.json) {
     context.out << run.dump(2) << '\n';

@@ -87,6 +87,8 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
 
   [[nodiscard]] int port() const;
+  /// Where a Prometheus on this machine finds the metrics: "http://127.0.0.1:9464/metrics".
+  [[nodiscard]] std::string url() const;
 
  private:
   struct Impl;
