@@ -37,7 +37,7 @@ std::vector<double> numbers_of(const onnx::TensorProto& tensor, const Field& fie
 
 GraphIndex::GraphIndex(const onnx::GraphProto& graph) {
   for (const auto& weight : graph.initializer()) {
-    weights_.emplace(weight.name(), &weight);
+    constants_.emplace(weight.name(), &weight);
   }
   for (const auto& node : graph.node()) {
     for (const std::string& output : node.output()) {
@@ -48,9 +48,10 @@ GraphIndex::GraphIndex(const onnx::GraphProto& graph) {
     }
     const onnx::AttributeProto* value = attribute(node, "value");
     if (node.op_type() == "Constant" && node.output_size() == 1 && value != nullptr && value->has_t()) {
-      weights_.emplace(node.output(0), &value->t());
+      constants_.emplace(node.output(0), &value->t());
     }
   }
+  hand_on_constants();
 }
 
 const onnx::NodeProto* GraphIndex::producer(const std::string& tensor) const {
@@ -65,19 +66,27 @@ const std::vector<const onnx::NodeProto*>& GraphIndex::consumers(const std::stri
 }
 
 const onnx::TensorProto* GraphIndex::constant(const std::string& tensor) const {
-  std::string name = tensor;
-  for (std::size_t steps = 0; steps <= producers_.size(); ++steps) {  // a broken graph may have a ring
-    const auto found = weights_.find(name);
-    if (found != weights_.end()) {
-      return found->second;
+  const auto found = constants_.find(tensor);
+  return found == constants_.end() ? nullptr : found->second;
+}
+
+/// Once for all tensors: a file may have thousands of such nodes in a row, and everybody asks for constants.
+void GraphIndex::hand_on_constants() {
+  std::vector<std::pair<std::string, const onnx::TensorProto*>> open(constants_.begin(), constants_.end());
+  while (!open.empty()) {
+    const auto [name, value] = std::move(open.back());
+    open.pop_back();
+    for (const onnx::NodeProto* node : consumers(name)) {
+      if (!hands_on(*node) || node->input(0) != name) {
+        continue;
+      }
+      for (const std::string& output : node->output()) {
+        if (producer(output) == node && constants_.emplace(output, value).second) {
+          open.emplace_back(output, value);
+        }
+      }
     }
-    const onnx::NodeProto* node = producer(name);
-    if (node == nullptr || !hands_on(*node)) {
-      return nullptr;
-    }
-    name = node->input(0);
   }
-  return nullptr;
 }
 
 const onnx::AttributeProto* attribute(const onnx::NodeProto& node, std::string_view name) {

@@ -25,9 +25,11 @@ class GraphIndex {
   [[nodiscard]] const onnx::TensorProto* constant(const std::string& tensor) const;
 
  private:
+  void hand_on_constants();
+
   std::unordered_map<std::string, const onnx::NodeProto*> producers_;
   std::unordered_map<std::string, std::vector<const onnx::NodeProto*>> consumers_;
-  std::unordered_map<std::string, const onnx::TensorProto*> weights_;
+  std::unordered_map<std::string, const onnx::TensorProto*> constants_;
 };
 
 /// nullptr when the node has no such attribute.

@@ -1,5 +1,7 @@
 #include "graph/find_head.hpp"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 #include "graph_files.hpp"
@@ -143,6 +145,34 @@ TEST(FindHeadTest, LeavesGraphsOfAnotherFormAlone) {
   nothing.builder().node("Relu", {"images"}, {}, "output0");
   nothing.output("output0", {1, 300, 6});
   EXPECT_FALSE(find_head(nothing.graph(), {kClasses, {1, 300, 6}}));
+}
+
+// Each question followed the whole row again: minutes for a file of thousands of such nodes.
+TEST(GraphIndexTest, FindsAConstantBehindAnyNumberOfNodesThatHandItOn) {
+  TestGraph made;
+  const std::string constant = made.builder().integers({7});
+  std::vector<std::string> row{constant};
+  for (int i = 0; i < 20'000; ++i) {
+    row.push_back(made.builder().node("Squeeze", {row.back()}));
+  }
+  const std::string calculated = made.builder().node("Neg", {row.back()});
+  const std::string behind = made.builder().node("Squeeze", {calculated});
+  const inference::GraphIndex index(made.graph());
+
+  const onnx::TensorProto* value = index.constant(constant);
+  ASSERT_NE(value, nullptr);
+  EXPECT_TRUE(std::all_of(row.begin(), row.end(),
+                          [&](const std::string& tensor) { return index.constant(tensor) == value; }));
+  EXPECT_EQ(index.constant(calculated), nullptr);
+  EXPECT_EQ(index.constant(behind), nullptr);
+  EXPECT_EQ(index.constant("images"), nullptr);
+}
+
+TEST(GraphIndexTest, FindsNoConstantInARing) {
+  TestGraph made;
+  const std::string first = made.builder().node("Squeeze", {"second"});
+  made.builder().node("Squeeze", {first}, {}, "second");
+  EXPECT_EQ(inference::GraphIndex(made.graph()).constant(first), nullptr);
 }
 
 TEST(StrideTest, TakesAPathWithoutUpsampling) {
