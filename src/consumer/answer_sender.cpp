@@ -8,26 +8,27 @@ namespace kexp::consumer {
 
 namespace {
 
-/// Answers that are too large say so in place of their detections.
-void shorten(Answer& answer) {
-  record::Result& result = answer.result;
+/// An answer that is too large says so in place of its detections.
+std::string shortened(const Answer& answer) {
+  record::Result result = answer.result;
   result.errors = 1;
   result.error = fmt::format("the answer with {} detections has {} bytes, more than the output topic takes",
                              result.detections.size(), answer.text.size());
   result.detections.clear();
-  answer.text = record::to_json_text(result);
-  answer.shortened = true;
+  return record::to_json_text(result);
 }
 
 }  // namespace
 
 void AnswerSender::send(const std::shared_ptr<Answer>& answer) {
   const record::Result& result = answer->result;
+  const std::string shorter = answer->form == Answer::Form::shortened ? shortened(*answer) : std::string();
+  const std::string& text = shorter.empty() ? answer->text : shorter;
   const kafka::Header run{record::kRunHeader, result.run};
   kafka::OutgoingRecord record;
   record.topic = topic_;
   record.key = result.id;
-  record.value = {reinterpret_cast<const std::uint8_t*>(answer->text.data()), answer->text.size()};
+  record.value = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
   record.headers = {&run, result.run.empty() ? 0U : 1U};
   record.tag = answer->ticket.number;
   try {
@@ -38,13 +39,6 @@ void AnswerSender::send(const std::shared_ptr<Answer>& answer) {
   } catch (const kafka::KafkaError& e) {
     exchange_.refused(answer->ticket, e);
   }
-}
-
-void AnswerSender::send_again(const std::shared_ptr<Answer>& answer) {
-  if (answer->too_large > 1 && !answer->shortened) {  // The first time, its neighbours may be to blame.
-    shorten(*answer);
-  }
-  send(answer);
 }
 
 }  // namespace kexp::consumer

@@ -17,10 +17,9 @@ class AnswerSender {
   AnswerSender(kafka::Producer& producer, std::string topic, Exchange& exchange)
       : producer_(producer), topic_(std::move(topic)), exchange_(exchange) {}
 
-  /// What cannot be sent now is told to the exchange, which hands it out again.
+  /// Sends it in the form that it says. What cannot be sent now is told to the exchange, which hands it out
+  /// again.
   void send(const std::shared_ptr<Answer>& answer);
-  /// As `send`, made shorter where the broker has refused it for its size alone.
-  void send_again(const std::shared_ptr<Answer>& answer);
 
  private:
   kafka::Producer& producer_;

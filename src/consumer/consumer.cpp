@@ -39,6 +39,7 @@ std::unique_ptr<kafka::Producer> make_producer(const ConsumerOptions& options, k
   }
   kafka::ProducerOptions producer;
   producer.client = client_of(options);
+  producer.batch_records = 1;  // Brokers refuse a batch for its size: one answer alone tells whose it is.
   return factory.make_producer(
       producer, [&exchange](const kafka::DeliveryReport& report) { exchange.on_report(report); });
 }

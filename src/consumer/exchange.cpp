@@ -58,8 +58,7 @@ void Exchange::lose(const std::vector<std::int32_t>& partitions) {
 
 bool Exchange::wait_for_room(std::chrono::milliseconds timeout, std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, stop, timeout,
-                    [&] { return failure_ || queue_.size() < options_.queued_messages; });
+  room_.wait_for(lock, stop, timeout, [&] { return failure_ || queue_.size() < options_.queued_messages; });
   return !failure_ && !stop.stop_requested() && queue_.size() < options_.queued_messages;
 }
 
@@ -128,7 +127,7 @@ bool Exchange::post(const std::shared_ptr<Answer>& answer) {
   if (!ledger_.is_current(answer->ticket)) {
     return false;
   }
-  unacknowledged_[answer->ticket.number] = {answer, 0, std::nullopt};
+  unacknowledged_[answer->ticket.number] = {answer, 0, std::nullopt, {}};
   return true;
 }
 
@@ -152,10 +151,7 @@ void Exchange::postpone(const Ticket& ticket) {
 
 void Exchange::fail(std::exception_ptr failure) {
   const std::lock_guard lock(mutex_);
-  if (!failure_) {
-    failure_ = std::move(failure);
-  }
-  changed_.notify_all();
+  end(std::move(failure));
 }
 
 std::shared_ptr<QueuedTask> Exchange::next_to_decode() {
@@ -198,6 +194,7 @@ void Exchange::on_report(const kafka::DeliveryReport& report) {
     return;
   }
   ++acknowledged_;
+  shortened_ += found->second.answer->form == Answer::Form::shortened ? 1U : 0U;
   ledger_.done(found->second.answer->ticket);
   unacknowledged_.erase(found);
   changed_.notify_all();
@@ -213,6 +210,13 @@ Exchange::State Exchange::state() const {
   state.full_since = full_since_;
   state.acknowledged = acknowledged_;
   state.resent = resent_;
+  state.shortened = shortened_;
+  for (const auto& [number, waiting] : unacknowledged_) {
+    if (!waiting.refused.empty()) {
+      state.refused = waiting.refused;
+      break;
+    }
+  }
   return state;
 }
 
@@ -221,6 +225,7 @@ void Exchange::messages_gone() {
   if (queue_.size() >= options_.queued_messages) {
     full_since_ = clock_.now();
   }
+  room_.notify_all();
   changed_.notify_all();
 }
 
@@ -296,13 +301,35 @@ void Exchange::not_delivered(std::uint64_t number, const kafka::KafkaError& erro
     changed_.notify_all();
     return;
   }
-  const bool too_large = error.name() == kTooLarge;
-  waiting.answer->too_large += too_large ? 1 : 0;
-  if (too_large ? !waiting.answer->shortened : error.retriable()) {
+  waiting.refused = error.name();
+  if (error.name() == kTooLarge) {
+    send_shorter(waiting);
+  } else if (error.retriable()) {
     schedule(waiting);
-  } else if (!failure_) {
-    failure_ = std::make_exception_ptr(error);
+  } else {
+    end(std::make_exception_ptr(error));
   }
+}
+
+/// Where the topic takes not even the shortened answer it takes none, until somebody changes it. Ending
+/// would only begin all over again, so the whole answer is kept and tried, and the shortened one after it.
+void Exchange::send_shorter(Unacknowledged& waiting) {
+  Answer& answer = *waiting.answer;
+  if (answer.form == Answer::Form::shortened) {
+    answer.form = Answer::Form::whole;
+    schedule(waiting);
+    return;
+  }
+  answer.form = Answer::Form::shortened;
+  waiting.resend_at = std::chrono::steady_clock::now();
+  changed_.notify_all();
+}
+
+void Exchange::end(std::exception_ptr failure) {
+  if (!failure_) {
+    failure_ = std::move(failure);
+  }
+  room_.notify_all();
   changed_.notify_all();
 }
 

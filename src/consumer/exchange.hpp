@@ -45,9 +45,9 @@ struct QueuedTask {
 struct Answer {
   Ticket ticket;
   record::Result result;
-  std::string text;        ///< The JSON of `result`.
-  int too_large = 0;       ///< How often the broker refused its size: that of the whole batch it was sent in.
-  bool shortened = false;  ///< It was made shorter for that.
+  std::string text;  ///< The JSON of `result`.
+  /// What is sent next: the text, or, where the broker has refused its size, an answer that says so.
+  enum class Form { whole, shortened } form = Form::whole;
 };
 
 struct ExchangeOptions {
@@ -133,6 +133,8 @@ class Exchange {
     std::optional<SteadyTime> full_since;  ///< There is no room, and no stream has taken anything since.
     std::uint64_t acknowledged = 0;
     std::uint64_t resent = 0;
+    std::uint64_t shortened = 0;  ///< Of the acknowledged.
+    std::string refused;  ///< Why an answer that waits to be sent again was refused; empty: none does.
   };
   [[nodiscard]] State state() const;
 
@@ -142,6 +144,7 @@ class Exchange {
     std::shared_ptr<Answer> answer;
     int failures = 0;
     std::optional<RealTime> resend_at;  // None: it is under way.
+    std::string refused;                // Why it was not delivered before.
   };
 
   // With mutex_ held.
@@ -153,13 +156,18 @@ class Exchange {
   [[nodiscard]] std::optional<RealTime> next_resend() const;
   [[nodiscard]] std::shared_ptr<Answer> take_due_answer();
   void schedule(Unacknowledged& waiting);
+  void send_shorter(Unacknowledged& waiting);
   void not_delivered(std::uint64_t number, const kafka::KafkaError& error);
   void leave_work(const Ticket& ticket);
   [[nodiscard]] bool has_message_for_stream() const;
+  void end(std::exception_ptr failure);
 
   const Clock& clock_;
   const ExchangeOptions options_;
   mutable std::mutex mutex_;
+  // Apart, so that the poll thread is not woken several times for each image only to see that there is no
+  // room: under a quota of one CPU its wake-ups are taken from inference.
+  std::condition_variable_any room_;
   std::condition_variable_any changed_;
   // All below is guarded by mutex_.
   OffsetLedger ledger_;
@@ -172,6 +180,7 @@ class Exchange {
   bool closed_ = false;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t resent_ = 0;
+  std::uint64_t shortened_ = 0;
 };
 
 }  // namespace kexp::consumer

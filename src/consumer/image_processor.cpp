@@ -5,6 +5,8 @@
 
 #include "kexp/record/message.hpp"
 
+#include "names.hpp"
+
 namespace kexp::consumer {
 
 record::Result ImageProcessor::process(Task task, Nanoseconds idle) {
@@ -39,8 +41,9 @@ void ImageProcessor::describe(const kafka::Message& message, Nanoseconds idle, r
   result.end_time_ms = unix_ms(clock_.wall_now());
   result.start_time_ms = message.timestamp_ms();
   result.queue_ms = static_cast<double>(result.end_time_ms - result.start_time_ms);
-  result.id = record::image_id(message.key(), message.partition(), message.offset());
-  result.run = message.header(record::kRunHeader).value_or("");
+  const Names names = names_of(message);
+  result.id = record::image_id(names.id, message.partition(), message.offset());
+  result.run = names.run;
   result.partition = message.partition();
   result.offset = message.offset();
   result.source = processing_.identity.source;

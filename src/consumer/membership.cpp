@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "kexp/record/message.hpp"
+
+#include "names.hpp"
 #include "prefetch.hpp"
 
 namespace kexp::consumer {
@@ -147,7 +150,28 @@ bool Membership::is_blocked() const {
 void Membership::poll(milliseconds timeout) {
   if (auto message = consumer_->poll(timeout)) {
     count_message(ports_.metrics, options_.input_topic, *message);
+    check_names(*message);
     exchange_.give(std::move(message));
+  }
+}
+
+void Membership::check_names(const kafka::Message& message) {
+  const Names names = names_of(message);
+  if (names.key_ignored) {
+    ignore_name("key", message);
+  }
+  if (names.run_ignored) {
+    ignore_name("run", message);
+  }
+}
+
+void Membership::ignore_name(const char* name, const kafka::Message& message) {
+  count_ignored_name(ports_.metrics, name);
+  if (ignored_told_.insert(name).second) {
+    ports_.log.warn(
+        "consume: ignored={} partition={} offset={} text=\"longer than {} bytes, or no printable ASCII: it "
+        "counts as none; more are counted only\"",
+        name, message.partition(), message.offset(), record::kMaxNameBytes);
   }
 }
 
@@ -205,8 +229,10 @@ void Membership::show_figures() {
   }
   if (now - metrics_since_ >= kMetricsInterval) {
     metrics_since_ = now;
-    meters_.show(exchange_.state(), parts_.health.ready().ok);
-    meters_.show_prefetched(consumer_->prefetched() + exchange_.state().queued);
+    const Exchange::State state = exchange_.state();
+    meters_.show(state, parts_.health.ready().ok);
+    meters_.show_prefetched(consumer_->prefetched() + state.queued);
+    tell_refusals(state);
   }
   if (now - progress_since_ >= kProgressInterval) {
     report_progress(now);
@@ -220,6 +246,23 @@ void Membership::tell_start() {
                            {"first_image_ms", whole_ms(ready_.image_time)},
                            {"topics_ms", whole_ms(ready_.topics_after)},
                            {"joined_ms", whole_ms(ports_.clock.now() - parts_.begun)}}});
+}
+
+void Membership::tell_refusals(const Exchange::State& state) {
+  if (state.shortened > 0 && !std::exchange(shortened_told_, true)) {
+    ports_.log.warn(
+        "consume: shortened={} text=\"{} takes no larger answers, so these have no detections and say why; "
+        "raise "
+        "its max.message.bytes\"",
+        state.shortened, options_.output_topic);
+  }
+  if (!state.refused.empty() && state.refused != refused_told_) {
+    ports_.log.warn(
+        "consume: refused={} unacknowledged={} text=\"{} does not take answers now; they are kept "
+        "and sent again\"",
+        state.refused, state.unacknowledged, options_.output_topic);
+  }
+  refused_told_ = state.refused;
 }
 
 void Membership::report_progress(SteadyTime now) {

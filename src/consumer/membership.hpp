@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "kexp/consumer/consumer.hpp"
@@ -71,6 +73,8 @@ class Membership {
   void poll_until(const std::stop_token& stop);
   [[nodiscard]] bool is_blocked() const;
   void poll(std::chrono::milliseconds timeout);
+  void check_names(const kafka::Message& message);
+  void ignore_name(const char* name, const kafka::Message& message);
   void store_offsets();
 
   void drain();
@@ -80,6 +84,7 @@ class Membership {
 
   void show_figures();
   void tell_start();
+  void tell_refusals(const Exchange::State& state);
   void report_progress(SteadyTime now);
   [[nodiscard]] ConsumerResult result();
 
@@ -96,6 +101,9 @@ class Membership {
   std::unique_ptr<kafka::Consumer> consumer_;
   LagWatch lag_;
   bool start_told_ = false;
+  std::set<std::string> ignored_told_;
+  std::string refused_told_;
+  bool shortened_told_ = false;
   SteadyTime metrics_since_{};
   SteadyTime progress_since_{};
   SteadyTime stop_by_ = SteadyTime::max();

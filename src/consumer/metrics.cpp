@@ -19,6 +19,10 @@ void count_message(telemetry::Metrics& metrics, const std::string& topic, const 
   metrics.add("bytes_received_total", static_cast<double>(message.value().size()), {topic});
 }
 
+void count_ignored_name(telemetry::Metrics& metrics, const std::string& name) {
+  metrics.add("ignored_names_total", 1, {name});
+}
+
 void observe_stage(telemetry::Metrics& metrics, const std::string& stage, double seconds) {
   metrics.observe("inference_duration_seconds", seconds, {stage});
 }
@@ -46,8 +50,10 @@ void Meters::show(const Exchange::State& state, bool ready) {
   metrics_.set("unacknowledged_answers", static_cast<double>(state.unacknowledged));
   metrics_.add("answers_acknowledged_total", static_cast<double>(state.acknowledged - acknowledged_));
   metrics_.add("answers_resent_total", static_cast<double>(state.resent - resent_));
+  metrics_.add("answers_shortened_total", static_cast<double>(state.shortened - shortened_));
   acknowledged_ = state.acknowledged;
   resent_ = state.resent;
+  shortened_ = state.shortened;
   if (const auto now = throttling_.read_all()) {
     metrics_.add("cpu_quota_periods_total", static_cast<double>(now->periods - throttled_.periods));
     metrics_.add("throttled_periods_total",

@@ -26,6 +26,9 @@ void show_model(telemetry::Metrics& metrics, const inference::Detector& detector
 /// One message out of Kafka.
 void count_message(telemetry::Metrics& metrics, const std::string& topic, const kafka::Message& message);
 
+/// A message whose "key" or "run" counts as none.
+void count_ignored_name(telemetry::Metrics& metrics, const std::string& name);
+
 /// One processed image.
 void count_image(telemetry::Metrics& metrics, const record::Result& result);
 
@@ -50,6 +53,7 @@ class Meters {
   Throttling throttled_;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t resent_ = 0;
+  std::uint64_t shortened_ = 0;
 };
 
 }  // namespace kexp::consumer

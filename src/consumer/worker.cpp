@@ -22,7 +22,7 @@ void Worker::run() {
       if (auto* task = std::get_if<Task>(&*work)) {
         work_on(std::move(*task));
       } else {
-        parts_.sender->send_again(std::get<std::shared_ptr<Answer>>(*work));
+        parts_.sender->send(std::get<std::shared_ptr<Answer>>(*work));
       }
     }
   } catch (...) {

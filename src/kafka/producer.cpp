@@ -40,6 +40,9 @@ Configuration configure(const ProducerOptions& options, Events& events) {
   // With 5, the default, librdkafka's thread turns without a pause while five records of a partition are on
   // their way and more wait: it counts records where it limits requests. Two keep the connection busy.
   conf.set("max.in.flight.requests.per.connection", 2);
+  if (options.batch_records > 0) {
+    conf.set("batch.num.messages", options.batch_records);
+  }
   if (options.on_statistics) {
     conf.set("statistics.interval.ms", options.statistics_interval.count());
   }

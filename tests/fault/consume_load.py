@@ -1,12 +1,14 @@
 """10,000 images that pass a group of consumers while something is done to them, and what became of each.
 
 An image may be answered twice where a consumer lost its partition before the answer was committed: when it was killed, stood still,
-gave the partition up, or had no broker. Such moments are kept, with their consumer and partitions, and every answer too many has to
+gave the partition up, or had no broker. Where one answer is refused, those after it in its partition are not committed either, however
+long they have been acknowledged. Such moments are kept, with their consumer and partitions, and every answer too many has to
 belong to one. KEXP_CONSUME_FLAGS, "--threads 1" by default, are more flags of each consumer:
 "--threads 2 --streams 2" is worth a try, too.
 """
 
 import collections
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -21,6 +23,7 @@ from pathlib import Path
 import kexp_test
 from kexp_test.feeding import make_dataset
 from kexp_test.pod import Pod, Topics
+from kexp_test.stack import alter_topic
 
 IMAGES = 10_000
 RATE = 80  # images/s
@@ -54,11 +57,12 @@ class NamedPod(Pod):
         self.name = f"pod-{number}"
         super().__init__(servers, *args, env={"POD_NAME": self.name})
 
-    def given_up(self):
-        """What its log says that it gave up or lost."""
+    def given_up(self, refused=()):
+        """What its log says that it gave up or lost; `refused`: when answers were refused, from and until."""
         for when, event, partitions in re.findall(r"^(\S+)Z \w+ consume: (revoked|lost) partitions=([\d,]+)", self.stderr, re.MULTILINE):
             time_of = datetime.datetime.fromisoformat(when).replace(tzinfo=datetime.timezone.utc).timestamp()
-            yield GivenUp(event, time_of - REBALANCE_S, time_of + 1, self.name, frozenset(map(int, partitions.split(","))))
+            held_back = [begin for begin, end in refused if begin <= time_of <= end + REBALANCE_S]
+            yield GivenUp(event, min([time_of, *held_back]) - REBALANCE_S, time_of + 1, self.name, frozenset(map(int, partitions.split(","))))
 
 
 class ConsumeLoad(unittest.TestCase):
@@ -71,6 +75,7 @@ class ConsumeLoad(unittest.TestCase):
         self.topics = Topics(self.kafka, "load", partitions=PARTITIONS)
         self.pods = []  # all that there ever were
         self.given_up = []
+        self.refused = []  # when answers were refused: (begin, end)
         self.feed = None
 
     def start_feed(self):
@@ -119,6 +124,16 @@ class ConsumeLoad(unittest.TestCase):
             pods[i] = self.start_pod()
         return len(ended)
 
+    @contextlib.contextmanager
+    def refusing_answers(self, **settings):
+        """Has the output topic such settings, and its own again after it."""
+        names = [name.replace("_", ".") for name in settings]
+        begin = time.time()
+        alter_topic(self.kafka.servers, self.topics.output, dict(zip(names, settings.values())))
+        yield
+        alter_topic(self.kafka.servers, self.topics.output, dict.fromkeys(names))
+        self.refused.append((begin, time.time()))
+
     def kill_broker(self):
         """kill -9, and the broker again."""
         begin = time.time()
@@ -147,7 +162,7 @@ class ConsumeLoad(unittest.TestCase):
         for answer in self.topics.answers():
             answers[answer["id"]].append(answer)
         missing = {str(i) for i in range(IMAGES)} - set(answers)
-        given_up = self.given_up + [moment for pod in self.pods for moment in pod.given_up()]
+        given_up = self.given_up + [moment for pod in self.pods for moment in pod.given_up(self.refused)]
         causes = collections.Counter()
         unexplained = []
         for repeated in (list_of for list_of in answers.values() if len(list_of) > 1):

@@ -1,38 +1,15 @@
-"""`kexp consume` on a real Kafka: one answer to each image, whatever happens to the consumer."""
+"""`kexp consume` on a real Kafka: one answer to each message, whatever it holds."""
 
-import json
-import signal
 import sys
-import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
-from kexp_test.images import png, slow_png
-from kexp_test.pod import Pod, Topics
+from kexp_test.pod import Pod
+from kexp_test.pod_case import PodCase
 
 
-class ConsumeTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.kafka = kexp_test.LocalKafka()
-        cls.addClassCleanup(cls.kafka.close)
-        cls.kafka.start()
-        cls.image = png(320, 240, (40, 90, 160))
-
-    def topics(self, partitions=1, output_configs=None):
-        return Topics(self.kafka, self.id().rsplit(".", 1)[1], partitions, output_configs)
-
-    def pod(self, topics, *args, env=None):
-        """A consumer that ends with the test."""
-        pod = Pod(self.kafka.servers, *topics.arguments(), "-X", "session.timeout.ms=3000", *args, env=env)
-        self.addCleanup(pod.close)
-        return pod
-
-    def stop(self, pod, number=signal.SIGTERM):
-        pod.signal(number)
-        self.assertEqual(pod.wait(), 0, pod.output())
-
+class ConsumeTest(PodCase):
     # --- Answers --------------------------------------------------------------------------------------------
 
     def test_answers_an_image_with_all_fields(self):
@@ -82,10 +59,10 @@ class ConsumeTest(unittest.TestCase):
 
     def test_two_streams_answer_and_commit_each_image_once(self):
         topics = self.topics(partitions=2)
-        ids = [str(i) for i in range(20)]
+        ids = [*(f"0-{offset}" for offset in range(1, 11)), *(f"1-{offset}" for offset in range(10))]
         topics.send("text", b"this is no image", partition=0)
-        for i in ids:
-            topics.send(i, self.image, partition=int(i) % 2)
+        for partition in (0, 1):
+            topics.send_copies(self.image, 10, partition)
         pod = self.pod(topics, "--threads", "2")
         pod.wait_for_line(r"threads=2 chosen_by=--threads .*streams=2 decode_ahead=")
         topics.wait_for_ids([*ids, "text"])
@@ -123,113 +100,22 @@ class ConsumeTest(unittest.TestCase):
         self.assertIn("threads=1 chosen_by=--threads", pod.stderr)
         self.assertIn("group=mine", pod.stderr)
 
-    def members(self, topics):
-        """How many members the group has."""
-        done = kexp_test.run(["topics", "lag", "--input-topic", topics.input, "--servers", self.kafka.servers, "--json"])
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)["members"]
-
-    # --- Readiness ------------------------------------------------------------------------------------------
-
-    def test_is_ready_only_with_partitions(self):
-        topics = self.topics(partitions=1)
-        first = self.pod(topics)
-        status, text = first.get("/readyz")  # The model is being loaded, or the group joined.
-        if status != 200:
-            self.assertEqual(status, 503, text)
-        first.wait_ready()
-        second = self.pod(topics)
-        second.wait_for(lambda: self.members(topics) == 2, 60, "two members of the group")
-        self.assertEqual(second.get("/readyz")[0], 503)
-        self.assertIn("no partitions assigned", second.get("/readyz")[1])
-        self.assertEqual(second.get("/healthz")[0], 200)
-
-        self.stop(first)
-        second.wait_ready()
-        self.stop(second)
-
-    # --- Rebalances -----------------------------------------------------------------------------------------
-
-    def test_scaling_up_and_down_neither_loses_nor_repeats(self):
-        topics = self.topics(partitions=4)
-        ids = [str(i) for i in range(120)]
-        first = self.pod(topics)
-        first.wait_ready()
-        for i in ids[:60]:
-            topics.send(i, self.image, partition=int(i) % 4)
-        second = self.pod(topics)
-        second.wait_ready()
-        for i in ids[60:]:
-            topics.send(i, self.image, partition=int(i) % 4)
-        self.stop(first)
-        seen = topics.wait_for_ids(ids)
-        self.assertEqual(sorted(seen), sorted(ids))
-        self.stop(second)
-
-    def test_a_static_member_stays_in_its_group_while_it_is_away(self):
-        topics = self.topics()
-        pod = self.pod(topics, "--instance-id", "yolo-0", "-X", "session.timeout.ms=30000")
-        pod.wait_ready()
+    def test_what_the_topic_does_not_take_is_answered_shorter(self):
+        topics = self.topics(output_configs={"max.message.bytes": "1600"})
+        pod = self.pod(topics, "--threads", "1", "--confidence", "0.00001")
+        topics.send("crowded", self.image)
+        topics.send("k" * 6000, self.image, headers=["kexp-run=" + "r" * 6000])
+        topics.send("text", b"this is no image")
+        topics.wait_for_ids(["crowded", "0-1", "text"])
+        answers = {answer["id"]: answer for answer in topics.answers()}
+        for answer in (answers["crowded"], answers["0-1"]):
+            self.assertRegex(answer["error"], r"the answer with \d+ detections has \d+ bytes, more than the output topic takes")
+            self.assertEqual((answer["errors"], answer["detections"], answer["resolution"]), (1, [], [320, 240]))
+        pod.wait_for(lambda: pod.metric("kexp_answers_shortened_total") == 2, 60, "the answers to be counted")
+        self.assertEqual(pod.metric("kexp_ignored_names_total"), 2)
+        pod.wait_for_line("consume: ignored=key partition=0 offset=1")
+        pod.wait_for_line("consume: shortened=")
         self.stop(pod)
-        self.assertEqual(self.members(topics), 1)
-
-    # --- Ends -----------------------------------------------------------------------------------------------
-
-    def in_mid_image(self, topics):
-        """A consumer that has an image in work which takes long."""
-        topics.send("slow", slow_png())
-        pod = self.pod(topics)
-        pod.wait_for(lambda: pod.metric("kexp_records_received_total") == 1, 60, "the image to be received")
-        return pod
-
-    def test_an_image_is_answered_after_a_kill_in_its_middle(self):
-        topics = self.topics()
-        killed = self.in_mid_image(topics)
-        killed.kill()
-        self.assertEqual(topics.ids(), [])
-        self.pod(topics)
-        self.assertEqual(topics.wait_for_ids(["slow"]), ["slow"])
-
-    # Answer 0 cannot be delivered: its key alone is more than the output topic takes. 1 to 4 are answered before that is certain. Whoever
-    # commits past 0 then loses it.
-    def test_answers_out_of_order_commit_nothing_past_the_missing_one(self):
-        topics = self.topics(output_configs={"max.message.bytes": "4096"})
-        key = "k" * 6000
-        others = [str(i) for i in range(1, 5)]
-        topics.send_empty(key)
-        for i in others:
-            topics.send(i, self.image)
-        failed = self.pod(topics, "--threads", "1")
-        self.assertEqual(failed.wait(), 1, failed.output())
-        self.assertIn("MSG_SIZE_TOO_LARGE", failed.stderr)
-        answered_before = topics.ids()
-        self.assertTrue(set(answered_before) & set(others), "nothing was answered out of order")
-        self.assertNotIn(key, answered_before)
-
-        topics.output += "-larger"
-        self.kafka.create_topic(topics.output)
-        pod = self.pod(topics, "--threads", "1")
-        self.assertEqual(topics.wait_for_ids([key, *others]), [key, *others])
-        self.stop(pod)
-
-    def test_ctrl_c_finishes_the_image_in_work(self):
-        topics = self.topics()
-        pod = self.in_mid_image(topics)
-        self.stop(pod, signal.SIGINT)
-        self.assertEqual(topics.ids(), ["slow"])
-        again = self.pod(topics)
-        topics.send("next", self.image)
-        self.assertEqual(topics.wait_for_ids(["next"]), ["slow", "next"])  # It was committed.
-        self.stop(again)
-
-    def test_ctrl_c_twice_ends_at_once(self):
-        topics = self.topics()
-        pod = self.in_mid_image(topics)
-        pod.signal(signal.SIGINT)
-        pod.wait_for(lambda: "stopping" in pod.get("/readyz")[1], 60, "the first signal to be seen")
-        pod.signal(signal.SIGINT)
-        self.assertEqual(pod.wait(), 130)
-        self.assertEqual(topics.ids(), [])
 
     # --- What it cannot start with --------------------------------------------------------------------------
 

@@ -40,6 +40,9 @@ struct ProducerOptions {
   std::int64_t queue_records = 100'000;
   /// A record without an answer for so long has failed.
   std::chrono::milliseconds delivery_timeout{120'000};
+  /// Records that one request may hold; 0: the client's default. With 1 no record is refused for the size of
+  /// its neighbours.
+  int batch_records = 0;
   /// Gets librdkafka's statistics, one JSON object each, on the producer's own thread; none: not asked for.
   std::function<void(std::string_view json)> on_statistics;
   std::chrono::milliseconds statistics_interval{1000};

@@ -83,9 +83,16 @@ class Topics:
         for key in keys:
             self._produce(["-k", key, "-p", str(partition), str(file)])
 
-    def send_files(self, files):
-        """One message without a key for each file."""
-        self._produce([str(file) for file in files])
+    def send_files(self, files, partition=-1):
+        """One message without a key for each file, in one go."""
+        self._produce(["-p", str(partition), *map(str, files)])
+
+    def send_copies(self, value, count, partition):
+        """So many messages without a key, in one go; their values are `value`, bytes."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "value")
+            file.write_bytes(value)
+            self.send_files([file] * count, partition)
 
     def send_empty(self, key):
         self._produce(["-K", "=", "-Z"], stdin=f"{key}=\n")

@@ -246,16 +246,8 @@ TEST_F(ConsumerTest, EndsWhenAnAnswerCanNeverBeDelivered) {
   EXPECT_EQ(committed(0), std::nullopt);
 }
 
-TEST_F(ConsumerTest, SendsAnAnswerAsItIsAfterOneRefusalOfItsBatch) {
-  kafka_.fail_next("MSG_SIZE_TOO_LARGE");
-  send(0, "1");
-  start();
-  ASSERT_TRUE(wait_for_answers(1));
-  EXPECT_EQ(answer(0).errors, 0);
-}
-
 TEST_F(ConsumerTest, AnswersShorterWhenTheTopicTakesNoLongAnswer) {
-  kafka_.fail_next("MSG_SIZE_TOO_LARGE", 2);
+  kafka_.fail_next("MSG_SIZE_TOO_LARGE");
   send(0, "1");
   start();
   ASSERT_TRUE(wait_for_answers(1));
@@ -264,17 +256,61 @@ TEST_F(ConsumerTest, AnswersShorterWhenTheTopicTakesNoLongAnswer) {
   EXPECT_THAT(answer(0).error, HasSubstr("1 detections"));
   EXPECT_TRUE(answer(0).detections.empty());
   EXPECT_EQ(committed(0), 1);
+  EXPECT_THAT(metrics_.render(), HasSubstr("kexp_answers_shortened_total 1"));
+}
+
+TEST_F(ConsumerTest, SendsTheWholeAnswerOnceATopicThatTookNoneTakesIt) {
+  kafka_.fail_next("MSG_SIZE_TOO_LARGE", 8);  // Four times whole, four times shortened: 1.5 s of pauses.
+  send(0, "1");
+  start();
+  ASSERT_TRUE(eventually([&] { return log_.contains("refused=MSG_SIZE_TOO_LARGE"); }));
+  ASSERT_TRUE(wait_for_answers(1));
+  finish();
+  EXPECT_EQ(answer(0).errors, 0);
+  EXPECT_EQ(answer(0).detections.size(), 1U);
+  EXPECT_EQ(log_.count(LogLevel::warn, "refused="), 1U);
+  EXPECT_EQ(committed(0), 1);
+}
+
+// A batch is refused for the size of all that is in it.
+TEST_F(ConsumerTest, SendsEachAnswerInARequestOfItsOwn) {
+  start();
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod).size() == 2; }));
+  EXPECT_EQ(kafka_.producer_options().batch_records, 1);
+}
+
+// No answer to it could ever be sent, so its consumer ended, was started again, and ended again.
+TEST_F(ConsumerTest, AnswersAMessageWhoseNamesAreTooLongUnderItsPlace) {
+  const std::string large(20'000, 'k');
+  FakeRecord record;
+  record.key = large;
+  record.value = test::png();
+  record.headers = {{"kexp-run", large}};
+  kafka_.add_record("yolo_input", record);
+  kafka_.add_record("yolo_input", record);
+  start();
+  ASSERT_TRUE(wait_for_answers(2));
+  finish();
+  EXPECT_THAT(answered_ids(), ElementsAre("0-0", "0-1"));
+  EXPECT_EQ(answer(0).id, "0-0");
+  EXPECT_EQ(answer(0).run, "");
+  EXPECT_EQ(answer(0).errors, 0);
+  EXPECT_EQ(log_.count(LogLevel::warn, "ignored=key partition=0 offset=0"), 1U);
+  EXPECT_EQ(log_.count(LogLevel::warn, "ignored=run"), 1U);
+  EXPECT_EQ(log_.count(LogLevel::warn, "ignored="), 2U);
+  EXPECT_THAT(metrics_.render(), testing::AllOf(HasSubstr(R"(kexp_ignored_names_total{name="key"} 2)"),
+                                                HasSubstr(R"(kexp_ignored_names_total{name="run"} 2)")));
 }
 
 TEST_F(ConsumerTest, GoesOnAfterMessagesThatAreNoImages) {
   send(0, "empty", {});
   send(0, "text", {'h', 'i'});
-  send(0, "\xff\xfe", {1, 2, 3});  // No UTF-8: an answer must hold it all the same.
+  send(0, "\xff\xfe", {1, 2, 3});  // No text: an answer could not repeat it.
   send(0, "image");
   start();
   ASSERT_TRUE(wait_for_answers(4));
   const ConsumerResult result = finish();
-  EXPECT_THAT(answered_ids(), ElementsAre("empty", "text", "\xff\xfe", "image"));
+  EXPECT_THAT(answered_ids(), ElementsAre("empty", "text", "0-2", "image"));
   EXPECT_EQ(answer(0).errors, 1);
   EXPECT_NE(answer(0).error, "");
   EXPECT_EQ(answer(1).errors, 1);

@@ -147,20 +147,35 @@ TEST_F(ExchangeTest, EndsTheWorkWhenADeliveryIsHopeless) {
   EXPECT_EQ(storable(), Offsets{});
 }
 
-TEST_F(ExchangeTest, HandsAnAnswerBackThatIsTooLargeUntilItWasShortened) {
+TEST_F(ExchangeTest, HandsAnAnswerBackToBeShortenedThatIsTooLarge) {
   give(0, 4);
   const Ticket four = take();
   EXPECT_TRUE(post(four));
   report(four, "MSG_SIZE_TOO_LARGE");
-  EXPECT_EQ(take_answer()->too_large, 1);
-  report(four, "MSG_SIZE_TOO_LARGE");
-  const auto answer = take_answer();
-  EXPECT_EQ(answer->too_large, 2);
-  answer->shortened = true;
-  report(four, "MSG_SIZE_TOO_LARGE");
-  EXPECT_FALSE(exchange_.next().has_value());
-  EXPECT_THAT(message_of<kafka::KafkaError>([this] { exchange_.rethrow_failure(); }),
-              testing::HasSubstr("MSG_SIZE_TOO_LARGE"));
+  EXPECT_EQ(take_answer()->form, Answer::Form::shortened);
+  report(four);
+  EXPECT_EQ(storable(), (Offsets{{0, 5}}));
+  EXPECT_EQ(exchange_.state().shortened, 1U);
+}
+
+// The consumer ended, was started again, and ended again, as long as the topic's limit was too low.
+TEST_F(ExchangeTest, KeepsAWholeAnswerWhereNotEvenAShortenedOneIsTaken) {
+  give(0, 4);
+  give(0, 5);
+  const Ticket four = take();
+  EXPECT_TRUE(post(four));
+  for (int tries = 0; tries < 3; ++tries) {
+    report(four, "MSG_SIZE_TOO_LARGE");
+    EXPECT_EQ(take_answer()->form, Answer::Form::shortened);
+    report(four, "MSG_SIZE_TOO_LARGE");
+    EXPECT_EQ(take_answer()->form, Answer::Form::whole);
+  }
+  EXPECT_EQ(exchange_.state().refused, "MSG_SIZE_TOO_LARGE");
+  EXPECT_EQ(take().offset, 5);  // Others may pass.
+  report(four);
+  EXPECT_EQ(exchange_.state().refused, "");
+  EXPECT_EQ(exchange_.state().shortened, 0U);
+  EXPECT_EQ(storable(), (Offsets{{0, 5}}));
 }
 
 TEST_F(ExchangeTest, DropsQueuedMessagesOfARevokedPartitionOnly) {

@@ -1,0 +1,36 @@
+"""What tests of consumers on a real broker share: the broker, a picture, and topics and consumers of each test's own."""
+
+import json
+import signal
+import unittest
+
+from .broker_case import shared_broker
+from .images import png
+from .pod import Pod, Topics
+from .processes import run
+
+
+class PodCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = shared_broker()
+        cls.image = png(320, 240, (40, 90, 160))
+
+    def topics(self, partitions=1, output_configs=None):
+        return Topics(self.kafka, self.id().rsplit(".", 1)[1], partitions, output_configs)
+
+    def pod(self, topics, *args, env=None):
+        """A consumer that ends with the test."""
+        pod = Pod(self.kafka.servers, *topics.arguments(), "-X", "session.timeout.ms=3000", *args, env=env)
+        self.addCleanup(pod.close)
+        return pod
+
+    def stop(self, pod, number=signal.SIGTERM):
+        pod.signal(number)
+        self.assertEqual(pod.wait(), 0, pod.output())
+
+    def members(self, topics):
+        """How many members the group has."""
+        done = run(["topics", "lag", "--input-topic", topics.input, "--servers", self.kafka.servers, "--json"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["members"]
