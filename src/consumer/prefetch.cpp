@@ -7,10 +7,11 @@ namespace kexp::consumer {
 
 namespace {
 
-constexpr double kAheadSeconds = 1;
+constexpr double kAheadSeconds = 0.75;
 constexpr double kMostRecords = 200;
-/// Images are rarely smaller, so an answer of so many bytes holds one, seldom two.
-constexpr double kSmallImageBytes = 32 * 1024;
+/// Of so many bytes an answer brings half of what is fetched ahead: of larger images less, and one at least.
+/// Images of 6 KB come to two seconds together with what is ahead.
+constexpr double kSmallImageBytes = 16 * 1024;
 constexpr double kMostFetchBytes = 1024 * 1024;
 
 }  // namespace
