@@ -18,6 +18,7 @@ CpuPlan plan_cpus(int threads, int streams, const CpuLimits& limits) {
   CpuPlan plan;
   plan.streams = streams > 0 ? streams : all;
   plan.threads_per_stream = all / plan.streams;
+  plan.quota_cpus = limits.quota_cpus;
   const double cpus = limits.quota_cpus > 0 ? std::min<double>(limits.quota_cpus, limits.affinity_cpus)
                                             : limits.affinity_cpus;
   plan.decode_ahead = cpus - plan.threads() >= kDecodeAheadCpus;

@@ -8,6 +8,7 @@ namespace kexp::consumer {
 struct CpuPlan {
   int streams = 1;             ///< Images in inference at the same time.
   int threads_per_stream = 1;  ///< Of one inference.
+  double quota_cpus = 0;       ///< 0 when there is none.
   bool decode_ahead = false;   ///< The next images are decoded on a thread of their own meanwhile.
 
   [[nodiscard]] int threads() const { return streams * threads_per_stream; }

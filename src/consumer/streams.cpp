@@ -5,13 +5,15 @@
 
 namespace kexp::consumer {
 
-Streams::Stream::Stream(const Parts& parts, inference::Detector& detector)
+Streams::Stream::Stream(const Parts& parts, QuotaPace& pace, inference::Detector& detector)
     : processor(detector, parts.clock, parts.throttling, {parts.identity, parts.plan.threads_per_stream}),
-      worker({parts.exchange, processor, parts.clock, parts.metrics, parts.sender}) {}
+      worker({parts.exchange, processor, parts.clock, parts.metrics, pace, parts.sender}) {}
 
-Streams::Streams(Parts parts) : parts_(std::move(parts)) {
+Streams::Streams(Parts parts)
+    : parts_(std::move(parts)),
+      pace_({parts_.plan.quota_cpus, parts_.plan.threads(), parts_.plan.threads_per_stream}, parts_.clock) {
   for (const auto& detector : parts_.detectors) {
-    streams_.push_back(std::make_unique<Stream>(parts_, *detector));
+    streams_.push_back(std::make_unique<Stream>(parts_, pace_, *detector));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "kexp/inference/detector.hpp"
 
 #include "cpu_plan.hpp"
+#include "quota_pace.hpp"
 #include "worker.hpp"
 
 namespace kexp::consumer {
@@ -29,7 +30,7 @@ class Streams {
   struct Parts {
     Exchange& exchange;
     const Detectors& detectors;
-    const Clock& clock;
+    Clock& clock;
     const ThrottleMeter& throttling;
     telemetry::Metrics& metrics;
     AnswerSender* sender = nullptr;  ///< Without one no answers are sent.
@@ -51,7 +52,7 @@ class Streams {
 
  private:
   struct Stream {
-    Stream(const Parts& parts, inference::Detector& detector);
+    Stream(const Parts& parts, QuotaPace& pace, inference::Detector& detector);
     ImageProcessor processor;
     Worker worker;
   };
@@ -59,6 +60,7 @@ class Streams {
   void decode_ahead();
 
   const Parts parts_;
+  QuotaPace pace_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::mutex mutex_;
   std::condition_variable ended_;

@@ -40,8 +40,9 @@ void Worker::work_on(Task task) {
   } else {
     answer(ticket, std::move(result));
   }
-  idle_since_ = parts_.clock.now();
-  observe_stage(parts_.metrics, "answer", seconds(idle_since_ - processed));
+  observe_stage(parts_.metrics, "answer", seconds(parts_.clock.now() - processed));
+  parts_.metrics.add("quota_pauses_seconds_total", seconds(parts_.pace.pause()));
+  idle_since_ = parts_.clock.now();  // A pause is no wait for a message.
 }
 
 void Worker::answer(const Ticket& ticket, record::Result result) {

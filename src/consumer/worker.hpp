@@ -10,6 +10,7 @@
 #include "answer_sender.hpp"
 #include "exchange.hpp"
 #include "image_processor.hpp"
+#include "quota_pace.hpp"
 
 namespace kexp::consumer {
 
@@ -24,6 +25,7 @@ class Worker {
     ImageProcessor& processor;
     const Clock& clock;
     telemetry::Metrics& metrics;
+    QuotaPace& pace;
     AnswerSender* sender = nullptr;
   };
   explicit Worker(Parts parts) : parts_(parts) {}

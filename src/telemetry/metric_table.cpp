@@ -71,6 +71,8 @@ const std::vector<MetricSpec>& metric_table() {
       {"kexp_queue_duration_seconds", histogram, "", "seconds", "Reception minus CreateTime of the record.",
        seconds_from(0.001, 5000.0)},
       {"kexp_idle_seconds_total", counter, "", "seconds", "Time that the pipeline waited for a record."},
+      {"kexp_quota_pauses_seconds_total", counter, "", "seconds",
+       "Time that streams paused between images to stay within the CPU quota."},
       {"kexp_detections_total", counter, "label", "detections", "Objects found, by class."},
       {"kexp_assigned_partitions", gauge, "", "partitions",
        "Partitions that the group has given to this consumer."},
