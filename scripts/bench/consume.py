@@ -2,12 +2,12 @@
 """What `kexp consume` reaches on a real Kafka of its own; the figures stand in docs/benchmarks.md.
 
     consume.py rate [--rates 20,50] [--seconds 20]      fetching: images of 300 KB, a detector that takes a fixed time and no CPU
-    consume.py pod [--model NAME|FILE] [--images 300] [--quota 1] [-- MORE FLAGS OF consume…]
+    consume.py pod [--model NAME|FILE] [--images 600] [--quota 1] [-- MORE FLAGS OF consume…]
                                                         one pod whose queue is never empty: JPEGs of 640x480 out of a video
     consume.py start [--model NAME|FILE] [--runs 5] [-- MORE FLAGS…]
                                                         process start to the first answer
-    consume.py split [--model NAME|FILE] [--images 200] [-- MORE FLAGS…]
-                                                        streams x threads on all CPUs: images/s of each split
+    consume.py split [--model NAME|FILE] [--images 150] [--rounds 5] [-- MORE FLAGS…]
+                                                        streams x threads on all CPUs, in turn: images/s of each split, and their ratios
 
 Needs a release build with -DKEXP_BENCHMARKS=ON; `pod --quota` needs root and control groups. One JSON object a line.
 """
@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,39 +82,67 @@ def rate(flags):
 
 
 class Watch:
-    """The most memory of a process, and the most that it had fetched ahead."""
+    """Looks at a pod once a second, no more: it is the pod's own CPU that answers. Keeps the most that it had fetched ahead."""
 
     def __init__(self, pod):
-        self.pod, self.prefetched, self.rss_mb = pod, 0, 0.0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self.pod, self.prefetched = pod, 0
 
-    def _run(self):
-        while not self._end.wait(0.5):
-            self.prefetched = max(self.prefetched, self.pod.metric("kexp_prefetched_records") or 0)
+    def wait_for_processed(self, count):
+        deadline = time.monotonic() + 600
+        while self._processed() < count:
+            if time.monotonic() >= deadline or not self.pod.running():
+                sys.exit(f"consume.py: {count} images were not processed: {self.pod.output()}")
+            time.sleep(1)
 
-    def stop(self):
-        self._end.set()
-        self._thread.join()
+    def _processed(self):
+        figures = dict(line.rsplit(" ", 1) for line in self.pod.get("/metrics")[1].splitlines() if not line.startswith("#"))
+        self.prefetched = max(self.prefetched, float(figures.get("kexp_prefetched_records", 0)))
+        return sum(float(value) for name, value in figures.items() if name.startswith("kexp_records_processed_total"))
+
+    def peak_rss_mb(self):
         status = Path(f"/proc/{self.pod.pid}/status").read_text()
-        self.rss_mb = int(status.split("VmHWM:")[1].split()[0]) / 1024
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+class ThreadTimes:
+    """CPU seconds of a process since this was made: of its busiest threads, one for each stream, and of all others together."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.before = self._read()
+
+    def _read(self):
+        times = {}
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                times[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+            except FileNotFoundError:
+                continue  # it ended meanwhile
+        return times
+
+    def busiest_and_others(self, streams):
+        used = sorted((time - self.before.get(task, 0) for task, time in self._read().items()), reverse=True)
+        return sum(used[:streams]), sum(used[streams:])
 
 
 def work(kafka, topics, count, *args, quota=None):
     """What a pod did that answered `count` images that were there: its answers without the first ten, and what was seen meanwhile."""
     make = quota.pod if quota else Pod
     with make(kafka.servers, *topics.arguments(), *args) as pod:
-        pod.wait_ready()
+        pod.wait_for_line("consume: assigned")
         watch = Watch(pod)
-        pod.wait_for(lambda: (pod.metric("kexp_records_processed_total") or 0) >= 10, 120, "ten images")
-        before, begun = quota.throttled_s() if quota else 0, time.monotonic()
-        pod.wait_for(lambda: (pod.metric("kexp_records_processed_total") or 0) >= count - 5, 600, "the images")
-        throttled = ((quota.throttled_s() if quota else 0) - before) / (time.monotonic() - begun)
-        watch.stop()
-        streams = pod.metric("kexp_inference_streams")
+        watch.wait_for_processed(10)
+        streams = int(pod.metric("kexp_inference_streams"))
+        before, begun, threads = quota.throttled_s() if quota else 0, time.monotonic(), ThreadTimes(pod.pid)
+        watch.wait_for_processed(count * 9 // 10)  # Nothing is idle yet.
+        seconds = time.monotonic() - begun
+        throttled = ((quota.throttled_s() if quota else 0) - before) / seconds
+        busiest, others = threads.busiest_and_others(streams)
+        watch.wait_for_processed(count)
         topics.wait_for_count(count)
-    return SimpleNamespace(answers=topics.answers()[10:], rss_mb=watch.rss_mb, ahead=watch.prefetched, throttled=throttled, streams=streams)
+        rss_mb = watch.peak_rss_mb()
+    return SimpleNamespace(answers=topics.answers()[10:], rss_mb=rss_mb, ahead=watch.prefetched, throttled=throttled, streams=streams,
+                           busiest_share=busiest / seconds / streams, others_share=others / seconds)
 
 
 def images_per_s(answers):
@@ -150,8 +177,8 @@ def pod_figures(flags):
              share_of_stages=mean_ms(answers, "decode", "pre", "inf", "post") / cycle_ms, inference_median_ms=median, inference_p95_ms=p95,
              p95_to_median=p95 / median, decode_ms=mean_ms(answers, "decode"), preprocess_ms=mean_ms(answers, "pre"),
              postprocess_ms=mean_ms(answers, "post"), idle_ms=mean_ms(answers, "idle"),
-             outside_inference_ms=cycle_ms - mean_ms(answers, "inf"), throttled_share=done.throttled, peak_rss_mb=done.rss_mb,
-             most_prefetched=done.ahead)
+             outside_inference_ms=cycle_ms - mean_ms(answers, "inf"), throttled_share=done.throttled, cpus_of_a_stream=done.busiest_share,
+             cpus_of_all_else=done.others_share, peak_rss_mb=done.rss_mb, most_prefetched=done.ahead)
 
 
 def start(flags):
@@ -172,16 +199,25 @@ def start(flags):
 
 
 def split(flags):
+    """Rounds in which each split has its turn, so that what disturbs the machine disturbs all of them; ratios are those within a round."""
     cpus = len(os.sched_getaffinity(0))
+    splits = [streams for streams in range(1, cpus + 1) if cpus % streams == 0]
+    rates = {streams: [] for streams in splits}
     with kexp_test.LocalKafka() as kafka, tempfile.TemporaryDirectory() as folder:
         dataset = video_dataset(folder, "640x480")
-        for streams in [n for n in range(1, cpus + 1) if cpus % n == 0]:
-            topics = Topics(kafka, f"split{streams}", PARTITIONS)
-            feed(kafka, topics, dataset, flags.images, folder)
-            done = work(kafka, topics, flags.images, "--model", flags.model, "--threads", str(cpus), "--streams", str(streams),
-                        *flags.more)
-            show(figure="split", streams=streams, threads_each=cpus // streams, images_per_s=images_per_s(done.answers),
-                 inference_median_ms=statistics.median(answer["timestamps"]["inf"] for answer in done.answers), peak_rss_mb=done.rss_mb)
+        for number in range(flags.rounds):
+            for streams in splits if number % 2 == 0 else splits[::-1]:
+                topics = Topics(kafka, f"split{streams}-{number}", PARTITIONS)
+                feed(kafka, topics, dataset, flags.images, folder)
+                done = work(kafka, topics, flags.images, "--model", flags.model, "--threads", str(cpus), "--streams", str(streams),
+                            *flags.more)
+                rates[streams].append(images_per_s(done.answers))
+                show(figure="split", round=number, streams=streams, threads_each=cpus // streams, images_per_s=rates[streams][-1],
+                     inference_median_ms=statistics.median(answer["timestamps"]["inf"] for answer in done.answers), peak_rss_mb=done.rss_mb)
+    for streams in splits:
+        ratios = [default / this for default, this in zip(rates[cpus], rates[streams])]
+        show(figure="split of all rounds", streams=streams, threads_each=cpus // streams, images_per_s=statistics.median(rates[streams]),
+             default_to_this=statistics.median(ratios), least=min(ratios), most=max(ratios))
 
 
 def main():
@@ -192,7 +228,7 @@ def main():
     command = commands.add_parser("rate")
     command.add_argument("--rates", default="20,50")
     command.add_argument("--seconds", type=float, default=20)
-    for name, images in (("pod", 300), ("start", 1), ("split", 200)):
+    for name, images in (("pod", 600), ("start", 1), ("split", 150)):
         command = commands.add_parser(name)
         command.add_argument("--model", default=str(any_model()))
         if name == "start":
@@ -201,6 +237,8 @@ def main():
             command.add_argument("--images", type=int, default=images)
         if name == "pod":
             command.add_argument("--quota", type=float, default=1)
+        if name == "split":
+            command.add_argument("--rounds", type=int, default=5)
     flags = parser.parse_args(arguments[:arguments.index("--")] if "--" in arguments else arguments)
     flags.more = more
     {"rate": rate, "pod": pod_figures, "start": start, "split": split}[flags.command](flags)
