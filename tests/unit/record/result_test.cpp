@@ -130,6 +130,20 @@ TEST(ResultTest, AbsentNullAndUnknownFieldsAreNoMistake) {
   EXPECT_EQ(r->model, "");
 }
 
+TEST(ResultTest, WhatIsInAnUnknownFieldIsNotTakenForOurs) {
+  const auto r = parse_result(
+      R"({"more":{"id":"7","timestamps":5,"detections":[[{"box":1}]]},"id":"1","timestamps":{"all":{"inf":"x"},"inf":2},)"
+      R"("detections":[{"class_id":3,"mask":[[1,2],{"label":"x"}],"label":"car"},{"label":null,"confidence":1}]})",
+      nullptr);
+  ASSERT_TRUE(r);
+  EXPECT_EQ(r->id, "1");
+  EXPECT_EQ(r->inf_ms, 2);
+  ASSERT_EQ(r->detections.size(), 2U);
+  EXPECT_EQ(r->detections[0].class_id, 3);
+  EXPECT_EQ(r->detections[0].label, "car");
+  EXPECT_EQ(r->detections[1].confidence, 1);
+}
+
 TEST(ResultTest, TakesAWholeNumberThatAnotherLanguageWroteAsAFloat) {
   const auto r = parse_result(R"({"timestamps":{"start_time":1706641815123.0},"errors":1.0})", nullptr);
   ASSERT_TRUE(r);
@@ -148,6 +162,10 @@ TEST(ResultTest, SaysWhatIsWrong) {
       {"[1]", "no JSON object"},
       {"5", "no JSON object"},
       {R"({"id":5})", "\"id\" is not a text"},
+      {R"({"id":5,)", "no JSON"},
+      {R"({"id":["x"]})", "\"id\" is not a text"},
+      {R"({"id":{"id":"x"}})", "\"id\" is not a text"},
+      {R"({"errors":true})", "\"errors\" is not a number"},
       {R"({"errors":"0"})", "\"errors\" is not a number"},
       {R"({"errors":0.5})", "\"errors\" is not a whole number"},
       {R"({"threads":3000000000})", "\"threads\" is not a whole number in range"},
@@ -157,7 +175,12 @@ TEST(ResultTest, SaysWhatIsWrong) {
       {R"({"timestamps":{"inf":"1"}})", "\"inf\" is not a number"},
       {R"({"dimensions":"[1, 2]"})", "\"dimensions\" is not a list"},
       {R"({"resolution":[1,2,3]})", "\"resolution\" is not [width, height]"},
+      {R"({"dimensions":[1,null]})", "\"dimensions\" is not a number"},
+      {R"({"resolution":[1]})", "\"resolution\" is not [width, height]"},
+      {R"({"detections":{"id":1}})", "\"detections\" is not a list"},
       {R"({"detections":[1]})", "\"detections\" is not a list of objects"},
+      {R"({"detections":[null]})", "\"detections\" is not a list of objects"},
+      {R"({"detections":[{"box":[1,2,3,"4"]}]})", "\"box\" is not a number"},
       {R"({"detections":[{"box":[1,2,3]}]})", "\"box\" is not [x, y, width, height]"},
   };
   for (const Case& c : cases) {
