@@ -184,7 +184,7 @@ class TrackTest(unittest.TestCase):
         self.assertIn("track has not finished", derived["verdict"]["reasons"])
 
     def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(self):
-        count, kills = 12_000, 4
+        count, kills = 6_000, 2
         tracker, run = self.start("--until-complete")
         self.produce([answer(7, run)] * 2, run)  # a real duplicate stays one
         for part in range(kills):
@@ -205,6 +205,20 @@ class TrackTest(unittest.TestCase):
         self.assertEqual(len(rows(next((self.run / "detections").glob("*.csv")))), 2 * (count + 2))
         counts = self.run_json()["counts"]
         self.assertEqual((counts["processed"], counts["missing"], counts["duplicates"], counts["unreadable_rows"]), (count, 0, 2, 0))
+
+    def test_joins_late_without_loss(self):
+        run = "20261121T180000Z-late"
+        self.run.mkdir()
+        (self.run / "run.json").write_text(json.dumps({"id": run, "created": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())}))
+        self.produce([answer(i, run) for i in range(40)], run)
+        self.finish_feed(["acknowledged"] * 40)
+        tracker, joined = self.start("--until-complete", "--deadline", "100ms")
+        self.assertEqual(joined, run)
+        self.assertEqual(tracker.wait(), 0, tracker.output())
+        goodput = self.run_json()["goodput"]
+        self.assertEqual((goodput["sent"], goodput["in_time"], goodput["deadline_s"]), (40, 40, 0.1))
+        self.assertRegex(tracker.stdout, r"(?m)^goodput +100 % of 40 images within 0\.1 s \(91\.\d+ to 100 %")
+        self.assertRegex(tracker.stdout, r"(?m)^inference +53\.2")
 
     def test_trackers_of_two_runs_share_a_topic(self):
         first, one = self.start("--until-complete")
@@ -295,6 +309,7 @@ class TrackTest(unittest.TestCase):
     def test_mistakes_name_the_flag(self):
         for arguments, flag in ((["--timeout", "0"], "--timeout"), (["--from", "noon"], "--from"), (["--topic", "a b"], "--topic"),
                                 (["--validate-results", "maybe"], "--validate-results"), (["--group", "a b"], "--group"),
+                                (["--deadline", "soon"], "--deadline"), (["--deadline", "0s"], "--deadline"),
                                 (["-X", "no.such=1"], "no.such")):
             done = kexp_test.run(["track", "--servers", self.kafka.servers, "--run", self.run, *arguments])
             self.assertEqual(done.returncode, 2, done.stderr)
