@@ -20,15 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using table::ColumnType;
 
-constexpr std::size_t kBatchRows = 16'384;
 /// Labels that have a column of their own.
 constexpr std::array kHotLabels = {"job", "instance", "namespace", "pod", "container", "node"};
-
-std::unique_ptr<table::Writer> make_writer(const fs::path& file, const table::Schema& schema,
-                                           const std::string& format) {
-  return format == "parquet" ? table::make_parquet_writer(file, schema)
-                             : table::make_csv_writer(file, schema);
-}
 
 table::Schema series_schema() {
   table::Schema schema = {{"series_id", ColumnType::int64},
@@ -41,6 +34,7 @@ table::Schema series_schema() {
   schema.insert(schema.end(), {{"samples", ColumnType::int64},
                                {"first_ms", ColumnType::timestamp_ms},
                                {"last_ms", ColumnType::timestamp_ms},
+                               {"histograms", ColumnType::int64},
                                {"labels", ColumnType::text}});
   return schema;
 }
@@ -84,44 +78,86 @@ void add_series_row(table::Batch& batch, const PlannedMetric& metric, std::size_
   batch.int64s(column++).push_back(static_cast<std::int64_t>(stats.samples));
   batch.int64s(column++).push_back(stats.first_ms);
   batch.int64s(column++).push_back(stats.last_ms);
+  batch.int64s(column++).push_back(static_cast<std::int64_t>(stats.histograms));
   batch.texts(column++).push_back(series.labels);
 }
 
-table::WrittenFile write_series(const fs::path& folder, const Dataset& dataset) {
-  const table::Schema schema = series_schema();
-  const std::string& format = dataset.options.format;
-  const auto writer = make_writer(folder / ("series." + format), schema, format);
+/// The file `name` of a table that `fill` writes the rows of.
+template <typename Fill>
+DatasetFile write_table(const fs::path& folder, const std::string& name, const table::Schema& schema,
+                        const std::string& format, const Fill& fill) {
+  const std::string file = fmt::format("{}.{}", name, format);
+  const auto writer = make_writer(folder / file, schema, format);
   table::Batch batch(schema);
-  for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
-    const PlannedMetric& metric = dataset.plan[m];
-    const std::string type = metadata_of(metric.name, dataset.servers).type;
-    for (std::size_t i = 0; i < metric.series.size(); ++i) {
-      const SeriesStats& stats = dataset.written[m].series[i];
-      if (stats.samples > 0) {
-        const std::string& source = dataset.servers[metric.series[i].server].client.source();
-        add_series_row(batch, metric, i, stats, source, type);
-      }
-    }
+  fill(batch, [&] {
     writer->write(batch);
     batch.clear();
-  }
-  return writer->finish();
+  });
+  const table::WrittenFile written = writer->finish();
+  return {file, written.rows, written.bytes, written.sha256};
 }
 
-Json file_json(const table::WrittenFile& file) {
+DatasetFile write_series(const fs::path& folder, const Dataset& dataset) {
+  return write_table(folder, "series", series_schema(), dataset.options.format,
+                     [&](table::Batch& batch, const auto& write) {
+                       for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
+                         const PlannedMetric& metric = dataset.plan[m];
+                         const std::string type = metadata_of(metric.name, dataset.servers).type;
+                         for (std::size_t i = 0; i < dataset.written[m].series.size(); ++i) {
+                           const SeriesStats& stats = dataset.written[m].series[i];
+                           if (!stats.empty()) {
+                             const Server& server = dataset.servers[metric.series[i].server];
+                             add_series_row(batch, metric, i, stats, server.client.source(), type);
+                           }
+                         }
+                         write();
+                       }
+                     });
+}
+
+DatasetFile write_ends(const fs::path& folder, const Dataset& dataset) {
+  const table::Schema schema = {{"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}};
+  return write_table(
+      folder, "ends", schema, dataset.options.format, [&](table::Batch& batch, const auto& write) {
+        for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
+          for (const SeriesEnd& end : dataset.written[m].ends) {
+            batch.int64s(0).push_back(dataset.plan[m].first_id + static_cast<std::int64_t>(end.series));
+            batch.int64s(1).push_back(end.ts_ms);
+          }
+          write();
+        }
+      });
+}
+
+Json file_json(const DatasetFile& file) {
   return {{"rows", file.rows}, {"bytes", file.bytes}, {"sha256", file.sha256}};
 }
 
+bool any_by_query(const std::vector<Server>& servers) {
+  return std::any_of(servers.begin(), servers.end(),
+                     [](const Server& server) { return server.source == Source::query; });
+}
+
 Json window_json(const Dataset& dataset) {
-  const prom::Grid& grid = dataset.grid;
-  return {{"start", format_utc(dataset.window.start)},
-          {"end", format_utc(dataset.window.end)},
-          {"start_ms", unix_ms(dataset.window.start)},
-          {"end_ms", unix_ms(dataset.window.end)},
-          {"step_ms", grid.step_ms},
-          {"first_point_ms", grid.first_ms},
-          {"last_point_ms", grid.last_ms()},
-          {"points", grid.count}};
+  Json window = {{"start", format_utc(dataset.window.start)},
+                 {"end", format_utc(dataset.window.end)},
+                 {"start_ms", unix_ms(dataset.window.start)},
+                 {"end_ms", unix_ms(dataset.window.end)}};
+  if (any_by_query(dataset.servers)) {
+    const prom::Grid& grid = dataset.grid;
+    window["step_ms"] = grid.step_ms;
+    window["first_point_ms"] = grid.first_ms;
+    window["last_point_ms"] = grid.last_ms();
+    window["points"] = grid.count;
+  }
+  return window;
+}
+
+const char* rule_of(Source source) {
+  return source == Source::remote_read
+             ? "every stored sample, to the millisecond and the bit"
+             : "a point has the newest sample that is at most 1.5 scrape intervals of its job older than the "
+               "point; none after the mark of a series' end";
 }
 
 Json servers_json(const std::vector<Server>& servers) {
@@ -134,6 +170,9 @@ Json servers_json(const std::vector<Server>& servers) {
     all.push_back({{"source", server.client.source()},
                    {"version", server.info.version},
                    {"retention", server.info.retention},
+                   {"read_by", source_name(server.source)},
+                   {"rule", rule_of(server.source)},
+                   {"external_labels", server.external_labels},
                    {"scrape_interval_s", std::move(intervals)}});
   }
   return all;
@@ -141,22 +180,25 @@ Json servers_json(const std::vector<Server>& servers) {
 
 Json metric_json(const PlannedMetric& metric, const WrittenMetric& written, const Dataset& dataset) {
   const prom::MetricMetadata metadata = metadata_of(metric.name, dataset.servers);
+  SeriesStats all;
   std::int64_t series = 0;
-  std::int64_t first_ms = dataset.grid.last_ms(), last_ms = dataset.grid.first_ms;
   for (const SeriesStats& stats : written.series) {
-    if (stats.samples > 0) {
+    if (!stats.empty()) {
+      all.first_ms = series == 0 ? stats.first_ms : std::min(all.first_ms, stats.first_ms);
+      all.last_ms = series == 0 ? stats.last_ms : std::max(all.last_ms, stats.last_ms);
       ++series;
-      first_ms = std::min(first_ms, stats.first_ms);
-      last_ms = std::max(last_ms, stats.last_ms);
     }
   }
-  Json json = {
-      {"type", metadata.type},        {"unit", metadata.unit},
-      {"help", metadata.help},        {"series", series},
-      {"samples", written.file.rows}, {"first_ms", first_ms},
-      {"last_ms", last_ms},           {"file", samples_file(metric.name, dataset.options.format).string()}};
-  if (written.histograms > 0) {
-    json["native_histograms_left_out"] = written.histograms;
+  Json json = {{"type", metadata.type},       {"unit", metadata.unit},
+               {"help", metadata.help},       {"series", series},
+               {"samples", written.samples},  {"histograms", written.histograms},
+               {"ends", written.ends.size()}, {"first_ms", all.first_ms},
+               {"last_ms", all.last_ms}};
+  for (const DatasetFile& file : written.files) {
+    json[file.name.starts_with("samples/") ? "file" : "histograms_file"] = file.name;
+  }
+  if (written.left_out > 0) {
+    json["native_histograms_left_out"] = written.left_out;
   }
   return json;
 }
@@ -166,89 +208,51 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
   ExtractorResult totals;
   for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
     const WrittenMetric& written = dataset.written[m];
-    if (written.file.path.empty()) {
+    if (written.files.empty()) {
       continue;
     }
     const std::string& name = dataset.plan[m].name;
     metrics[name] = metric_json(dataset.plan[m], written, dataset);
-    files[samples_file(name, dataset.options.format).string()] = file_json(written.file);
+    for (const DatasetFile& file : written.files) {
+      files[file.name] = file_json(file);
+      totals.bytes += file.bytes;
+    }
     totals.metrics += 1;
     totals.series += metrics[name]["series"].get<std::uint64_t>();
-    totals.samples += written.file.rows;
-    totals.bytes += written.file.bytes;
+    totals.samples += written.samples;
+    totals.histograms += written.histograms;
+    totals.ends += written.ends.size();
   }
   return totals;
 }
 
 }  // namespace
 
-fs::path samples_file(const std::string& metric, const std::string& format) {
-  std::string name;
-  for (const char c : metric) {
-    const bool is_plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
-    name += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return fs::path("samples") / (name + "." + format);
-}
-
-WrittenMetric write_samples(const fs::path& folder, const std::string& format, const PlannedMetric& metric,
-                            const SampleStore& store) {
-  static const table::Schema schema = {
-      {"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}, {"value", ColumnType::float64}};
-  WrittenMetric written;
-  written.series.resize(metric.series.size());
-  std::unique_ptr<table::Writer> writer;
-  table::Batch batch(schema);
-  for (std::size_t i = 0; i < metric.series.size(); ++i) {
-    const std::vector<prom::Sample> samples = store.read(i);
-    if (samples.empty()) {
-      continue;
-    }
-    if (!writer) {
-      writer = make_writer(folder / samples_file(metric.name, format), schema, format);
-    }
-    written.series[i] = {samples.size(), samples.front().ts_ms, samples.back().ts_ms};
-    for (const prom::Sample& sample : samples) {
-      batch.int64s(0).push_back(metric.first_id + static_cast<std::int64_t>(i));
-      batch.int64s(1).push_back(sample.ts_ms);
-      batch.float64s(2).push_back(sample.value);
-    }
-    if (batch.rows() >= kBatchRows) {
-      writer->write(batch);
-      batch.clear();
-    }
-  }
-  if (writer) {
-    writer->write(batch);
-    written.file = writer->finish();
-  }
-  return written;
-}
-
-ExtractorResult describe(const fs::path& folder, const Dataset& dataset, WallTime now) {
-  const table::WrittenFile series = write_series(folder, dataset);
+ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
   Json metrics = Json::object();
   Json files = Json::object();
-  files[series.path.filename().string()] = file_json(series);
   ExtractorResult result = count_and_list(dataset, metrics, files);
-  const Json metadata = {
-      {"kexp_version", version()},
-      {"created", format_utc(now)},
-      {"format", dataset.options.format},
-      {"window", window_json(dataset)},
-      {"rule",
-       "a point has the newest sample that is at most 1.5 scrape intervals of its job older than the point; "
-       "none after the mark of a series' end"},
-      {"selectors", dataset.options.matches},
-      {"servers", servers_json(dataset.servers)},
-      {"totals", {{"metrics", result.metrics}, {"series", result.series}, {"samples", result.samples}}},
-      {"metrics", std::move(metrics)},
-      {"files", std::move(files)}};
+  for (const DatasetFile& file : {write_series(folder, dataset), write_ends(folder, dataset)}) {
+    files[file.name] = file_json(file);
+    result.bytes += file.bytes;
+  }
+  const Json metadata = {{"kexp_version", version()},
+                         {"format", dataset.options.format},
+                         {"window", window_json(dataset)},
+                         {"selectors", dataset.options.matches},
+                         {"servers", servers_json(dataset.servers)},
+                         {"totals",
+                          {{"metrics", result.metrics},
+                           {"series", result.series},
+                           {"samples", result.samples},
+                           {"histograms", result.histograms},
+                           {"ends", result.ends}}},
+                         {"metrics", std::move(metrics)},
+                         {"files", std::move(files)}};
   const fs::path file = folder / "metadata.json";
   write_json(file, metadata);
   std::error_code ignored;
-  result.bytes += series.bytes + fs::file_size(file, ignored);
+  result.bytes += fs::file_size(file, ignored);
   result.window = dataset.window;
   return result;
 }

@@ -29,9 +29,16 @@ using namespace std::chrono_literals;
 
 constexpr int kMostConnections = 16;  // Prometheus itself works on 20 queries at a time.
 constexpr Nanoseconds kProgressInterval = 5s;
+constexpr double kUsualStep_s = 5;
+constexpr std::int64_t kMaxPoints = 10'000;  // Of a range query; Prometheus' limit is 11,000 a series.
 
 std::chrono::milliseconds step_of(const ExtractorOptions& options) {
-  return std::chrono::milliseconds(std::llround(options.sampling_s * 1000));
+  return std::chrono::milliseconds(std::llround(options.sampling_s.value_or(kUsualStep_s) * 1000));
+}
+
+/// Whether no server is read by remote read, whatever it has.
+bool by_query_only(const ExtractorOptions& options) {
+  return options.source == "query" || options.sampling_s.has_value();
 }
 
 std::vector<prom::Selector> selectors_of(const ExtractorOptions& options) {
@@ -59,11 +66,10 @@ Json settings_json(const ExtractorOptions& options, const std::vector<Server>& s
   for (const Server& server : servers) {
     sources.push_back(server.client.source());
   }
-  return {{"prometheus", std::move(sources)},
-          {"sampling_s", options.sampling_s},
-          {"match", options.matches},
-          {"format", options.format},
-          {"connections", options.connections}};
+  Json step = options.sampling_s ? Json(*options.sampling_s) : Json();
+  return {{"prometheus", std::move(sources)}, {"source", options.source},
+          {"sampling_s", std::move(step)},    {"match", options.matches},
+          {"format", options.format},         {"connections", options.connections}};
 }
 
 void check_format(const std::string& format) {
@@ -75,6 +81,26 @@ void check_format(const std::string& format) {
     }
   } else if (format != "csv") {
     throw UsageError(fmt::format("--format must be csv or parquet, got \"{}\"", format));
+  }
+}
+
+void check_source(const ExtractorOptions& options) {
+  if (options.source != "auto" && options.source != "remote-read" && options.source != "query") {
+    throw UsageError(fmt::format("--source must be auto, remote-read or query, got \"{}\"", options.source));
+  }
+  if (!options.sampling_s) {
+    return;
+  }
+  const double step = *options.sampling_s;
+  if (!(step >= 0.001 && step <= 86'400)) {
+    throw UsageError(fmt::format("--sampling must be 0.001 to 86400 seconds, got {}", step));
+  }
+  if (std::abs(step * 1000 - std::round(step * 1000)) > 1e-6) {
+    throw UsageError(fmt::format("--sampling must be whole milliseconds, got {} s", step));
+  }
+  if (options.source == "remote-read") {
+    throw UsageError(
+        "--sampling asks for points, --source remote-read for every stored sample: leave one out");
   }
 }
 
@@ -98,9 +124,8 @@ class Extraction {
     announce(plan);
     DatasetFolder folder(place_);
     const std::vector<WrittenMetric> written = read_all(plan, folder.path());
-    ExtractorResult result =
-        describe(folder.path(), {options_, window_, grid_, servers_, plan, written}, ports_.clock.wall_now());
-    if (result.samples == 0) {
+    ExtractorResult result = describe(folder.path(), {options_, window_, grid_, servers_, plan, written});
+    if (result.metrics == 0) {
       throw nothing_there();
     }
     result.directory = place_;
@@ -111,10 +136,8 @@ class Extraction {
  private:
   /// What can be known before a server is asked.
   void check() const {
-    if (grid_.count == 0) {
-      throw UsageError(
-          fmt::format("--sampling {} has no point from {} to {}: make the window longer or the step smaller",
-                      options_.sampling_s, format_utc(window_.start), format_utc(window_.end)));
+    if (by_query_only(options_)) {
+      check_grid();
     }
     DatasetFolder::check_place(place_, options_.replace);
     if (!options_.run.empty()) {
@@ -127,16 +150,42 @@ class Extraction {
     }
   }
 
+  void check_grid() const {
+    if (grid_.count == 0) {
+      throw UsageError(
+          fmt::format("--sampling {} has no point from {} to {}: make the window longer or the step smaller",
+                      seconds(step_of(options_)), format_utc(window_.start), format_utc(window_.end)));
+    }
+  }
+
   [[nodiscard]] fs::path role_file() const { return options_.run / "extract.json"; }
 
   void connect() {
     for (const std::string& url : options_.servers) {
-      Server& server =
-          servers_.emplace_back(Server{prom::Client(url, ports_.http, ports_.clock, ports_.log), {}, {}, {}});
+      Server& server = servers_.emplace_back(
+          Server{prom::Client(url, ports_.http, ports_.clock, ports_.log), Source::query, {}, {}, {}, {}});
       server.info = server.client.server_info(stop_);
+      choose_source(server);
       server.scrape_intervals = server.client.scrape_intervals(window_, stop_);
       server.metadata = server.client.metadata(stop_);
     }
+  }
+
+  void choose_source(Server& server) const {
+    const std::string& name = server.client.source();
+    if (!by_query_only(options_) && server.client.has_remote_read(stop_)) {
+      server.source = Source::remote_read;
+      server.external_labels = server.client.external_labels(stop_).value_or(prom::Labels());
+      return;
+    }
+    if (options_.source == "remote-read") {
+      throw FailedError(fmt::format("{} has no remote read: --source query asks it for points", name));
+    }
+    if (!by_query_only(options_)) {
+      ports_.log.warn("extract: server={} has no remote read: it is asked for points every {} s", name,
+                      kUsualStep_s);
+    }
+    check_grid();
   }
 
   void announce(const std::vector<PlannedMetric>& plan) {
@@ -148,7 +197,6 @@ class Extraction {
                             "started",
                             {{"start", format_utc(window_.start)},
                              {"end", format_utc(window_.end)},
-                             {"points", grid_.count},
                              {"metrics", static_cast<std::int64_t>(plan.size())},
                              {"series", series}}});
   }
@@ -156,17 +204,16 @@ class Extraction {
   std::vector<WrittenMetric> read_all(const std::vector<PlannedMetric>& plan, const fs::path& folder) {
     std::vector<WrittenMetric> written(plan.size());
     next_progress_ = ports_.clock.now() + kProgressInterval;
+    const Reading reading{servers_, selectors_, window_, grid_, kMaxPoints, folder};
     parallel_for(plan.size(), options_.connections, stop_, [&](std::size_t i, const std::stop_token& stop) {
-      SampleStore store(folder, plan[i].series.size());
-      const std::int64_t histograms = read_metric(plan[i], servers_, selectors_, grid_, store, stop);
-      written[i] = write_samples(folder, options_.format, plan[i], store);
-      written[i].histograms = histograms;
-      if (histograms > 0) {
+      MetricWriter writer(folder, options_.format, plan[i]);
+      written[i] = read_metric(reading, plan[i], writer, stop);
+      if (written[i].left_out > 0) {
         ports_.log.warn(
-            "extract: metric={} left_out={} native histograms have no place in a table of numbers",
-            plan[i].name, histograms);
+            "extract: metric={} left_out={} native histograms are no points: remote read has them",
+            plan[i].name, written[i].left_out);
       }
-      show_progress(plan.size(), written[i].file.rows);
+      show_progress(plan.size(), written[i].samples);
     });
     return written;
   }
@@ -250,12 +297,7 @@ class Extraction {
 }  // namespace
 
 void validate(const ExtractorOptions& options) {
-  if (!(options.sampling_s >= 0.001 && options.sampling_s <= 86'400)) {
-    throw UsageError(fmt::format("--sampling must be 0.001 to 86400 seconds, got {}", options.sampling_s));
-  }
-  if (std::abs(options.sampling_s * 1000 - std::round(options.sampling_s * 1000)) > 1e-6) {
-    throw UsageError(fmt::format("--sampling must be whole milliseconds, got {} s", options.sampling_s));
-  }
+  check_source(options);
   if (options.connections < 1 || options.connections > kMostConnections) {
     throw UsageError(
         fmt::format("--connections must be 1 to {}, got {}", kMostConnections, options.connections));

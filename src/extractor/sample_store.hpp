@@ -2,15 +2,16 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <span>
+#include <functional>
 #include <vector>
 
-#include "kexp/prom/client.hpp"
+#include "series_rows.hpp"
 
 namespace kexp::extractor {
 
-/// The samples of one metric, taken by time (as answers come) and given back by series (as files want
-/// them). They lie in a nameless file, so that memory does not grow with the window.
+/// What was read of one metric, taken in any order of its series (as answers come) and given back by series
+/// (as files want it). Samples lie in a nameless file, so that memory does not grow with the window;
+/// histograms and ends, of which there are few, in memory.
 ///
 /// Errors: FailedError naming the folder. Threads: one at a time per object.
 class SampleStore {
@@ -22,22 +23,33 @@ class SampleStore {
   ~SampleStore();
 
   /// Errors: FailedError also when a sample is not newer than the series' last one: it was there already.
-  void append(std::size_t series, std::span<const prom::Sample> samples);
-  [[nodiscard]] std::uint64_t count(std::size_t series) const;
-  /// All samples of a series, in the order of time.
-  [[nodiscard]] std::vector<prom::Sample> read(std::size_t series) const;
+  void append(std::size_t series, const SeriesRows& rows);
+  /// Forgets everything.
+  void clear();
+
+  [[nodiscard]] std::size_t series() const { return series_.size(); }
+  /// Hands over what there is of a series, in pieces in the order of time, each valid until `take` returns.
+  void visit(std::size_t series, const std::function<void(const SeriesRows&)>& take) const;
 
  private:
   struct Run {
-    std::uint64_t offset;  ///< In samples, from the start of the file.
-    std::uint64_t count;
+    std::uint64_t offset;  ///< In bytes, from the start of the file: the times, and then the values.
+    std::size_t count;
   };
+  struct Series {
+    std::vector<Run> runs;
+    std::vector<std::int64_t> ended_ms;
+    std::vector<prom::Histogram> histograms;
+    std::int64_t last_ms;
+  };
+
+  void write(std::span<const std::byte> bytes);
+  void read(std::uint64_t offset, std::span<std::byte> bytes) const;
 
   std::filesystem::path folder_;
   int fd_ = -1;
-  std::uint64_t size_ = 0;  ///< In samples.
-  std::vector<std::vector<Run>> runs_;
-  std::vector<std::int64_t> last_ms_;
+  std::uint64_t size_ = 0;  ///< In bytes.
+  std::vector<Series> series_;
 };
 
 }  // namespace kexp::extractor

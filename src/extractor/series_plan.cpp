@@ -30,7 +30,27 @@ std::vector<std::string> names_on(const Server& server, const prom::Window& wind
   }
 }
 
+PlannedSeries planned(std::size_t index, const Server& server, const prom::Labels& labels) {
+  const auto job = labels.find("job");
+  PlannedSeries series{index, labels_json(labels), job == labels.end() ? "" : job->second, {}};
+  prom::Labels bare = labels;
+  std::erase_if(bare, [&](const auto& label) {
+    const auto external = server.external_labels.find(label.first);
+    return external != server.external_labels.end() && external->second == label.second;
+  });
+  if (bare.size() < labels.size()) {
+    series.bare_labels = labels_json(bare);
+  }
+  return series;
+}
+
 }  // namespace
+
+const char* source_name(Source source) { return source == Source::query ? "query" : "remote-read"; }
+
+std::int64_t first_ms(const prom::Window& window) {
+  return std::chrono::ceil<milliseconds>(window.start.time_since_epoch()).count();
+}
 
 milliseconds lookback_of(const Server& server, const std::string& job) {
   const auto& intervals = server.scrape_intervals;
@@ -72,8 +92,7 @@ std::vector<PlannedMetric> plan_series(const std::vector<Server>& servers, const
     for (std::size_t server = 0; server < servers.size(); ++server) {
       for (const prom::Labels& labels :
            servers[server].client.series(metric.name, window, selectors, stop_all)) {
-        const auto job = labels.find("job");
-        metric.series.push_back({server, labels_json(labels), job == labels.end() ? "" : job->second});
+        metric.series.push_back(planned(server, servers[server], labels));
       }
     }
   });

@@ -14,9 +14,17 @@
 
 namespace kexp::extractor {
 
+/// How samples are taken out of a server.
+enum class Source { remote_read, query };
+
+/// As --source and metadata.json name it.
+[[nodiscard]] const char* source_name(Source source);
+
 /// One Prometheus, and what is known of it.
 struct Server {
   prom::Client client;
+  Source source = Source::query;
+  prom::Labels external_labels;
   prom::ServerInfo info;
   std::map<std::string, std::chrono::milliseconds> scrape_intervals;  ///< By job.
   std::map<std::string, prom::MetricMetadata> metadata;               ///< By metric.
@@ -30,6 +38,11 @@ struct PlannedSeries {
   std::size_t server = 0;
   std::string labels;  ///< As JSON, in the order of the names: identifies the series within its metric.
   std::string job;
+  /// The same without those that are equal to the server's external labels, as remote read hands it over;
+  /// empty where that is all of them.
+  std::string bare_labels;
+
+  [[nodiscard]] const std::string& read_labels() const { return bare_labels.empty() ? labels : bare_labels; }
 };
 
 struct PlannedMetric {
@@ -37,6 +50,9 @@ struct PlannedMetric {
   std::vector<PlannedSeries> series;  ///< By server, then labels.
   std::int64_t first_id = 0;          ///< Of series[0]; the others follow.
 };
+
+/// The first millisecond of a window.
+[[nodiscard]] std::int64_t first_ms(const prom::Window& window);
 
 /// Labels as JSON text.
 [[nodiscard]] std::string labels_json(const prom::Labels& labels);

@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "kexp/core/csv.hpp"
-#include "kexp/core/file.hpp"
 #include "kexp/core/sha256.hpp"
 #include "kexp/table/table.hpp"
 
 #include "batch_check.hpp"
+#include "part_file.hpp"
 
 namespace kexp::table {
 
@@ -41,8 +41,7 @@ void append(std::string& line, double value) {
 
 class CsvWriter final : public Writer {
  public:
-  CsvWriter(const std::filesystem::path& path, const Schema& schema)
-      : schema_(schema), file_(path, AppendFile::Existing::refuse) {
+  CsvWriter(const std::filesystem::path& path, const Schema& schema) : schema_(schema), file_(path) {
     const char* comma = "";
     for (const Column& column : schema) {
       text_ += comma;
@@ -72,7 +71,7 @@ class CsvWriter final : public Writer {
 
   WrittenFile finish() override {
     hand_over();
-    file_.flush();
+    file_.put_in_place();
     return {file_.path(), rows_, bytes_, hash_.hex()};
   }
 
@@ -80,12 +79,12 @@ class CsvWriter final : public Writer {
   void hand_over() {
     hash_.add(text_);
     bytes_ += text_.size();
-    file_.write(text_);
+    file_.write({reinterpret_cast<const std::uint8_t*>(text_.data()), text_.size()});
     text_.clear();
   }
 
   const Schema schema_;
-  AppendFile file_;
+  PartFile file_;
   Sha256 hash_;
   std::string text_;  // Rows that are neither hashed nor written yet.
   std::uint64_t rows_ = 0;

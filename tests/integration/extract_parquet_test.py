@@ -72,7 +72,7 @@ class ExtractParquetTest(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def extract(self, out, *more, form="parquet", expect=0, env=None):
-        done = kexp_test.run(["extract", "--prometheus", self.prometheus.url, "--start", self.start, "--end", self.end, "--sampling", 1,
+        done = kexp_test.run(["extract", "--prometheus", self.prometheus.url, "--start", self.start, "--end", self.end,
                               "--match", '{job="test"}', "--format", form, "--out", self.folder / out, *more], timeout=120, env=env)
         self.assertEqual(done.returncode, expect, done.stderr)
         return done
@@ -127,7 +127,7 @@ class ExtractParquetTest(unittest.TestCase):
             self.assertEqual(entry["rows"], self.parquet.read_metadata(self.folder / "one" / name).num_rows)
 
     def test_a_full_disk_is_named_once_and_nothing_is_left(self):
-        disk = small_disk(self, self.folder / "disk", "96k")  # one metric fits, all do not
+        disk = small_disk(self, self.folder / "disk", "32k")  # one metric fits, all do not
         done = self.extract("disk/out", "--connections", 1, expect=1)
         self.assertRegex(done.stderr, rf"\nkexp: cannot (write|keep samples in) {disk}/.*: No space left on device\n$")
         self.assertEqual(list(disk.iterdir()), [])

@@ -48,6 +48,8 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
                 {"metrics", result.metrics},
                 {"series", result.series},
                 {"samples", result.samples},
+                {"histograms", result.histograms},
+                {"ends", result.ends},
                 {"bytes", result.bytes}}
                .dump(2)
         << '\n';
@@ -74,8 +76,15 @@ CommandRun add_extract(CLI::App& command) {
   command.add_option("--start", flags->start, "Start of the window: RFC 3339 with a zone, or Unix seconds");
   command.add_option("--end", flags->end, "End of the window");
   command.add_option("--run", flags->run, "Run whose window is taken, and whose metrics/ is written");
-  command.add_option("--sampling", options.sampling_s, "Seconds between two points of a series")
+  command
+      .add_option(
+          "--source", options.source,
+          "remote-read: every stored sample; query: points on a grid; auto: the first where the server "
+          "has it and --sampling is not given")
       ->capture_default_str();
+  command.add_option("--sampling", options.sampling_s,
+                     "Read points this many seconds apart instead of every stored sample; 5 where the server "
+                     "has no remote read");
   command
       .add_option("--match", options.matches,
                   "Only series of this selector, for instance {job=\"kepler\"}; may be repeated")
@@ -89,7 +98,8 @@ CommandRun add_extract(CLI::App& command) {
                   "URL of a Prometheus (PROMETHEUS_URL, several between commas); may be repeated")
       ->allow_extra_args(false)
       ->capture_default_str();
-  command.add_option("--connections", options.connections, "Requests at a time")->capture_default_str();
+  command.add_option("--connections", options.connections, "Metrics that are read at a time")
+      ->capture_default_str();
   command.add_flag("--force", options.replace, "Replace a dataset that is there already");
   add_json(command, flags->json);
   return [flags](Context& context) { return run_extract(*flags, context); };

@@ -2,9 +2,10 @@
 
 /// The extract job: a window of Prometheus → a dataset (docs/results.md, "metrics/").
 ///
-/// Every series is read at the multiples of the sampling step since the Unix epoch. A point has the newest
-/// sample before it, when that is not older than one and a half of the scrape intervals of its job and the
-/// series was not marked as ended since: no value is repeated into a time that nobody measured.
+/// Where the server has remote read, every stored sample is taken as it is. Else, or when a step is asked
+/// for, every series is read at the multiples of the step since the Unix epoch. A point has the newest sample
+/// before it, when that is not older than one and a half of the scrape intervals of its job and the series
+/// was not marked as ended since: no value is repeated into a time that nobody measured.
 
 #include <chrono>
 #include <cstdint>
@@ -29,13 +30,16 @@ struct ExtractorOptions {
   /// time to 10 s after the end of its feed and its tracker.
   std::optional<WallTime> start, end;
   std::filesystem::path run;  ///< Run directory to join as `extract`; empty for none.
-  double sampling_s = 5;
+  /// auto: remote-read where the server has it and no step is asked for, else query.
+  std::string source = "auto";
+  /// The step of points that are read by range queries; without one 5 s.
+  std::optional<double> sampling_s;
   std::vector<std::string>
       matches;                 ///< Series selectors; a series of any of them is taken; none: all series.
   std::string format = "csv";  ///< Of the tables: csv, or parquet where this build has it.
   std::filesystem::path out;   ///< Empty: `run`/metrics, else metrics-<start>.
-  int connections = 2;
-  bool replace = false;  ///< Whether a dataset that is there already may be replaced.
+  int connections = 2;         ///< Metrics that are read at a time.
+  bool replace = false;        ///< Whether a dataset that is there already may be replaced.
 };
 
 /// Checks everything that needs neither the run nor a server. Errors: UsageError naming the flag.
@@ -55,13 +59,16 @@ struct ExtractorResult {
   std::uint64_t metrics = 0;
   std::uint64_t series = 0;
   std::uint64_t samples = 0;
+  std::uint64_t histograms = 0;
+  std::uint64_t ends = 0;   ///< Marks of the end of a series.
   std::uint64_t bytes = 0;  ///< Of all files.
 };
 
 /// Writes the dataset: whole, or not at all.
 ///
-/// Memory: the list of series, and per connection one answer of about half a million samples; for Parquet
-/// also a row group of a million (24 MiB) and the same packed.
+/// Memory: the list of series and their ends; per connection one message of the server (1 MiB), or by range
+/// queries one answer of about half a million samples; for Parquet also a row group of a million (24 MiB) and
+/// the same packed.
 /// Errors: UsageError naming the flag (a dataset is there already, a window in the future, a run without
 /// feed …); PrometheusError (exit code unavailable when no Prometheus answers); FailedError when the window
 /// holds no sample, with what the server does have, or when a file cannot be written; InterruptedError on a

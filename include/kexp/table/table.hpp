@@ -71,7 +71,7 @@ class Writer {
 /// A CSV file (RFC 4180, line end LF) with a header. A double is the shortest text that reads back the same;
 /// what is not finite is written as Prometheus does: NaN, +Inf, -Inf.
 ///
-/// `file` must not exist. Errors: FailedError naming the file.
+/// `file` must not exist; it appears when it is finished. Errors: FailedError naming the file.
 [[nodiscard]] std::unique_ptr<Writer> make_csv_writer(const std::filesystem::path& file,
                                                       const Schema& schema);
 

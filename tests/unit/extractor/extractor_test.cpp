@@ -3,6 +3,7 @@
 #include "kexp/extractor/extractor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <map>
 #include <set>
@@ -19,6 +20,7 @@
 #include "kexp/core/time_text.hpp"
 #include "kexp/record/run_directory.hpp"
 
+#include "chunk.hpp"
 #include "support/canned_http.hpp"
 #include "support/capturing_log.hpp"
 #include "support/errors.hpp"
@@ -26,6 +28,7 @@
 #include "support/recording_progress.hpp"
 #include "support/scoped_env.hpp"
 #include "support/temp_dir.hpp"
+#include "unit/prom/chunk_writer.hpp"
 
 namespace kexp::extractor {
 namespace {
@@ -50,7 +53,7 @@ struct Stored {
 /// As much of Prometheus as an extraction asks for. A query is known by its metric's name only.
 class FakePrometheus {
  public:
-  FakePrometheus(test::CannedHttp& http, const std::string& url) {
+  FakePrometheus(test::CannedHttp& http, const std::string& url) : http_(http), url_(url) {
     http.on(url + "/api/v1/status/buildinfo", R"({"status":"success","data":{"version":"2.42.0"}})");
     http.on(url + "/api/v1/status/runtimeinfo", R"({"status":"success","data":{"storageRetention":"15d"}})");
     http.on(
@@ -61,7 +64,27 @@ class FakePrometheus {
     http.on(url + "/api/v1/label/__name__/values",
             [this](const net::HttpRequest& r) { return names(r.url); });
     http.on(url + "/api/v1/series", [this](const net::HttpRequest& r) { return series(r.body); });
+    http.on(url + "/api/v1/read", "404 page not found", 404);
     http.on(url + "/api/v1/query_range", [this](const net::HttpRequest& r) { return range(r.body); });
+  }
+
+  /// Two samples and an end of up{job="a"}, whatever is asked for, with an external label.
+  void serve_remote_read() {
+    http_.on(url_ + "/api/v1/status/config",
+             R"({"status":"success","data":{"yaml":"global: {external_labels: {site: lab}}"}})");
+    http_.on(url_ + "/api/v1/read", [](const net::HttpRequest& request) -> net::HttpResponse {
+      if (request.body.find("kexp_probe") != std::string::npos) {
+        return {200, {{"content-type", "application/x-protobuf"}}, prom::samples_response({})};
+      }
+      const std::string chunk =
+          prom::xor_chunk({{kStart * 1000 + 137, 0.25},
+                           {kStart * 1000 + 5138, 0.5},
+                           {kStart * 1000 + 10139, std::bit_cast<double>(prom::kStaleBits)}});
+      return {200,
+              {{"content-type", "application/x-streamed-protobuf"}},
+              prom::framed(
+                  prom::chunked_response({{"__name__", "up"}, {"job", "a"}, {"site", "lab"}}, {{1, chunk}}))};
+    });
   }
 
   std::vector<Stored> stored;
@@ -116,6 +139,9 @@ class FakePrometheus {
     }
     return ok(Json{{"resultType", "matrix"}, {"result", result}}.dump());
   }
+
+  test::CannedHttp& http_;
+  const std::string url_;
 };
 
 class ExtractorTest : public ::testing::Test {
@@ -150,12 +176,12 @@ TEST_F(ExtractorTest, WritesSeriesAndTheirSamplesInOrder) {
 
   EXPECT_EQ(file("series.csv"),
             "series_id,source,metric,type,job,instance,namespace,pod,container,node,samples,first_ms,last_ms,"
-            "labels\n"
-            "0,http://one:9090,lat_bucket,histogram,a,,,p,,,5,1795280000000,1795280020000,"
+            "histograms,labels\n"
+            "0,http://one:9090,lat_bucket,histogram,a,,,p,,,5,1795280000000,1795280020000,0,"
             "\"{\"\"job\"\":\"\"a\"\",\"\"le\"\":\"\"+Inf\"\",\"\"pod\"\":\"\"p\"\"}\"\n"
-            "1,http://one:9090,up,gauge,a,i1,,,,,4,1795280005000,1795280020000,"
+            "1,http://one:9090,up,gauge,a,i1,,,,,4,1795280005000,1795280020000,0,"
             "\"{\"\"instance\"\":\"\"i1\"\",\"\"job\"\":\"\"a\"\"}\"\n"
-            "2,http://one:9090,up,gauge,a,i2,,,,,2,1795280000000,1795280005000,"
+            "2,http://one:9090,up,gauge,a,i2,,,,,2,1795280000000,1795280005000,0,"
             "\"{\"\"instance\"\":\"\"i2\"\",\"\"job\"\":\"\"a\"\",\"\"zone\"\":\"\"x,y\"\"}\"\n");
   EXPECT_EQ(file("samples/up.csv"),
             "series_id,ts_ms,value\n"
@@ -182,7 +208,8 @@ TEST_F(ExtractorTest, DescribesTheDatasetWithChecksums) {
   EXPECT_EQ(json["metrics"]["up"]["type"], "gauge");
   EXPECT_EQ(json["metrics"]["up"]["samples"], 5);
   EXPECT_THAT(json["selectors"], ElementsAre("up"));
-  EXPECT_EQ(json["files"].size(), 2U);
+  EXPECT_EQ(json["servers"][0]["read_by"], "query");
+  EXPECT_EQ(json["files"].size(), 3U);
   std::uint64_t bytes = std::filesystem::file_size(options_.out / "metadata.json");
   for (const auto& [name, entry] : json["files"].items()) {
     EXPECT_EQ(entry["sha256"], sha256_of_file(options_.out / name));
@@ -222,6 +249,36 @@ TEST_F(ExtractorTest, LooksBackByTheScrapeIntervalOfTheJob) {
   EXPECT_EQ(http_.count("%5B45000ms%5D"), 1U);
 }
 
+TEST_F(ExtractorTest, TakesEveryStoredSampleWhereTheServerHasRemoteRead) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  one_.serve_remote_read();
+  EXPECT_EQ(run().samples, 2U);
+  EXPECT_EQ(file("samples/up.csv"), "series_id,ts_ms,value\n0,1795280000137,0.25\n0,1795280005138,0.5\n");
+  EXPECT_EQ(file("ends.csv"), "series_id,ts_ms\n0,1795280010139\n");
+  const Json server = metadata()["servers"][0];
+  EXPECT_EQ(server["read_by"], "remote-read");
+  EXPECT_EQ(server["external_labels"]["site"], "lab");
+  EXPECT_FALSE(metadata()["window"].contains("step_ms"));
+  EXPECT_EQ(http_.count("/query_range"), 0U);
+}
+
+TEST_F(ExtractorTest, AsksForPointsWhereAStepIsGiven) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  one_.serve_remote_read();
+  options_.sampling_s = 10;
+  EXPECT_EQ(run().samples, 3U);
+  EXPECT_EQ(http_.count("/api/v1/read"), 0U);
+}
+
+TEST_F(ExtractorTest, SaysThatAServerHasNoRemoteRead) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  static_cast<void>(run());
+  EXPECT_TRUE(log_.contains("http://one:9090 has no remote read"));
+  options_.source = "remote-read";
+  options_.out = dir_ / "again";
+  EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("--source query"));
+}
+
 TEST_F(ExtractorTest, AsksInPiecesWithoutSharedPoints) {
   one_.stored = {{"up", R"({"job":"a"})", kStart - 100'000, kStart}};
   options_.sampling_s = 1;
@@ -244,7 +301,7 @@ TEST_F(ExtractorTest, WritesTheSameFilesOverAnyNumberOfConnections) {
   options_.connections = 8;
   static_cast<void>(run());
   EXPECT_EQ(metadata()["files"], before);
-  EXPECT_EQ(before.size(), 31U);
+  EXPECT_EQ(before.size(), 32U);
 }
 
 TEST_F(ExtractorTest, SaysWhatTheServerHasWhenTheWindowIsEmpty) {
@@ -397,6 +454,8 @@ TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   refused([](auto& o) { o.sampling_s = 0.0015; }, "--sampling");
   refused([](auto& o) { o.sampling_s = 1e9; }, "--sampling");
   refused([](auto& o) { o.sampling_s = std::numeric_limits<double>::quiet_NaN(); }, "--sampling");
+  refused([](auto& o) { o.source = "disk"; }, "--source");
+  refused([](auto& o) { o.source = "remote-read", o.sampling_s = 5; }, "--sampling");
   refused([](auto& o) { o.connections = 0; }, "--connections");
   refused([](auto& o) { o.connections = 17; }, "--connections");
   refused([](auto& o) { o.format = "hdf5"; }, "--format must be csv or parquet");
