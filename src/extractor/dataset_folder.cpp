@@ -2,6 +2,7 @@
 
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -46,7 +47,8 @@ void DatasetFolder::check_place(const fs::path& place, bool replace) {
   });
 }
 
-DatasetFolder::DatasetFolder(fs::path place) : place_(normal(place)), partial_(beside(place_, "partial")) {
+DatasetFolder::DatasetFolder(fs::path place)
+    : place_(normal(place)), partial_(beside(place_, "partial")), journal_(beside(place_, "journal")) {
   on_disk("write", [&] {
     fs::create_directories(partial_);
     if (std::optional<FileLock> lock = FileLock::try_acquire(partial_ / kLockFile)) {
@@ -54,19 +56,29 @@ DatasetFolder::DatasetFolder(fs::path place) : place_(normal(place)), partial_(b
     } else {
       throw UsageError(fmt::format("--out {} is being written by another extraction", place_.string()));
     }
-    for (const fs::directory_entry& entry : fs::directory_iterator(partial_)) {
-      if (entry.path().filename() != kLockFile) {
-        fs::remove_all(entry.path());
+  });
+}
+
+void DatasetFolder::remove_others(const std::set<std::string>& files) {
+  on_disk("write", [&] {
+    std::vector<fs::path> others;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(partial_)) {
+      const std::string name = entry.path().lexically_relative(partial_).string();
+      if (!entry.is_directory() && name != kLockFile && files.find(name) == files.end()) {
+        others.push_back(entry.path());
       }
     }
-    fs::create_directory(partial_ / "samples");
+    for (const fs::path& file : others) {
+      fs::remove(file);
+    }
   });
 }
 
 DatasetFolder::~DatasetFolder() {
-  if (lock_) {
+  if (lock_ && !is_kept_) {
     std::error_code ignored;
     fs::remove_all(partial_, ignored);
+    fs::remove(journal_, ignored);
   }
 }
 
@@ -80,6 +92,7 @@ void DatasetFolder::put_in_place() {
     }
     fs::rename(partial_, place_);
     lock_.reset();
+    fs::remove(journal_);
     fs::remove_all(old);
   });
 }

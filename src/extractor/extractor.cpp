@@ -10,12 +10,15 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
+#include "kexp/core/sha256.hpp"
 #include "kexp/core/time_text.hpp"
+#include "kexp/core/version.hpp"
 #include "kexp/record/run_directory.hpp"
 #include "kexp/table/table.hpp"
 
 #include "dataset_folder.hpp"
 #include "dataset_tables.hpp"
+#include "journal.hpp"
 #include "metric_reader.hpp"
 #include "parallel.hpp"
 #include "window.hpp"
@@ -47,6 +50,21 @@ std::vector<prom::Selector> selectors_of(const ExtractorOptions& options) {
     selectors.push_back(prom::Selector::parse(match, "--match"));
   }
   return selectors;
+}
+
+std::string hash_of(const std::vector<PlannedMetric>& plan) {
+  Sha256 hash;
+  for (const PlannedMetric& metric : plan) {
+    hash.add_u64(metric.series.size());
+    hash.add_u64(metric.name.size());
+    hash.add(metric.name);
+    for (const PlannedSeries& series : metric.series) {
+      hash.add_u64(series.server);
+      hash.add_u64(series.labels.size());
+      hash.add(series.labels);
+    }
+  }
+  return hash.hex();
 }
 
 fs::path place_of(const ExtractorOptions& options, const prom::Window& window) {
@@ -117,13 +135,31 @@ class Extraction {
         place_(place_of(options, window_)) {}
 
   ExtractorResult run() {
-    check();
-    connect();
-    const std::vector<PlannedMetric> plan =
-        plan_series(servers_, window_, selectors_, options_.connections, stop_);
+    std::vector<PlannedMetric> plan;
+    try {
+      check();
+      connect();
+      plan = plan_series(servers_, window_, selectors_, options_.connections, stop_);
+    } catch (const InterruptedError&) {
+      throw InterruptedError("extraction interrupted: nothing was written");
+    }
     announce(plan);
     DatasetFolder folder(place_);
-    const std::vector<WrittenMetric> written = read_all(plan, folder.path());
+    Journal journal(folder.journal(), folder.path(), identity_json(plan), ports_.log);
+    folder.remove_others(journal.files());
+    try {
+      return fill(folder, plan, journal);
+    } catch (const InterruptedError&) {
+      throw InterruptedError(fmt::format("extraction interrupted: {}", keep(folder, journal, plan.size())));
+    } catch (const Error&) {
+      ports_.log.warn("extract: {}", keep(folder, journal, plan.size()));
+      throw;
+    }
+  }
+
+ private:
+  ExtractorResult fill(DatasetFolder& folder, const std::vector<PlannedMetric>& plan, Journal& journal) {
+    const std::vector<WrittenMetric> written = read_all(plan, folder.path(), journal);
     ExtractorResult result = describe(folder.path(), {options_, window_, grid_, servers_, plan, written});
     if (result.metrics == 0) {
       throw nothing_there();
@@ -133,7 +169,31 @@ class Extraction {
     return result;
   }
 
- private:
+  /// What another extraction must have in common with this one to go on where it was cut short.
+  [[nodiscard]] Json identity_json(const std::vector<PlannedMetric>& plan) const {
+    Json servers = Json::array();
+    for (const Server& server : servers_) {
+      servers.push_back({{"source", server.client.source()},
+                         {"read_by", source_name(server.source)},
+                         {"external_labels", server.external_labels}});
+    }
+    return {{"kexp_version", version()},          {"format", options_.format},
+            {"start_ns", unix_ns(window_.start)}, {"end_ns", unix_ns(window_.end)},
+            {"step_ms", grid_.step_ms},           {"match", options_.matches},
+            {"servers", std::move(servers)},      {"series_sha256", hash_of(plan)}};
+  }
+
+  /// Leaves what is finished for the next extraction; says what and how.
+  [[nodiscard]] std::string keep(DatasetFolder& folder, const Journal& journal, std::size_t metrics) const {
+    if (journal.files().empty()) {
+      return "nothing was written";
+    }
+    folder.keep();
+    return fmt::format("{} of {} metrics are kept in {}: the same command with --start {} --end {} goes on",
+                       journal.metrics(), metrics, folder.path().string(), format_utc(window_.start),
+                       format_utc(window_.end));
+  }
+
   /// What can be known before a server is asked.
   void check() const {
     if (by_query_only(options_)) {
@@ -201,13 +261,22 @@ class Extraction {
                              {"series", series}}});
   }
 
-  std::vector<WrittenMetric> read_all(const std::vector<PlannedMetric>& plan, const fs::path& folder) {
+  std::vector<WrittenMetric> read_all(const std::vector<PlannedMetric>& plan, const fs::path& folder,
+                                      Journal& journal) {
     std::vector<WrittenMetric> written(plan.size());
     next_progress_ = ports_.clock.now() + kProgressInterval;
+    if (journal.metrics() > 0) {
+      ports_.log.info("extract: resumed metrics_done={} metrics={}", journal.metrics(), plan.size());
+    }
     const Reading reading{servers_, selectors_, window_, grid_, kMaxPoints, folder};
     parallel_for(plan.size(), options_.connections, stop_, [&](std::size_t i, const std::stop_token& stop) {
-      MetricWriter writer(folder, options_.format, plan[i]);
-      written[i] = read_metric(reading, plan[i], writer, stop);
+      if (const WrittenMetric* finished = journal.find(plan[i].name)) {
+        written[i] = *finished;
+      } else {
+        MetricWriter writer(folder, options_.format, plan[i]);
+        written[i] = read_metric(reading, plan[i], writer, stop);
+        journal.add(plan[i].name, written[i]);
+      }
       if (written[i].left_out > 0) {
         ports_.log.warn(
             "extract: metric={} left_out={} native histograms are no points: remote read has them",
@@ -325,11 +394,7 @@ void validate(const ExtractorOptions& options) {
 ExtractorResult run_extractor(const ExtractorOptions& options, const ExtractorPorts& ports,
                               std::stop_token stop) {
   validate(options);
-  try {
-    return Extraction(options, ports, std::move(stop)).run();
-  } catch (const InterruptedError&) {
-    throw InterruptedError("extraction interrupted: nothing was written");
-  }
+  return Extraction(options, ports, std::move(stop)).run();
 }
 
 }  // namespace kexp::extractor

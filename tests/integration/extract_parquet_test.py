@@ -126,11 +126,15 @@ class ExtractParquetTest(unittest.TestCase):
             self.assertEqual((entry["bytes"], entry["sha256"]), (len(content), hashlib.sha256(content).hexdigest()))
             self.assertEqual(entry["rows"], self.parquet.read_metadata(self.folder / "one" / name).num_rows)
 
-    def test_a_full_disk_is_named_once_and_nothing_is_left(self):
+    def test_a_full_disk_is_named_once_and_the_extraction_goes_on_when_there_is_room(self):
         disk = small_disk(self, self.folder / "disk", "32k")  # one metric fits, all do not
         done = self.extract("disk/out", "--connections", 1, expect=1)
-        self.assertRegex(done.stderr, rf"\nkexp: cannot (write|keep samples in) {disk}/.*: No space left on device\n$")
-        self.assertEqual(list(disk.iterdir()), [])
+        self.assertRegex(done.stderr, rf"1 of 5 metrics are kept in {disk}/.out.partial: .* goes on\nkexp: cannot (write|keep samples in) "
+                         rf"{disk}/.*: No space left on device\n$")
+        self.assertEqual({file.name for file in disk.iterdir()}, {".out.partial", ".out.journal"})
+        subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
+        self.assertIn("resumed metrics_done=1", self.extract("disk/out").stderr)
+        self.assertEqual([file.name for file in disk.iterdir()], ["out"])
 
     def test_a_build_without_arrow_says_how_to_get_it(self):
         done = self.extract("out", expect=2, env={"KEXP_LIB_DIR": str(self.folder)})

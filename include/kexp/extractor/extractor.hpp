@@ -64,7 +64,8 @@ struct ExtractorResult {
   std::uint64_t bytes = 0;  ///< Of all files.
 };
 
-/// Writes the dataset: whole, or not at all.
+/// Writes the dataset: whole, or not at all. Metrics that an extraction of the same window, series and
+/// settings finished before it was killed, interrupted or failed are not read again.
 ///
 /// Memory: the list of series and their ends; per connection one message of the server (1 MiB), or by range
 /// queries one answer of about half a million samples; for Parquet also a row group of a million (24 MiB) and
@@ -72,7 +73,8 @@ struct ExtractorResult {
 /// Errors: UsageError naming the flag (a dataset is there already, a window in the future, a run without
 /// feed …); PrometheusError (exit code unavailable when no Prometheus answers); FailedError when the window
 /// holds no sample, with what the server does have, or when a file cannot be written; InterruptedError on a
-/// stop. After an error nothing is left.
+/// stop. After an error what is finished is left beside the dataset's place, hidden, and the error or a
+/// warning says how to go on; nothing is left where nothing was finished.
 [[nodiscard]] ExtractorResult run_extractor(const ExtractorOptions& options, const ExtractorPorts& ports,
                                             std::stop_token stop);
 

@@ -33,13 +33,12 @@ TEST_F(DatasetFolderTest, ShowsNothingBeforeItIsPutInPlace) {
   {
     DatasetFolder folder(place_);
     write_file_atomically(folder.path() / "metadata.json", "{}");
-    EXPECT_TRUE(fs::is_directory(folder.path() / "samples"));
     EXPECT_FALSE(fs::exists(place_));
     folder.put_in_place();
   }
   EXPECT_EQ(read_file(place_ / "metadata.json"), "{}");
   EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
-  EXPECT_EQ(std::distance(fs::directory_iterator(place_), {}), 2);
+  EXPECT_EQ(std::distance(fs::directory_iterator(place_), {}), 1);
 }
 
 TEST_F(DatasetFolderTest, LeavesNothingWhenItIsGivenUp) {
@@ -47,10 +46,28 @@ TEST_F(DatasetFolderTest, LeavesNothingWhenItIsGivenUp) {
   EXPECT_TRUE(fs::is_empty(dir_.path()));
 }
 
-TEST_F(DatasetFolderTest, RemovesWhatAKilledExtractionLeft) {
-  dir_.write(".metrics.partial/samples/up.csv", "half a li");
-  make("new");
-  EXPECT_TRUE(fs::is_empty(place_ / "samples"));
+TEST_F(DatasetFolderTest, TakesOverWhatAKilledExtractionFinishedAndRemovesTheRest) {
+  dir_.write(".metrics.partial/samples/up.csv", "whole");
+  dir_.write(".metrics.partial/samples/.down.csv.part", "half a li");
+  DatasetFolder folder(place_);
+  folder.remove_others({"samples/up.csv"});
+  write_file_atomically(folder.path() / "metadata.json", "{}");
+  write_file_atomically(folder.journal(), "up");
+  folder.put_in_place();
+  EXPECT_EQ(read_file(place_ / "samples/up.csv"), "whole");
+  EXPECT_EQ(std::distance(fs::directory_iterator(place_ / "samples"), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1) << "the journal has done its work";
+}
+
+TEST_F(DatasetFolderTest, LeavesEverythingWhenItIsToBeKept) {
+  {
+    DatasetFolder folder(place_);
+    write_file_atomically(folder.journal(), "up");
+    folder.keep();
+  }
+  const DatasetFolder next(place_);
+  EXPECT_EQ(read_file(next.journal()), "up");
+  EXPECT_FALSE(fs::exists(place_));
 }
 
 TEST_F(DatasetFolderTest, ReplacesADatasetAsAWhole) {
@@ -66,7 +83,7 @@ TEST_F(DatasetFolderTest, RefusesAPlaceThatAnotherWritesTo) {
   const DatasetFolder first(place_);
   EXPECT_THAT(message_of<UsageError>([&] { const DatasetFolder second(place_); }),
               HasSubstr("another extraction"));
-  EXPECT_TRUE(fs::exists(first.path() / "samples"));
+  EXPECT_TRUE(fs::exists(first.path()));
 }
 
 TEST_F(DatasetFolderTest, RefusesToReplaceUnasked) {
@@ -92,7 +109,7 @@ TEST_F(DatasetFolderTest, NeverReplacesWhatIsNoDataset) {
 TEST_F(DatasetFolderTest, TakesAPlaceWithASlashAtItsEnd) {
   DatasetFolder folder(place_ / "");
   folder.put_in_place();
-  EXPECT_TRUE(fs::is_directory(place_ / "samples"));
+  EXPECT_TRUE(fs::is_directory(place_));
 }
 
 TEST_F(DatasetFolderTest, SaysThatItsParentIsNoFolder) {

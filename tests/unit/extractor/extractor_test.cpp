@@ -87,6 +87,25 @@ class FakePrometheus {
     });
   }
 
+  net::HttpResponse range(const std::string& form) const {
+    Json result = Json::array();
+    for (const Stored& one : stored) {
+      // Groups by job: `job=~"slow"`, where the metric has several.
+      const std::string job = Json::parse(one.labels).value("job", "");
+      const bool in_group = form.find("job%3D~") == std::string::npos ||
+                            form.find("job%3D~%22" + job + "%22") != std::string::npos;
+      Json values = Json::array();
+      for (std::int64_t t = number(form, "start="); t <= number(form, "end="); t += number(form, "step=")) {
+        if (t >= one.first_s && t <= one.last_s) {
+          values.push_back({t, fmt::format("{}", static_cast<double>(t - kStart) / 10)});
+        }
+      }
+      if (asks_for(form, one) && in_group && !values.empty()) {
+        result.push_back({{"metric", Json::parse(one.labels)}, {"values", values}});
+      }
+    }
+    return ok(Json{{"resultType", "matrix"}, {"result", result}}.dump());
+  }
   std::vector<Stored> stored;
 
  private:
@@ -120,25 +139,6 @@ class FakePrometheus {
     }
     return ok(all.dump());
   }
-  net::HttpResponse range(const std::string& form) const {
-    Json result = Json::array();
-    for (const Stored& one : stored) {
-      // Groups by job: `job=~"slow"`, where the metric has several.
-      const std::string job = Json::parse(one.labels).value("job", "");
-      const bool in_group = form.find("job%3D~") == std::string::npos ||
-                            form.find("job%3D~%22" + job + "%22") != std::string::npos;
-      Json values = Json::array();
-      for (std::int64_t t = number(form, "start="); t <= number(form, "end="); t += number(form, "step=")) {
-        if (t >= one.first_s && t <= one.last_s) {
-          values.push_back({t, fmt::format("{}", static_cast<double>(t - kStart) / 10)});
-        }
-      }
-      if (asks_for(form, one) && in_group && !values.empty()) {
-        result.push_back({{"metric", Json::parse(one.labels)}, {"values", values}});
-      }
-    }
-    return ok(Json{{"resultType", "matrix"}, {"result", result}}.dump());
-  }
 
   test::CannedHttp& http_;
   const std::string url_;
@@ -154,6 +154,29 @@ class ExtractorTest : public ::testing::Test {
   }
   ExtractorResult run(std::stop_token stop = {}) {
     return run_extractor(options_, {http_, clock_, log_, progress_}, std::move(stop));
+  }
+  /// While what it returns is true, the query for zz is answered by a stop.
+  std::shared_ptr<bool> stop_at_zz(std::stop_source& stop) {
+    auto enabled = std::make_shared<bool>(true);
+    http_.on("/query_range query=%28%7B__name__%3D%22zz",
+             [this, enabled, &stop](const net::HttpRequest& request) -> net::HttpResponse {
+               if (!*enabled) {
+                 return one_.range(request.body);
+               }
+               stop.request_stop();
+               throw InterruptedError("stopped");
+             });
+    return enabled;
+  }
+  /// Every file of the dataset.
+  std::map<std::string, std::string> files() const {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.out)) {
+      if (!entry.is_directory()) {
+        all[entry.path().lexically_relative(options_.out)] = read_file(entry.path());
+      }
+    }
+    return all;
   }
   std::string file(const std::string& name) const { return read_file(options_.out / name); }
   Json metadata() const { return read_json(options_.out / "metadata.json"); }
@@ -326,21 +349,54 @@ TEST_F(ExtractorTest, FailsByUnavailableWithoutAPrometheus) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
 }
 
-TEST_F(ExtractorTest, LeavesNothingWhenAQueryFailsOrIsStopped) {
-  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
-                 {"zz", R"({"job":"a"})", kStart, kStart + 100}};
+TEST_F(ExtractorTest, LeavesNothingWhenNothingWasFinished) {
+  one_.stored = {{"zz", R"({"job":"a"})", kStart, kStart + 100}};
   http_.on("/query_range query=%28%7B__name__%3D%22zz",
            R"({"status":"error","errorType":"execution","error":"broken block"})", 422);
   EXPECT_THAT(message_of<Error>([&] { return run(); }), HasSubstr("broken block"));
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
 
   std::stop_source stop;
-  http_.on("/query_range query=%28%7B__name__%3D%22zz", [&](const net::HttpRequest&) -> net::HttpResponse {
-    stop.request_stop();
-    throw InterruptedError("stopped");
-  });
-  EXPECT_THROW(static_cast<void>(run(stop.get_token())), InterruptedError);
+  stop_at_zz(stop);
+  EXPECT_THAT(message_of<InterruptedError>([&] { return run(stop.get_token()); }),
+              HasSubstr("nothing was written"));
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(ExtractorTest, GoesOnWhereItWasInterruptedAndEndsWithTheSameBytes) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"zz", R"({"job":"a"})", kStart, kStart + 100}};
+  static_cast<void>(run());
+  const std::map<std::string, std::string> undisturbed = files();
+  options_.out = dir_ / "again";
+  options_.connections = 1;
+  std::stop_source stop;
+  const std::shared_ptr<bool> enabled = stop_at_zz(stop);
+  EXPECT_THAT(
+      message_of<InterruptedError>([&] { return run(stop.get_token()); }),
+      AllOf(HasSubstr("1 of 2 metrics are kept"), HasSubstr("--start 2026-11-21T16:53:20.000Z --end ")));
+  EXPECT_FALSE(std::filesystem::exists(options_.out));
+
+  *enabled = false;
+  const std::size_t asked = http_.count("__name__%3D%22up%22");
+  EXPECT_EQ(run().samples, 10U);
+
+  EXPECT_EQ(http_.count("query_range query=%28%7B__name__%3D%22up%22"), 2U) << "up was read again";
+  EXPECT_GT(http_.count("__name__%3D%22up%22"), asked);
+  EXPECT_EQ(files(), undisturbed);
+}
+
+TEST_F(ExtractorTest, StartsAnewWhenTheWindowIsAnother) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"zz", R"({"job":"a"})", kStart, kStart + 100}};
+  options_.connections = 1;
+  std::stop_source stop;
+  *stop_at_zz(stop) = true;
+  EXPECT_THROW(static_cast<void>(run(stop.get_token())), InterruptedError);
+  http_.on("/query_range", [&](const net::HttpRequest& r) { return one_.range(r.body); });
+  options_.start = *options_.start + 5s;
+  EXPECT_EQ(run().samples, 8U);
+  EXPECT_TRUE(log_.contains("read anew"));
 }
 
 TEST_F(ExtractorTest, ReportsASeriesThatAppearsInBetween) {

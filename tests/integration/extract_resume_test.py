@@ -1,0 +1,168 @@
+"""`kexp extract` that is killed or interrupted goes on where it was, and ends with the same bytes as one that nobody disturbed."""
+
+import contextlib
+import http.server
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import kexp_test
+
+
+class Gate:
+    """Before a Prometheus, lets every request through but remote reads of one metric, which wait until it is opened."""
+
+    def __init__(self, url, metric):
+        self.asked, self.opened = threading.Event(), threading.Event()
+        gate = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.path == "/api/v1/read" and metric.encode() in body:
+                    gate.asked.set()
+                    gate.opened.wait(60)
+                headers = {name: value for name, value in self.headers.items() if name.startswith(("Content-", "X-"))}
+                request = urllib.request.Request(url + self.path, body or None, headers, method=self.command)
+                with urllib.request.urlopen(request, timeout=60) as answer, contextlib.suppress(ConnectionError):  # who asked may be gone
+                    content = answer.read()
+                    self.send_response(answer.status)
+                    self.send_header("Content-Type", answer.headers["Content-Type"])
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.opened.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class ExtractResumeTest(unittest.TestCase):
+    METRICS, SERIES, SAMPLES = 60, 10, 200
+    KILLS = 10
+
+    @classmethod
+    def setUpClass(cls):
+        cls.end = int(time.time()) // 60 * 60 - 3600
+        cls.start = cls.end - cls.SAMPLES
+        cls.prometheus = kexp_test.LocalPrometheus(scrape_interval=60)
+        cls.addClassCleanup(cls.prometheus.close)
+        source = Path(cls.prometheus.dir, "history.txt")
+        with open(source, "w", encoding="ascii") as lines:
+            cls.write(lines)
+        subprocess.run([kexp_test.fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
+                       check=True, stdout=subprocess.DEVNULL, timeout=300)
+        cls.prometheus.start()
+
+    @classmethod
+    def write(cls, lines):
+        rng = random.Random(3)
+        for metric in range(cls.METRICS):
+            lines.write(f"# TYPE m{metric:02} gauge\n")
+            for series in range(cls.SERIES):
+                for t in range(cls.start, cls.end):
+                    lines.write(f'm{metric:02}{{job="test",pod="{series}"}} {rng.gauss(50, 10)!r} {t}\n')
+        lines.write("# EOF\n")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def command(self, out, *more, url=None):
+        return ["extract", "--prometheus", url or self.prometheus.url, "--start", self.start, "--end", self.end, "--match", '{job="test"}',
+                "--connections", 1, "--out", self.folder / out, *more]
+
+    def files(self, out):
+        folder = self.folder / out
+        return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if not file.is_dir()}
+
+    def kill_at_random_moments(self, form):
+        begin = time.monotonic()
+        done = kexp_test.run(self.command("undisturbed", "--format", form))
+        length = time.monotonic() - begin
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seed = random.randrange(1 << 32)
+        print(f"seed {seed}", file=sys.stderr)
+        rng = random.Random(seed)
+        resumed = 0
+        for kill in range(self.KILLS):
+            out = f"{form}-{kill}"
+            with kexp_test.Process(self.command(out, "--format", form)) as extract:
+                with contextlib.suppress(AssertionError):  # It is still at work.
+                    extract.wait(rng.uniform(0, length))
+                extract.kill()
+            if not (self.folder / out).exists():
+                done = kexp_test.run(self.command(out, "--format", form))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                resumed += "resumed" in done.stderr
+            self.assertEqual(self.files(out), self.files("undisturbed"), f"after a kill, seed {seed}")
+            self.assertFalse((self.folder / f".{out}.partial").exists())
+        self.assertGreater(resumed, 0, "every kill came before the first metric: the test says nothing")
+
+    def test_kill_9_at_random_moments_and_csv(self):
+        self.kill_at_random_moments("csv")
+
+    def test_kill_9_at_random_moments_and_parquet(self):
+        module = re.search("Parquet module (.*)", kexp_test.run(["--version"]).stdout)[1]
+        kexp_test.require(Path(module).exists(), "this build has no kexp_arrow.so")
+        self.kill_at_random_moments("parquet")
+
+    def interrupted(self, gate):
+        """Ctrl-C while the third metric is read; what the program said."""
+        with kexp_test.Process(self.command("out", url=gate.url)) as extract:
+            self.assertTrue(gate.asked.wait(30), extract.output())
+            extract.signal(signal.SIGINT)
+            self.assertEqual(extract.wait(30), 130, extract.output())
+            return extract.stderr
+
+    def gate(self):
+        gate = Gate(self.prometheus.url, "m02")
+        self.addCleanup(gate.close)
+        return gate
+
+    def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(self):
+        gate = self.gate()
+        said = self.interrupted(gate)
+        self.assertRegex(said, rf"2 of {self.METRICS} metrics are kept in .*/\.out\.partial: the same command with --start .*Z --end .*Z goes on")
+        self.assertFalse((self.folder / "out").exists())
+        gate.opened.set()
+        done = kexp_test.run(self.command("out", url=gate.url))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("resumed metrics_done=2", done.stderr)
+        self.assertEqual(os.listdir(self.folder), ["out"])
+
+    def test_another_window_starts_anew(self):
+        gate = self.gate()
+        self.interrupted(gate)
+        gate.opened.set()
+        done = kexp_test.run([*self.command("out", url=gate.url), "--json", "--match", "m01"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("read anew", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["samples"], self.METRICS * self.SERIES * self.SAMPLES)
+
+
+if __name__ == "__main__":
+    kexp_test.main()
