@@ -203,6 +203,17 @@ Json metric_json(const PlannedMetric& metric, const WrittenMetric& written, cons
   return json;
 }
 
+Json verified_json(const std::vector<CountDifference>& differences) {
+  Json list = Json::array();
+  for (const CountDifference& difference : differences) {
+    list.push_back({{"metric", difference.metric},
+                    {"source", difference.source},
+                    {"on_server", difference.on_server},
+                    {"written", difference.written}});
+  }
+  return {{"differences", std::move(list)}};
+}
+
 /// Series, samples and bytes of the metrics, and the entries of metadata.json that list them.
 ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& files) {
   ExtractorResult totals;
@@ -236,24 +247,28 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
     files[file.name] = file_json(file);
     result.bytes += file.bytes;
   }
-  const Json metadata = {{"kexp_version", version()},
-                         {"format", dataset.options.format},
-                         {"window", window_json(dataset)},
-                         {"selectors", dataset.options.matches},
-                         {"servers", servers_json(dataset.servers)},
-                         {"totals",
-                          {{"metrics", result.metrics},
-                           {"series", result.series},
-                           {"samples", result.samples},
-                           {"histograms", result.histograms},
-                           {"ends", result.ends}}},
-                         {"metrics", std::move(metrics)},
-                         {"files", std::move(files)}};
+  Json metadata = {{"kexp_version", version()},
+                   {"format", dataset.options.format},
+                   {"window", window_json(dataset)},
+                   {"selectors", dataset.options.matches},
+                   {"servers", servers_json(dataset.servers)},
+                   {"totals",
+                    {{"metrics", result.metrics},
+                     {"series", result.series},
+                     {"samples", result.samples},
+                     {"histograms", result.histograms},
+                     {"ends", result.ends}}},
+                   {"metrics", std::move(metrics)},
+                   {"files", std::move(files)}};
+  if (dataset.differences) {
+    metadata["verified"] = verified_json(*dataset.differences);
+  }
   const fs::path file = folder / "metadata.json";
   write_json(file, metadata);
   std::error_code ignored;
   result.bytes += fs::file_size(file, ignored);
   result.window = dataset.window;
+  result.differences = dataset.differences;
   return result;
 }
 

@@ -4,6 +4,7 @@
 /// "metrics/").
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "kexp/extractor/extractor.hpp"
@@ -21,6 +22,7 @@ struct Dataset {
   const std::vector<Server>& servers;
   const std::vector<PlannedMetric>& plan;
   const std::vector<WrittenMetric>& written;  ///< As the plan.
+  const std::optional<std::vector<CountDifference>>& differences;
 };
 
 /// Writes the tables of series and ends, and metadata.json; returns the totals. The same samples give the

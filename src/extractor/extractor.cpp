@@ -21,6 +21,7 @@
 #include "journal.hpp"
 #include "metric_reader.hpp"
 #include "parallel.hpp"
+#include "verify.hpp"
 #include "window.hpp"
 
 namespace kexp::extractor {
@@ -103,6 +104,9 @@ void check_format(const std::string& format) {
 }
 
 void check_source(const ExtractorOptions& options) {
+  if (options.verify && by_query_only(options)) {
+    throw UsageError("--verify counts stored samples, not points: leave out --sampling and --source query");
+  }
   if (options.source != "auto" && options.source != "remote-read" && options.source != "query") {
     throw UsageError(fmt::format("--source must be auto, remote-read or query, got \"{}\"", options.source));
   }
@@ -160,7 +164,9 @@ class Extraction {
  private:
   ExtractorResult fill(DatasetFolder& folder, const std::vector<PlannedMetric>& plan, Journal& journal) {
     const std::vector<WrittenMetric> written = read_all(plan, folder.path(), journal);
-    ExtractorResult result = describe(folder.path(), {options_, window_, grid_, servers_, plan, written});
+    const std::optional<std::vector<CountDifference>> differences = verify(plan, written);
+    ExtractorResult result =
+        describe(folder.path(), {options_, window_, grid_, servers_, plan, written, differences});
     if (result.metrics == 0) {
       throw nothing_there();
     }
@@ -241,6 +247,9 @@ class Extraction {
     if (options_.source == "remote-read") {
       throw FailedError(fmt::format("{} has no remote read: --source query asks it for points", name));
     }
+    if (options_.verify) {
+      throw FailedError(fmt::format("--verify counts stored samples, and {} has no remote read", name));
+    }
     if (!by_query_only(options_)) {
       ports_.log.warn("extract: server={} has no remote read: it is asked for points every {} s", name,
                       kUsualStep_s);
@@ -285,6 +294,14 @@ class Extraction {
       show_progress(plan.size(), written[i].samples);
     });
     return written;
+  }
+
+  [[nodiscard]] std::optional<std::vector<CountDifference>> verify(
+      const std::vector<PlannedMetric>& plan, const std::vector<WrittenMetric>& written) const {
+    if (!options_.verify) {
+      return std::nullopt;
+    }
+    return count_differences(servers_, selectors_, window_, plan, written, options_.connections, stop_);
   }
 
   void show_progress(std::size_t metrics, std::uint64_t samples) {

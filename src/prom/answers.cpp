@@ -215,6 +215,17 @@ Labels parse_external_labels(std::string body, Warnings& warnings) {
   }
 }
 
+double parse_sum(std::string body, Warnings& warnings) {
+  return reading([&] {
+    dom::parser parser;
+    double sum = 0;
+    for (const dom::object one : dom::array(data_of(parser, body, warnings)["result"])) {
+      sum += parse_value(std::string_view(dom::array(one["value"]).at(1)));
+    }
+    return sum;
+  });
+}
+
 std::vector<SeriesSamples> parse_matrix(std::string body, Warnings& warnings) {
   const std::size_t size = body.size();
   body.reserve(size + simdjson::SIMDJSON_PADDING);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -59,6 +60,12 @@ std::int64_t median_distance(const std::vector<std::int64_t>& times) {
   const auto middle = distances.begin() + static_cast<std::ptrdiff_t>((distances.size() - 1) / 2);
   std::nth_element(distances.begin(), middle, distances.end());
   return *middle;
+}
+
+/// The range that, at `end_ms`, has what lies from `start_ms` on: up to version 2 it includes its start.
+milliseconds range_of(std::int64_t start_ms, std::int64_t end_ms, const ServerInfo& info) {
+  const bool starts_after = !info.version.empty() && std::atoi(info.version.c_str()) >= 3;
+  return milliseconds(end_ms - start_ms + (starts_after ? 1 : 0));
 }
 
 /// Retry-After as seconds; its other form, a date, counts as none.
@@ -320,6 +327,24 @@ std::optional<Window> Client::stored(const std::stop_token& stop) const {
   const WallTime oldest = bisect([&](WallTime t) { return has_data({past, t}, stop); });
   const WallTime newest = bisect([&](WallTime t) { return !has_data({t, now}, stop); });
   return Window{oldest, newest};
+}
+
+std::uint64_t Client::count_samples(const MetricQuery& query, std::int64_t start_ms, std::int64_t end_ms,
+                                    const ServerInfo& info, const std::stop_token& stop) const {
+  const std::string path = "/api/v1/query";
+  const Answer answer = ask(
+      Method::post, path,
+      {{"query", count_expression(query, range_of(start_ms, end_ms, info))}, {"time", seconds_text(end_ms)}},
+      Retry::always, stop);
+  if (answer.kind == Answer::Kind::good) {
+    return static_cast<std::uint64_t>(parsed(path, answer.text, parse_sum));
+  }
+  if (answer.kind != Answer::Kind::too_much || end_ms - start_ms < 2) {
+    throw failure(path, answer);
+  }
+  const std::int64_t middle = start_ms + (end_ms - start_ms) / 2;
+  return count_samples(query, start_ms, middle, info, stop) +
+         count_samples(query, middle + 1, end_ms, info, stop);
 }
 
 void Client::query_range(const std::string& expression, const Grid& grid, const OnSeries& on_series,

@@ -132,6 +132,15 @@ std::vector<std::string> narrowed_selectors(const MetricQuery& query) {
   return narrowed;
 }
 
+std::string count_expression(const MetricQuery& query, std::chrono::milliseconds range) {
+  std::string counts;
+  for (const std::string& selector : narrowed_selectors(query)) {
+    counts +=
+        fmt::format("{}count_over_time({}[{}ms])", counts.empty() ? "" : " or ", selector, range.count());
+  }
+  return fmt::format("sum({})", counts);
+}
+
 std::string sampled_expression(const MetricQuery& query) {
   std::string newest, recent;
   const char* either = "";

@@ -38,11 +38,32 @@ extractor::ExtractorOptions options_of(const ExtractFlags& flags) {
   return options;
 }
 
+Json differences_json(const std::vector<extractor::CountDifference>& differences) {
+  Json list = Json::array();
+  for (const extractor::CountDifference& one : differences) {
+    list.push_back({{"metric", one.metric},
+                    {"source", one.source},
+                    {"on_server", one.on_server},
+                    {"written", one.written}});
+  }
+  return list;
+}
+
+void print_differences(std::ostream& out, const std::vector<extractor::CountDifference>& differences) {
+  out << fmt::format("verified {}\n", differences.empty()
+                                          ? "every metric has as many samples as the servers count"
+                                          : fmt::format("{} metrics differ", differences.size()));
+  for (const extractor::CountDifference& one : differences) {
+    out << fmt::format("  {} of {}: {} on the server, {} written\n", one.metric, one.source, one.on_server,
+                       one.written);
+  }
+}
+
 void print_result(std::ostream& out, const extractor::ExtractorResult& result, bool json) {
   const std::string start = format_utc(result.window.start);
   const std::string end = format_utc(result.window.end);
   if (json) {
-    out << Json{{"directory", result.directory.string()},
+    Json object{{"directory", result.directory.string()},
                 {"start", start},
                 {"end", end},
                 {"metrics", result.metrics},
@@ -50,14 +71,19 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
                 {"samples", result.samples},
                 {"histograms", result.histograms},
                 {"ends", result.ends},
-                {"bytes", result.bytes}}
-               .dump(2)
-        << '\n';
+                {"bytes", result.bytes}};
+    if (result.differences) {
+      object["differences"] = differences_json(*result.differences);
+    }
+    out << object.dump(2) << '\n';
     return;
   }
   out << fmt::format("window   {} to {}\nmetrics  {}\nseries   {}\nsamples  {}\nsize     {}\ndataset  {}\n",
                      start, end, result.metrics, result.series, result.samples,
                      format_bytes(static_cast<double>(result.bytes)), result.directory.string());
+  if (result.differences) {
+    print_differences(out, *result.differences);
+  }
 }
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
@@ -65,7 +91,7 @@ ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   const extractor::ExtractorResult result = extractor::run_extractor(
       options, {context.http, context.clock, context.log, context.progress}, context.stop);
   print_result(context.out, result, flags.json);
-  return ExitCode::ok;
+  return result.differences && !result.differences->empty() ? ExitCode::failed : ExitCode::ok;
 }
 
 }  // namespace
@@ -100,6 +126,9 @@ CommandRun add_extract(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--connections", options.connections, "Metrics that are read at a time")
       ->capture_default_str();
+  command.add_flag(
+      "--verify", options.verify,
+      "Let the servers count their samples of each metric; exit 1 where that is not what was written");
   command.add_flag("--force", options.replace, "Replace a dataset that is there already");
   add_json(command, flags->json);
   return [flags](Context& context) { return run_extract(*flags, context); };

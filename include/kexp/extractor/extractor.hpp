@@ -39,6 +39,7 @@ struct ExtractorOptions {
   std::string format = "csv";  ///< Of the tables: csv, or parquet where this build has it.
   std::filesystem::path out;   ///< Empty: `run`/metrics, else metrics-<start>.
   int connections = 2;         ///< Metrics that are read at a time.
+  bool verify = false;         ///< Whether the servers count what was to be written.
   bool replace = false;        ///< Whether a dataset that is there already may be replaced.
 };
 
@@ -53,6 +54,14 @@ struct ExtractorPorts {
   Progress& progress;
 };
 
+/// A metric of which a server has more or fewer samples than were written.
+struct CountDifference {
+  std::string metric;
+  std::string source;
+  std::uint64_t on_server = 0;
+  std::uint64_t written = 0;
+};
+
 struct ExtractorResult {
   std::filesystem::path directory;
   prom::Window window;
@@ -62,6 +71,8 @@ struct ExtractorResult {
   std::uint64_t histograms = 0;
   std::uint64_t ends = 0;   ///< Marks of the end of a series.
   std::uint64_t bytes = 0;  ///< Of all files.
+  /// What `verify` found; nullopt when it was not asked for.
+  std::optional<std::vector<CountDifference>> differences;
 };
 
 /// Writes the dataset: whole, or not at all. Metrics that an extraction of the same window, series and

@@ -95,6 +95,12 @@ class Client {
   /// From the oldest to the newest sample of the server, to a second; nullopt when it has none.
   [[nodiscard]] std::optional<Window> stored(const std::stop_token& stop) const;
 
+  /// How many samples of the metric the server counts from `start_ms` to `end_ms`, both included; marks of an
+  /// end are none. `info` is the server's own: what a range includes changed with version 3.
+  [[nodiscard]] std::uint64_t count_samples(const MetricQuery& query, std::int64_t start_ms,
+                                            std::int64_t end_ms, const ServerInfo& info,
+                                            const std::stop_token& stop) const;
+
   /// Evaluates `expression` on `grid` and hands over each answer, in the order of time: the whole grid in
   /// one, or in halves where the server says that it is too much.
   using OnSeries = std::function<void(std::vector<SeriesSamples>)>;

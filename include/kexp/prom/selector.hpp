@@ -49,4 +49,7 @@ struct MetricQuery {
 /// parameter against it; so the age is limited within the expression.
 [[nodiscard]] std::string sampled_expression(const MetricQuery& query);
 
+/// The expression whose value is the number of the metric's samples within `range`; each series counts once.
+[[nodiscard]] std::string count_expression(const MetricQuery& query, std::chrono::milliseconds range);
+
 }  // namespace kexp::prom

@@ -293,6 +293,31 @@ TEST_F(ExtractorTest, AsksForPointsWhereAStepIsGiven) {
   EXPECT_EQ(http_.count("/api/v1/read"), 0U);
 }
 
+TEST_F(ExtractorTest, LetsTheServerCountWhatWasWritten) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  one_.serve_remote_read();
+  options_.verify = true;
+  http_.on("/api/v1/query query=sum",
+           R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"2"]}]}})");
+  EXPECT_TRUE(run().differences->empty());
+
+  options_.replace = true;
+  http_.on("/api/v1/query query=sum",
+           R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"3"]}]}})");
+  const ExtractorResult result = run();
+  ASSERT_EQ(result.differences->size(), 1U);
+  EXPECT_EQ(result.differences->front().metric, "up");
+  EXPECT_EQ(result.differences->front().on_server, 3U);
+  EXPECT_EQ(result.differences->front().written, 2U);
+  EXPECT_EQ(metadata()["verified"]["differences"][0]["source"], "http://one:9090");
+}
+
+TEST_F(ExtractorTest, CannotVerifyPoints) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  options_.verify = true;
+  EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("--verify"));
+}
+
 TEST_F(ExtractorTest, SaysThatAServerHasNoRemoteRead) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
   static_cast<void>(run());
@@ -511,6 +536,7 @@ TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   refused([](auto& o) { o.sampling_s = 1e9; }, "--sampling");
   refused([](auto& o) { o.sampling_s = std::numeric_limits<double>::quiet_NaN(); }, "--sampling");
   refused([](auto& o) { o.source = "disk"; }, "--source");
+  refused([](auto& o) { o.verify = true, o.source = "query"; }, "--verify");
   refused([](auto& o) { o.source = "remote-read", o.sampling_s = 5; }, "--sampling");
   refused([](auto& o) { o.connections = 0; }, "--connections");
   refused([](auto& o) { o.connections = 17; }, "--connections");

@@ -327,6 +327,32 @@ TEST_F(ClientTest, KnowsAnEmptyServer) {
   EXPECT_FALSE(client_.stored({}));
 }
 
+TEST_F(ClientTest, CountsSamplesFromOneEndOfTheWindowToTheOther) {
+  http_.on(
+      "/api/v1/query ",
+      R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[9,"5760"]}]}})");
+  EXPECT_EQ(client_.count_samples({"up", {}, {}, {}}, 1000, 61'000, {"2.42.0", ""}, {}), 5760U);
+  EXPECT_THAT(http_.requests().back().body, AllOf(HasSubstr("%5B60000ms%5D"), HasSubstr("time=61.000")));
+  EXPECT_EQ(client_.count_samples({"up", {}, {}, {}}, 1000, 61'000, {"3.1.0", ""}, {}), 5760U);
+  EXPECT_THAT(http_.requests().back().body, HasSubstr("%5B60001ms%5D"));
+}
+
+TEST_F(ClientTest, CountsNothingWhereThereIsNothing) {
+  http_.on("/api/v1/query ", R"({"status":"success","data":{"resultType":"vector","result":[]}})");
+  EXPECT_EQ(client_.count_samples({"up", {}, {}, {}}, 1000, 61'000, {}, {}), 0U);
+}
+
+TEST_F(ClientTest, CountsInHalvesWhatIsTooMuchAtOnce) {
+  const auto two =
+      R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[9,"2"]}]}})";
+  http_.on("/api/v1/query ",
+           in_turn({{422, {}, error_body("execution", "query processing would load too many samples")},
+                    {200, {}, two}}));
+  EXPECT_EQ(client_.count_samples({"up", {}, {}, {}}, 1000, 2000, {"2.42.0", ""}, {}), 4U);
+  EXPECT_THAT(http_.requests()[1].body, AllOf(HasSubstr("%5B500ms%5D"), HasSubstr("time=1.500")));
+  EXPECT_THAT(http_.requests()[2].body, AllOf(HasSubstr("%5B499ms%5D"), HasSubstr("time=2.000")));
+}
+
 TEST_F(ClientTest, RefusesAUrlThatIsNone) {
   for (const char* url : {"", "localhost:9090", "http://", "ftp://host", "http://host/?x=1", "http://a b"}) {
     EXPECT_THAT(message_of<UsageError>([&] { Client(url, http_, clock_, log_); }), HasSubstr("--prometheus"));

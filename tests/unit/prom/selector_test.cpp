@@ -51,6 +51,14 @@ TEST(SampledExpressionTest, ReadsTheSeriesOfEverySelectorOfTheGivenJobs) {
       R"( or last_over_time({__name__="up",job=~"a\\.b||c\"d",pod=~"k.*"}[1500ms])))");
 }
 
+TEST(CountExpressionTest, CountsASeriesOfTwoSelectorsOnce) {
+  const std::vector<Selector> selectors = {Selector::parse(R"({job="a"})", "--match"),
+                                           Selector::parse(R"({pod="p"})", "--match")};
+  EXPECT_EQ(
+      count_expression({"up", selectors, {}, {}}, 60s),
+      R"(sum(count_over_time({__name__="up",job="a"}[60000ms]) or count_over_time({__name__="up",pod="p"}[60000ms])))");
+}
+
 TEST(PromqlStringTest, EscapesWhatWouldEndIt) { EXPECT_EQ(promql_string("a\"b\\c\nd"), R"("a\"b\\c\nd")"); }
 
 }  // namespace
