@@ -12,6 +12,7 @@
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/version.hpp"
+#include "kexp/extractor/window_time.hpp"
 
 namespace kexp::extractor {
 
@@ -139,10 +140,10 @@ bool any_by_query(const std::vector<Server>& servers) {
 }
 
 Json window_json(const Dataset& dataset) {
-  Json window = {{"start", format_utc(dataset.window.start)},
-                 {"end", format_utc(dataset.window.end)},
-                 {"start_ms", unix_ms(dataset.window.start)},
-                 {"end_ms", unix_ms(dataset.window.end)}};
+  Json window = {
+      {"start", format_utc(dataset.window.start)},        {"end", format_utc(dataset.window.end)},
+      {"start_here", format_local(dataset.window.start)}, {"end_here", format_local(dataset.window.end)},
+      {"start_ms", unix_ms(dataset.window.start)},        {"end_ms", unix_ms(dataset.window.end)}};
   if (any_by_query(dataset.servers)) {
     const prom::Grid& grid = dataset.grid;
     window["step_ms"] = grid.step_ms;

@@ -13,6 +13,7 @@
 #include "kexp/core/sha256.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/version.hpp"
+#include "kexp/extractor/window_time.hpp"
 #include "kexp/record/run_directory.hpp"
 #include "kexp/table/table.hpp"
 
@@ -266,6 +267,8 @@ class Extraction {
                             "started",
                             {{"start", format_utc(window_.start)},
                              {"end", format_utc(window_.end)},
+                             {"start_here", format_local(window_.start)},
+                             {"end_here", format_local(window_.end)},
                              {"metrics", static_cast<std::int64_t>(plan.size())},
                              {"series", series}}});
   }
@@ -319,9 +322,25 @@ class Extraction {
                              {"samples", samples_done_}}});
   }
 
+  /// What is likely when the window misses all that a server has by no more than the zone of this machine.
+  [[nodiscard]] std::string zone_hint(const prom::Window& stored) const {
+    const auto reaches = [&](Nanoseconds shift) {
+      return window_.start + shift <= stored.end && window_.end + shift >= stored.start;
+    };
+    const Nanoseconds offset = local_offset(window_.start);
+    if (reaches(0s) || offset == 0s) {
+      return "";
+    }
+    if (reaches(offset)) {
+      return "; are --start and --end UTC? without a zone they are local time: write a Z behind them";
+    }
+    return reaches(-offset) ? "; are --start and --end local time? with a Z they are UTC: leave it out" : "";
+  }
+
   [[nodiscard]] FailedError nothing_there() const {
     std::string text =
-        fmt::format("no sample from {} to {}", format_utc(window_.start), format_utc(window_.end));
+        fmt::format("no sample from {} to {} (here {} to {})", format_utc(window_.start),
+                    format_utc(window_.end), format_local(window_.start), format_local(window_.end));
     for (const std::string& match : options_.matches) {
       text += fmt::format("{}{}", &match == &options_.matches.front() ? " of " : " or ", match);
     }
@@ -332,6 +351,9 @@ class Extraction {
                      : fmt::format("; {} has no samples at all", server.client.source());
       if (!server.info.retention.empty()) {
         text += fmt::format(" (retention {})", server.info.retention);
+      }
+      if (stored) {
+        text += zone_hint(*stored);
       }
     }
     return FailedError(text);

@@ -11,6 +11,7 @@
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/extractor/extractor.hpp"
+#include "kexp/extractor/window_time.hpp"
 
 namespace kexp::cli {
 namespace {
@@ -24,13 +25,13 @@ struct ExtractFlags {
   bool json = false;
 };
 
-extractor::ExtractorOptions options_of(const ExtractFlags& flags) {
+extractor::ExtractorOptions options_of(const ExtractFlags& flags, WallTime now) {
   extractor::ExtractorOptions options = flags.options;
   if (!flags.start.empty()) {
-    options.start = parse_time(flags.start, "--start");
+    options.start = extractor::parse_window_time(flags.start, "--start", now);
   }
   if (!flags.end.empty()) {
-    options.end = parse_time(flags.end, "--end");
+    options.end = extractor::parse_window_time(flags.end, "--end", now);
   }
   options.run = flags.run;
   options.out = flags.out;
@@ -78,16 +79,19 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
     out << object.dump(2) << '\n';
     return;
   }
-  out << fmt::format("window   {} to {}\nmetrics  {}\nseries   {}\nsamples  {}\nsize     {}\ndataset  {}\n",
-                     start, end, result.metrics, result.series, result.samples,
-                     format_bytes(static_cast<double>(result.bytes)), result.directory.string());
+  out << fmt::format(
+      "window   {} to {}\nhere     {} to {}\nmetrics  {}\nseries   {}\nsamples  {}\nsize     {}\ndataset  "
+      "{}\n",
+      start, end, extractor::format_local(result.window.start), extractor::format_local(result.window.end),
+      result.metrics, result.series, result.samples, format_bytes(static_cast<double>(result.bytes)),
+      result.directory.string());
   if (result.differences) {
     print_differences(out, *result.differences);
   }
 }
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
-  const extractor::ExtractorOptions options = options_of(flags);
+  const extractor::ExtractorOptions options = options_of(flags, context.clock.wall_now());
   const extractor::ExtractorResult result = extractor::run_extractor(
       options, {context.http, context.clock, context.log, context.progress}, context.stop);
   print_result(context.out, result, flags.json);
@@ -99,7 +103,10 @@ ExitCode run_extract(const ExtractFlags& flags, Context& context) {
 CommandRun add_extract(CLI::App& command) {
   auto flags = std::make_shared<ExtractFlags>();
   extractor::ExtractorOptions& options = flags->options;
-  command.add_option("--start", flags->start, "Start of the window: RFC 3339 with a zone, or Unix seconds");
+  command.add_option(
+      "--start", flags->start,
+      "Start of the window: RFC 3339 with a zone, local time as 2024-01-31 12:00:00, Unix seconds or "
+      "milliseconds, now or now-2h");
   command.add_option("--end", flags->end, "End of the window");
   command.add_option("--run", flags->run, "Run whose window is taken, and whose metrics/ is written");
   command

@@ -39,6 +39,7 @@ using test::ScopedEnv;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::int64_t kStart = 1795280000;  // Unix seconds, a multiple of 5.
 
@@ -360,6 +361,22 @@ TEST_F(ExtractorTest, SaysWhatTheServerHasWhenTheWindowIsEmpty) {
             HasSubstr("http://one:9090 has samples from 2026-11-21T16:20"), HasSubstr("retention 15d")));
   EXPECT_FALSE(std::filesystem::exists(options_.out));
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(ExtractorTest, SuspectsTheZoneWhenTheWindowMissesEverythingByIt) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart - 2000, kStart - 1000}};
+  clock_.step_wall(6h);
+  const auto message_at = [&](const char* zone, std::chrono::hours late) {
+    const test::ScopedEnv variable("TZ", zone);
+    tzset();
+    options_.start = WallTime(std::chrono::seconds(kStart - 2000)) + late;
+    options_.end = WallTime(std::chrono::seconds(kStart - 1000)) + late;
+    return message_of<FailedError>([&] { return run(); });
+  };
+  EXPECT_THAT(message_at("EET-2", -2h), HasSubstr("write a Z behind them"));
+  EXPECT_THAT(message_at("EET-2", 2h), HasSubstr("with a Z they are UTC"));
+  EXPECT_THAT(message_at("EET-2", 3h), Not(HasSubstr("--start")));
+  tzset();
 }
 
 TEST_F(ExtractorTest, FailsByUnavailableWithoutAPrometheus) {
