@@ -27,6 +27,10 @@ constexpr std::array kVariables = {
     Variable{"", "servers", "KAFKA_SERVERS"},
     Variable{"", "dataset", "KEXP_DATASET"},
     Variable{"", "prometheus", "PROMETHEUS_URL"},
+    Variable{"extract", "bearer-token", "PROMETHEUS_BEARER_TOKEN"},
+    Variable{"extract", "user", "PROMETHEUS_USER"},
+    Variable{"extract", "password", "PROMETHEUS_PASSWORD"},
+    Variable{"extract", "header", "PROMETHEUS_HEADERS"},
     Variable{"feed", "topic", "KAFKA_INPUT_TOPIC"},
     Variable{"consume", "input-topic", "KAFKA_INPUT_TOPIC"},
     Variable{"consume", "output-topic", "KAFKA_OUTPUT_TOPIC"},
@@ -84,6 +88,9 @@ std::vector<std::string> split(const std::string& text, char separator) {
 std::vector<std::string> values_in(const std::string& text, const CLI::Option& option) {
   if (option.get_expected_max() <= 1) {
     return {text};
+  }
+  if (option.check_lname("header")) {  // Their values hold any of the others.
+    return split(text, '\n');
   }
   const char between = option.check_lname("property") ? ';' : ',';  // Properties' values hold commas.
   return split(text, text.find('\n') == std::string::npos ? between : '\n');

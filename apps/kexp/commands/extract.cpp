@@ -16,14 +16,68 @@
 namespace kexp::cli {
 namespace {
 
+/// Who we are to the servers, and who they have to be.
+struct IdentityFlags {
+  std::string bearer_token;
+  std::string user;
+  std::string password;
+  std::vector<std::string> headers;
+  std::string ca_file;
+  std::string client_certificate;
+  std::string client_key;
+  bool insecure = false;
+};
+
 struct ExtractFlags {
   extractor::ExtractorOptions options;
+  IdentityFlags identity;
   std::string start;
   std::string end;
   std::string run;
   std::string out;
   bool json = false;
 };
+
+/// "Name: value". Its text may be a secret: no message has it.
+std::pair<std::string, std::string> parse_header(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::size_t value = colon == std::string::npos ? colon : text.find_first_not_of(' ', colon + 1);
+  if (colon == 0 || value == std::string::npos) {
+    throw UsageError("each --header must be \"Name: value\"");
+  }
+  return {text.substr(0, colon), text.substr(value)};
+}
+
+net::HttpClientOptions http_options(const IdentityFlags& flags) {
+  if (!flags.password.empty() && flags.user.empty()) {
+    throw UsageError("--password needs --user");
+  }
+  net::HttpClientOptions options{
+      flags.bearer_token,
+      flags.user,
+      flags.password,
+      {},
+      flags.ca_file,
+      flags.client_certificate,
+      flags.client_key,
+      flags.insecure ? net::HttpClientOptions::VerifyServer::no : net::HttpClientOptions::VerifyServer::yes};
+  for (const std::string& header : flags.headers) {
+    options.headers.push_back(parse_header(header));
+  }
+  return options;
+}
+
+bool is_given(const IdentityFlags& flags) {
+  return flags.insecure || !flags.headers.empty() ||
+         !(flags.bearer_token + flags.user + flags.password + flags.ca_file + flags.client_certificate +
+           flags.client_key)
+              .empty();
+}
+
+/// nullptr: the client that every command has will do.
+std::unique_ptr<net::HttpClient> own_client(const IdentityFlags& flags) {
+  return is_given(flags) ? net::make_http_client(http_options(flags)) : nullptr;
+}
 
 extractor::ExtractorOptions options_of(const ExtractFlags& flags, WallTime now) {
   extractor::ExtractorOptions options = flags.options;
@@ -92,10 +146,30 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   const extractor::ExtractorOptions options = options_of(flags, context.clock.wall_now());
+  const std::unique_ptr<net::HttpClient> http = own_client(flags.identity);
   const extractor::ExtractorResult result = extractor::run_extractor(
-      options, {context.http, context.clock, context.log, context.progress}, context.stop);
+      options, {http ? *http : context.http, context.clock, context.log, context.progress}, context.stop);
   print_result(context.out, result, flags.json);
   return result.differences && !result.differences->empty() ? ExitCode::failed : ExitCode::ok;
+}
+
+void add_identity(CLI::App& command, IdentityFlags& flags) {
+  command.add_option(
+      "--bearer-token", flags.bearer_token,
+      "Sent to every server (PROMETHEUS_BEARER_TOKEN, which other users of this machine do not see)");
+  command.add_option("--user", flags.user, "Basic authentication, with --password (PROMETHEUS_USER)");
+  command.add_option("--password", flags.password, "Of --user (PROMETHEUS_PASSWORD)");
+  command
+      .add_option(
+          "--header", flags.headers,
+          "\"Name: value\", sent with every request (PROMETHEUS_HEADERS, one a line); may be repeated")
+      ->allow_extra_args(false);
+  command.add_option("--ca-file", flags.ca_file,
+                     "PEM file of who vouches for the servers, instead of the system's authorities");
+  command.add_option("--client-cert", flags.client_certificate,
+                     "PEM file with which to identify, with --client-key");
+  command.add_option("--client-key", flags.client_key, "PEM file of the key of --client-cert");
+  command.add_flag("--insecure", flags.insecure, "Talk to whoever answers over TLS");
 }
 
 }  // namespace
@@ -131,6 +205,7 @@ CommandRun add_extract(CLI::App& command) {
                   "URL of a Prometheus (PROMETHEUS_URL, several between commas); may be repeated")
       ->allow_extra_args(false)
       ->capture_default_str();
+  add_identity(command, flags->identity);
   command.add_option("--connections", options.connections, "Metrics that are read at a time")
       ->capture_default_str();
   command.add_flag(
