@@ -27,7 +27,9 @@ fs::path normal(const fs::path& place) {
   return absolute.has_filename() ? absolute : absolute.parent_path();  // Without a slash at the end.
 }
 
-bool is_dataset(const fs::path& place) { return fs::exists(place / "metadata.json"); }
+bool is_dataset(const fs::path& place) {
+  return fs::exists(place / "metadata.json") || fs::exists(place / ".metadata.json");
+}
 
 }  // namespace
 

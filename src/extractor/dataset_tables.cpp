@@ -196,6 +196,10 @@ Json metric_json(const PlannedMetric& metric, const WrittenMetric& written, cons
                {"ends", written.ends.size()}, {"first_ms", all.first_ms},
                {"last_ms", all.last_ms}};
   for (const DatasetFile& file : written.files) {
+    if (dataset.options.format == kLegacy) {
+      json["files"].push_back(file.name);
+      continue;
+    }
     json[file.name.starts_with("samples/") ? "file" : "histograms_file"] = file.name;
   }
   if (written.left_out > 0) {
@@ -220,7 +224,7 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
   ExtractorResult totals;
   for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
     const WrittenMetric& written = dataset.written[m];
-    if (written.files.empty()) {
+    if (written.samples == 0 && written.histograms == 0) {
       continue;
     }
     const std::string& name = dataset.plan[m].name;
@@ -240,13 +244,19 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
 
 }  // namespace
 
+std::string metadata_file(const std::string& format) {
+  return format == kLegacy ? ".metadata.json" : "metadata.json";
+}
+
 ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
   Json metrics = Json::object();
   Json files = Json::object();
   ExtractorResult result = count_and_list(dataset, metrics, files);
-  for (const DatasetFile& file : {write_series(folder, dataset), write_ends(folder, dataset)}) {
-    files[file.name] = file_json(file);
-    result.bytes += file.bytes;
+  if (dataset.options.format != kLegacy) {
+    for (const DatasetFile& file : {write_series(folder, dataset), write_ends(folder, dataset)}) {
+      files[file.name] = file_json(file);
+      result.bytes += file.bytes;
+    }
   }
   Json metadata = {{"kexp_version", version()},
                    {"format", dataset.options.format},
@@ -264,7 +274,7 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
   if (dataset.differences) {
     metadata["verified"] = verified_json(*dataset.differences);
   }
-  const fs::path file = folder / "metadata.json";
+  const fs::path file = folder / metadata_file(dataset.options.format);
   write_json(file, metadata);
   std::error_code ignored;
   result.bytes += fs::file_size(file, ignored);

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "kexp/extractor/extractor.hpp"
@@ -13,6 +14,13 @@
 #include "series_plan.hpp"
 
 namespace kexp::extractor {
+
+/// The format of answers to range queries as JSON files.
+inline constexpr const char* kLegacy = "legacy";
+
+/// What describes a dataset; hidden in the legacy format, whose readers take every name in the folder for a
+/// metric.
+[[nodiscard]] std::string metadata_file(const std::string& format);
 
 /// Everything that was read, for what describes it.
 struct Dataset {

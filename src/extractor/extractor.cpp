@@ -20,6 +20,7 @@
 #include "dataset_folder.hpp"
 #include "dataset_tables.hpp"
 #include "journal.hpp"
+#include "legacy_writer.hpp"
 #include "metric_reader.hpp"
 #include "parallel.hpp"
 #include "verify.hpp"
@@ -35,6 +36,7 @@ using namespace std::chrono_literals;
 constexpr int kMostConnections = 16;  // Prometheus itself works on 20 queries at a time.
 constexpr Nanoseconds kProgressInterval = 5s;
 constexpr double kUsualStep_s = 5;
+constexpr int kUsualSegment_s = 2000;        // Of files of the legacy format.
 constexpr std::int64_t kMaxPoints = 10'000;  // Of a range query; Prometheus' limit is 11,000 a series.
 
 std::chrono::milliseconds step_of(const ExtractorOptions& options) {
@@ -43,7 +45,19 @@ std::chrono::milliseconds step_of(const ExtractorOptions& options) {
 
 /// Whether no server is read by remote read, whatever it has.
 bool by_query_only(const ExtractorOptions& options) {
-  return options.source == "query" || options.sampling_s.has_value();
+  return options.source == "query" || options.sampling_s.has_value() || options.format == kLegacy;
+}
+
+std::chrono::seconds segment_of(const ExtractorOptions& options) {
+  return std::chrono::seconds(options.segment_s.value_or(kUsualSegment_s));
+}
+
+/// Of one range query.
+std::int64_t most_points(const ExtractorOptions& options) {
+  if (!options.segment_s) {
+    return kMaxPoints;
+  }
+  return std::clamp<std::int64_t>(segment_of(options) / step_of(options), 1, kMaxPoints);
 }
 
 std::vector<prom::Selector> selectors_of(const ExtractorOptions& options) {
@@ -99,8 +113,8 @@ void check_format(const std::string& format) {
     } catch (const UsageError& e) {
       throw UsageError(fmt::format("--format parquet: {}", e.what()));
     }
-  } else if (format != "csv") {
-    throw UsageError(fmt::format("--format must be csv or parquet, got \"{}\"", format));
+  } else if (format != "csv" && format != kLegacy) {
+    throw UsageError(fmt::format("--format must be csv, parquet or legacy, got \"{}\"", format));
   }
 }
 
@@ -110,6 +124,12 @@ void check_source(const ExtractorOptions& options) {
   }
   if (options.source != "auto" && options.source != "remote-read" && options.source != "query") {
     throw UsageError(fmt::format("--source must be auto, remote-read or query, got \"{}\"", options.source));
+  }
+  if (options.format == kLegacy && options.source == "remote-read") {
+    throw UsageError("--format legacy has answers to range queries: leave out --source remote-read");
+  }
+  if (options.segment_s && (*options.segment_s < 1 || *options.segment_s > 31'536'000)) {
+    throw UsageError(fmt::format("--segment-size must be 1 to 31536000 seconds, got {}", *options.segment_s));
   }
   if (!options.sampling_s) {
     return;
@@ -280,13 +300,12 @@ class Extraction {
     if (journal.metrics() > 0) {
       ports_.log.info("extract: resumed metrics_done={} metrics={}", journal.metrics(), plan.size());
     }
-    const Reading reading{servers_, selectors_, window_, grid_, kMaxPoints, folder};
+    const Reading reading{servers_, selectors_, window_, grid_, most_points(options_), folder};
     parallel_for(plan.size(), options_.connections, stop_, [&](std::size_t i, const std::stop_token& stop) {
       if (const WrittenMetric* finished = journal.find(plan[i].name)) {
         written[i] = *finished;
       } else {
-        MetricWriter writer(folder, options_.format, plan[i]);
-        written[i] = read_metric(reading, plan[i], writer, stop);
+        written[i] = read_metric(reading, plan[i], *make_writer_of(plan[i], folder), stop);
         journal.add(plan[i].name, written[i]);
       }
       if (written[i].left_out > 0) {
@@ -297,6 +316,14 @@ class Extraction {
       show_progress(plan.size(), written[i].samples);
     });
     return written;
+  }
+
+  [[nodiscard]] std::unique_ptr<MetricWriter> make_writer_of(const PlannedMetric& metric,
+                                                             const fs::path& folder) const {
+    if (options_.format == kLegacy) {
+      return std::make_unique<LegacyWriter>(folder, metric, window_, segment_of(options_));
+    }
+    return std::make_unique<TableWriter>(folder, options_.format, metric);
   }
 
   [[nodiscard]] std::optional<std::vector<CountDifference>> verify(

@@ -97,14 +97,18 @@ void WrittenMetric::count(std::size_t number, const SeriesRows& rows) {
   }
 }
 
-std::string metric_file(const std::string& table, const std::string& metric, const std::string& format) {
+std::string file_name(const std::string& metric) {
   std::string name;
   for (const char c : metric) {
     const bool is_plain =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
     name += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
-  return fmt::format("{}/{}.{}", table, name, format);
+  return name;
+}
+
+std::string metric_file(const std::string& table, const std::string& metric, const std::string& format) {
+  return fmt::format("{}/{}.{}", table, file_name(metric), format);
 }
 
 std::unique_ptr<table::Writer> make_writer(const fs::path& file, const table::Schema& schema,
@@ -113,7 +117,7 @@ std::unique_ptr<table::Writer> make_writer(const fs::path& file, const table::Sc
                              : table::make_csv_writer(file, schema);
 }
 
-MetricWriter::MetricWriter(fs::path folder, std::string format, const PlannedMetric& metric)
+TableWriter::TableWriter(fs::path folder, std::string format, const PlannedMetric& metric)
     : folder_(std::move(folder)),
       format_(std::move(format)),
       metric_(metric),
@@ -124,13 +128,13 @@ MetricWriter::MetricWriter(fs::path folder, std::string format, const PlannedMet
   written_.series.resize(metric.series.size());
 }
 
-void MetricWriter::add(std::size_t series, const SeriesRows& rows) {
+void TableWriter::add(std::size_t series, const SeriesRows& rows) {
   add_samples(series, rows);
   add_histograms(series, rows.histograms);
   written_.count(series, rows);
 }
 
-void MetricWriter::add_samples(std::size_t series, const SeriesRows& rows) {
+void TableWriter::add_samples(std::size_t series, const SeriesRows& rows) {
   table::Batch& batch = samples_.batch;
   const auto id = metric_.first_id + static_cast<std::int64_t>(series);
   batch.int64s(0).insert(batch.int64s(0).end(), rows.ts_ms.size(), id);
@@ -141,7 +145,7 @@ void MetricWriter::add_samples(std::size_t series, const SeriesRows& rows) {
   }
 }
 
-void MetricWriter::add_histograms(std::size_t series, std::span<const prom::Histogram> histograms) {
+void TableWriter::add_histograms(std::size_t series, std::span<const prom::Histogram> histograms) {
   table::Batch& batch = histograms_.batch;
   for (const prom::Histogram& histogram : histograms) {
     std::size_t column = 0;
@@ -160,7 +164,7 @@ void MetricWriter::add_histograms(std::size_t series, std::span<const prom::Hist
   }
 }
 
-void MetricWriter::write(Output& output) {
+void TableWriter::write(Output& output) {
   if (!output.writer) {
     const fs::path file = folder_ / output.file;
     on_disk("write", [&] { return fs::create_directories(file.parent_path()); });
@@ -170,7 +174,7 @@ void MetricWriter::write(Output& output) {
   output.batch.clear();
 }
 
-void MetricWriter::finish(Output& output) {
+void TableWriter::finish(Output& output) {
   if (output.batch.rows() > 0) {
     write(output);
   }
@@ -181,7 +185,7 @@ void MetricWriter::finish(Output& output) {
   }
 }
 
-void MetricWriter::restart() {
+void TableWriter::restart() {
   for (Output* output : {&samples_, &histograms_}) {
     output->writer.reset();
     output->batch.clear();
@@ -190,7 +194,7 @@ void MetricWriter::restart() {
   written_.series.resize(metric_.series.size());
 }
 
-WrittenMetric MetricWriter::finish() {
+WrittenMetric TableWriter::finish() {
   finish(samples_);
   finish(histograms_);
   std::erase_if(written_.ends, [&](const SeriesEnd& end) { return written_.series[end.series].empty(); });

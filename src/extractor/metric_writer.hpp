@@ -48,7 +48,9 @@ struct WrittenMetric {
   void count(std::size_t number, const SeriesRows& rows);
 };
 
-/// <table>/<metric>.<format>; what a file system or a shell could take amiss is written as %XX.
+/// A metric's name in that of a file: what a file system or a shell could take amiss is written as %XX.
+[[nodiscard]] std::string file_name(const std::string& metric);
+/// <table>/<metric>.<format>
 [[nodiscard]] std::string metric_file(const std::string& table, const std::string& metric,
                                       const std::string& format);
 
@@ -57,21 +59,30 @@ struct WrittenMetric {
                                                          const table::Schema& schema,
                                                          const std::string& format);
 
-/// Writes samples/<metric> and histograms/<metric>, row by row as they come: series after series as the plan
-/// has them. Each file appears when it is finished. Memory: what a table::Writer takes.
-///
-/// Errors: FailedError naming the file. Threads: one at a time per object.
+/// Takes one metric, series after series as the plan has them. Errors: FailedError naming the file. Threads:
+/// one at a time per object.
 class MetricWriter {
  public:
-  /// `metric` outlives the writer.
-  MetricWriter(std::filesystem::path folder, std::string format, const PlannedMetric& metric);
+  virtual ~MetricWriter() = default;
 
   /// Rows of one series, or more of the one before. Requires: none of a later series were added.
-  void add(std::size_t series, const SeriesRows& rows);
+  virtual void add(std::size_t series, const SeriesRows& rows) = 0;
   /// Forgets everything.
-  void restart();
+  virtual void restart() = 0;
   /// Call it once, at the end.
-  [[nodiscard]] WrittenMetric finish();
+  [[nodiscard]] virtual WrittenMetric finish() = 0;
+};
+
+/// Writes samples/<metric> and histograms/<metric>, row by row as they come. Each file appears when it is
+/// finished. Memory: what a table::Writer takes.
+class TableWriter final : public MetricWriter {
+ public:
+  /// `metric` outlives the writer.
+  TableWriter(std::filesystem::path folder, std::string format, const PlannedMetric& metric);
+
+  void add(std::size_t series, const SeriesRows& rows) override;
+  void restart() override;
+  [[nodiscard]] WrittenMetric finish() override;
 
  private:
   /// A file that is begun with its first row.

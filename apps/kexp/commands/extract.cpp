@@ -1,6 +1,7 @@
 #include "commands/extract.hpp"
 
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include <CLI/CLI.hpp>
@@ -31,6 +32,7 @@ struct IdentityFlags {
 struct ExtractFlags {
   extractor::ExtractorOptions options;
   IdentityFlags identity;
+  std::optional<int> n_threads;
   std::string start;
   std::string end;
   std::string run;
@@ -86,6 +88,12 @@ extractor::ExtractorOptions options_of(const ExtractFlags& flags, WallTime now) 
   }
   if (!flags.end.empty()) {
     options.end = extractor::parse_window_time(flags.end, "--end", now);
+  }
+  if (flags.n_threads) {
+    if (options.connections != extractor::ExtractorOptions().connections) {
+      throw UsageError("--n-threads and --connections are the same: give one");
+    }
+    options.connections = *flags.n_threads;
   }
   options.run = flags.run;
   options.out = flags.out;
@@ -197,7 +205,16 @@ CommandRun add_extract(CLI::App& command) {
                   "Only series of this selector, for instance {job=\"kepler\"}; may be repeated")
       ->allow_extra_args(false)
       ->type_name("SELECTOR");
-  command.add_option("--format", options.format, "Of the tables: csv or parquet")->capture_default_str();
+  command
+      .add_option(
+          "--format", options.format,
+          "csv or parquet tables, or legacy: points as JSON files of --segment-size seconds each, as the "
+          "old extractor wrote them")
+      ->capture_default_str();
+  command.add_option(
+      "--segment-size", options.segment_s,
+      "Most seconds (not points) of one range query, and of one file of --format legacy: 2000 there, "
+      "else as many as a query may have; nothing for remote read");
   command.add_option("--out", flags->out,
                      "Folder of the dataset; RUN/metrics or metrics-START when not given");
   command
@@ -208,6 +225,8 @@ CommandRun add_extract(CLI::App& command) {
   add_identity(command, flags->identity);
   command.add_option("--connections", options.connections, "Metrics that are read at a time")
       ->capture_default_str();
+  command.add_option("--n-threads", flags->n_threads,
+                     "The same, by the name that it had in the old extractor");
   command.add_flag(
       "--verify", options.verify,
       "Let the servers count their samples of each metric; exit 1 where that is not what was written");

@@ -35,12 +35,17 @@ struct ExtractorOptions {
   /// The step of points that are read by range queries; without one 5 s.
   std::optional<double> sampling_s;
   std::vector<std::string>
-      matches;                 ///< Series selectors; a series of any of them is taken; none: all series.
-  std::string format = "csv";  ///< Of the tables: csv, or parquet where this build has it.
-  std::filesystem::path out;   ///< Empty: `run`/metrics, else metrics-<start>.
-  int connections = 2;         ///< Metrics that are read at a time.
-  bool verify = false;         ///< Whether the servers count what was to be written.
-  bool replace = false;        ///< Whether a dataset that is there already may be replaced.
+      matches;  ///< Series selectors; a series of any of them is taken; none: all series.
+  /// csv, parquet where this build has it, or legacy: answers to range queries as JSON files, as earlier
+  /// tools wrote them.
+  std::string format = "csv";
+  /// Most seconds that one range query, and with legacy one file, is about; without it 2000 for legacy, else
+  /// what a query may have.
+  std::optional<int> segment_s;
+  std::filesystem::path out;  ///< Empty: `run`/metrics, else metrics-<start>.
+  int connections = 2;        ///< Metrics that are read at a time.
+  bool verify = false;        ///< Whether the servers count what was to be written.
+  bool replace = false;       ///< Whether a dataset that is there already may be replaced.
 };
 
 /// Checks everything that needs neither the run nor a server. Errors: UsageError naming the flag.

@@ -319,6 +319,21 @@ TEST_F(ExtractorTest, CannotVerifyPoints) {
   EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("--verify"));
 }
 
+TEST_F(ExtractorTest, WritesTheFilesOfTheOldExtractor) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  one_.serve_remote_read();
+  options_.format = "legacy";
+  options_.segment_s = 10;
+  EXPECT_EQ(run().samples, 5U);
+  const Json first = read_json(options_.out / "up/1795280000-1795280010.json");
+  EXPECT_EQ(first["data"]["result"][0]["values"], Json::parse(R"([[1795280000,"0"],[1795280005,"0.5"]])"));
+  const Json second = read_json(options_.out / "up/1795280010-1795280020.json");
+  EXPECT_EQ(second["data"]["result"][0]["values"].size(), 3U);
+  EXPECT_EQ(files().size(), 3U) << "two files, and what describes them";
+  options_.replace = true;
+  EXPECT_EQ(run().samples, 5U);
+}
+
 TEST_F(ExtractorTest, SaysThatAServerHasNoRemoteRead) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
   static_cast<void>(run());
@@ -557,7 +572,9 @@ TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   refused([](auto& o) { o.source = "remote-read", o.sampling_s = 5; }, "--sampling");
   refused([](auto& o) { o.connections = 0; }, "--connections");
   refused([](auto& o) { o.connections = 17; }, "--connections");
-  refused([](auto& o) { o.format = "hdf5"; }, "--format must be csv or parquet");
+  refused([](auto& o) { o.format = "hdf5"; }, "--format must be csv, parquet or legacy");
+  refused([](auto& o) { o.format = "legacy", o.source = "remote-read"; }, "--format legacy");
+  refused([](auto& o) { o.segment_s = 0; }, "--segment-size");
   refused([](auto& o) { o.matches = {"rate(up[5m])"}; }, "--match");
   refused([](auto& o) { o.servers.clear(); }, "--prometheus");
   refused([](auto& o) { o.servers.push_back(o.servers.front()); }, "--prometheus");

@@ -62,7 +62,7 @@ class MetricReaderTest : public ::testing::Test {
              [body = std::move(body)](const net::HttpRequest&) { return streamed(body); });
   }
   WrittenMetric read() {
-    MetricWriter writer(dir_.path(), "csv", metric_);
+    TableWriter writer(dir_.path(), "csv", metric_);
     return read_metric({servers_, {}, window_, grid_, 10'000, dir_.path()}, metric_, writer, {});
   }
   [[nodiscard]] std::string samples() const { return read_file(dir_ / "samples/up.csv"); }
