@@ -31,11 +31,14 @@ def api(url, path, **parameters):
 
 
 class Server:
-    """An HTTP server on 127.0.0.1; `answer(path)` gives status and text."""
+    """An HTTP server on 127.0.0.1; `answer(path)` gives status and text. `headers`: of every request."""
 
     def __init__(self, answer):
+        self.headers = headers = []
+
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                headers.append(dict(self.headers))
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length).decode(errors="replace")
                 status, text = answer(self.path, body)
@@ -229,6 +232,37 @@ class HistoryTest(ExtractCase):
         self.assertEqual(waves["slow"], [(t * 1000, self.value(t)) for t in range(self.start, end + 1, 30) if t >= start])
         self.assertEqual(json.loads(done.stdout)["samples"], sum(map(len, waves.values())))
 
+    def test_verify_counts_what_the_server_has(self):
+        done = self.extract(self.prometheus.url, self.start, self.end, "--match", "wave", "--match", '{job="slow"}', "--verify")
+        self.assertIn("verified every metric has as many samples as the servers count", done.stdout)
+        metadata = json.loads((self.folder / "out/metadata.json").read_text())
+        self.assertEqual(metadata["verified"], {"differences": []})
+
+    def test_the_window_may_be_local_time_or_milliseconds(self):
+        local = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.start + 3 * 3600))  # TZ=XYZ-3 is three hours ahead.
+        done = kexp_test.run(["extract", "--prometheus", self.prometheus.url, "--start", local, "--end", f"{self.start + 60}000", "--match", "wave",
+                              "--out", self.folder / "out"], env={"TZ": "XYZ-3"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.waves()["whole"][0][0], self.start * 1000)
+        self.assertIn(f"here     {local}.000 +03:00", done.stdout)
+
+    def test_legacy_files_are_read_as_they_used_to_be(self):
+        done = self.extract(self.prometheus.url, self.start, self.start + 5000, "--match", "wave", "--format", "legacy", "--sampling", 5, "--n_threads", 8,
+                            "--segment_size", 2000, "--json")
+        found = {}
+        files = sorted((self.folder / "out/wave").glob("*.json"))
+        self.assertEqual([file.name for file in files],
+                         [f"{self.start + a}-{self.start + b}.json" for a, b in ((0, 2000), (2000, 4000), (4000, 5000))])
+        points = 0
+        for file in files:
+            for series in json.loads(file.read_text())["data"]["result"]:
+                points += len(series["values"])
+                found.setdefault(json.dumps(series["metric"]), {}).update({t: float(value) for t, value in series["values"]})
+        self.assertEqual(points, sum(map(len, found.values())), "a point is in two files")
+        self.assertEqual(json.loads(done.stdout)["samples"], points)
+        whole = found[json.dumps({"__name__": "wave", "job": "fast", "name": "whole"})]
+        self.assertEqual(whole, {t: self.value(t) for t in range(self.start, self.start + 5001, 5)})
+
     def test_several_selectors_take_each_sample_once(self):
         self.extract(self.prometheus.url, self.start, self.start + 300, "--match", '{job="fast"}', "--match", '{name=~"slow|whole"}')
         self.assertEqual({name: len(points) for name, points in self.waves().items()}, {"short": 301, "slow": 11, "whole": 301})
@@ -317,6 +351,27 @@ class OutsideTest(ExtractCase):
         self.addCleanup(server.close)
         done = self.extract(server.url, 1795280000, 1795280100, expect=3)
         self.assertIn("another way than Prometheus", done.stderr)
+
+    def test_who_we_are_is_sent_and_never_shown(self):
+        server = Server(lambda *_: (401, "who are you?"))
+        self.addCleanup(server.close)
+        for flags, env, header, value in (([], {"PROMETHEUS_BEARER_TOKEN": "s3cret"}, "Authorization", "Bearer s3cret"),
+                                          (["--user", "me"], {"PROMETHEUS_PASSWORD": "s3cret"}, "Authorization", "Basic bWU6czNjcmV0"),
+                                          (["--header", "X-Scope-OrgID: s3cret"], {}, "X-Scope-OrgID", "s3cret")):
+            done = kexp_test.run(["extract", "--prometheus", server.url, "--start", "1795280000", "--end", "1795280100", "--log-level", "debug",
+                                  "--out", self.folder / "out", *flags], env=env)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertEqual(server.headers[-1].get(header), value)
+            self.assertNotIn("s3cret", done.stdout + done.stderr)
+
+    def test_a_half_identity_is_refused_without_showing_it(self):
+        window = ["extract", "--start", "1795280000", "--end", "1795280100"]
+        for flags, said in ((["--password", "s3cret"], "--user"), (["--header", "s3cret"], "--header"), (["--client-key", "/s3cret.pem"], "client key"),
+                            (["--bearer-token", "s3cret", "--user", "me"], "bearer token")):
+            done = kexp_test.run([*window, *flags])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(said, done.stderr)
+            self.assertNotIn(" s3cret", done.stderr)
 
     def test_a_run_that_is_none_is_named(self):
         done = kexp_test.run(["extract", "--run", self.folder / "nowhere"])
