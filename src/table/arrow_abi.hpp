@@ -7,7 +7,7 @@
 
 namespace kexp::table {
 
-constexpr std::uint32_t kArrowAbiVersion = 1;
+constexpr std::uint32_t kArrowAbiVersion = 2;
 constexpr const char* kArrowEntry = "kexp_arrow";
 
 /// Why a call failed, ended by a NUL.
@@ -43,6 +43,7 @@ struct ArrowSink {
 };
 
 struct ArrowWriter;
+struct ArrowReader;
 
 struct ArrowApi {
   std::uint32_t version;
@@ -55,6 +56,15 @@ struct ArrowApi {
   /// Writes what is left, and the end of the file.
   bool (*finish)(ArrowWriter* writer, ArrowError* error);
   void (*close)(ArrowWriter* writer);
+
+  /// Of the columns of these names, in this order. nullptr, and `error`, when it fails. The reader is given
+  /// back with `close_reader`.
+  ArrowReader* (*open_reader)(const char* file, const ArrowColumn* columns, std::uint32_t count,
+                              ArrowError* error);
+  /// The next rows: `columns[i]` then points to `*rows` values of column i, until the next call. 0 rows at
+  /// the end.
+  bool (*read)(ArrowReader* reader, const void** columns, std::uint64_t* rows, ArrowError* error);
+  void (*close_reader)(ArrowReader* reader);
 };
 
 }  // namespace kexp::table

@@ -3,49 +3,16 @@
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
-#include "kexp/core/module.hpp"
 #include "kexp/core/sha256.hpp"
 #include "kexp/table/table.hpp"
 
-#include "arrow_abi.hpp"
+#include "arrow_library.hpp"
 #include "batch_check.hpp"
 #include "part_file.hpp"
 
 namespace kexp::table {
 
 namespace {
-
-constexpr const char* kFile = "kexp_arrow.so";
-
-const ArrowApi& load() {
-  const auto file = parquet_module();
-  if (!file) {
-    throw UsageError(
-        fmt::format("Parquet needs {}, which this build has not: scripts/bootstrap.sh fetches Arrow, then "
-                    "build again, or set KEXP_LIB_DIR",
-                    kFile));
-  }
-  return load_module<ArrowApi>(*file, kArrowEntry, kArrowAbiVersion);
-}
-
-const ArrowApi& arrow() {
-  static const ArrowApi& api = load();
-  return api;
-}
-
-ArrowType arrow_type(ColumnType type) {
-  switch (type) {
-    case ColumnType::int64:
-      return ArrowType::int64;
-    case ColumnType::timestamp_ms:
-      return ArrowType::timestamp_ms;
-    case ColumnType::float64:
-      return ArrowType::float64;
-    case ColumnType::text:
-      break;
-  }
-  return ArrowType::text;
-}
 
 ArrowEncoding arrow_encoding(NumberEncoding encoding) {
   switch (encoding) {
@@ -66,10 +33,7 @@ class ParquetWriter final : public Writer {
  public:
   ParquetWriter(const std::filesystem::path& file, const Schema& schema, const ParquetOptions& options)
       : schema_(schema), file_(file), writer_(nullptr, arrow().close) {
-    std::vector<ArrowColumn> columns;
-    for (const Column& column : schema_) {
-      columns.push_back({column.name.c_str(), arrow_type(column.type)});
-    }
+    const std::vector<ArrowColumn> columns = arrow_columns(schema_);
     const ArrowSettings settings{arrow_encoding(options.numbers), options.group_rows};
     ArrowError error{};
     writer_.reset(arrow().open(columns.data(), static_cast<std::uint32_t>(columns.size()), &settings,
@@ -149,9 +113,5 @@ std::unique_ptr<Writer> make_parquet_writer(const std::filesystem::path& file, c
   require_parquet();
   return std::make_unique<ParquetWriter>(file, schema, options);
 }
-
-std::optional<std::filesystem::path> parquet_module() { return find_module(kFile); }
-
-void require_parquet() { static_cast<void>(arrow()); }
 
 }  // namespace kexp::table

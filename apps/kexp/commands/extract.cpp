@@ -11,8 +11,11 @@
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/units.hpp"
+#include "kexp/extractor/energy.hpp"
 #include "kexp/extractor/extractor.hpp"
 #include "kexp/extractor/window_time.hpp"
+
+#include "extract_tools.hpp"
 
 namespace kexp::cli {
 namespace {
@@ -122,7 +125,9 @@ void print_differences(std::ostream& out, const std::vector<extractor::CountDiff
   }
 }
 
-void print_result(std::ostream& out, const extractor::ExtractorResult& result, bool json) {
+/// `energy` is null where the dataset is in a form that nobody reads back.
+void print_result(std::ostream& out, const extractor::ExtractorResult& result,
+                  const extractor::Energy* energy, bool json) {
   const std::string start = format_utc(result.window.start);
   const std::string end = format_utc(result.window.end);
   if (json) {
@@ -138,6 +143,9 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
     if (result.differences) {
       object["differences"] = differences_json(*result.differences);
     }
+    if (energy != nullptr) {
+      object["energy"] = extractor::to_json(*energy);
+    }
     out << object.dump(2) << '\n';
     return;
   }
@@ -150,6 +158,9 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
   if (result.differences) {
     print_differences(out, *result.differences);
   }
+  if (energy != nullptr) {
+    out << extractor::to_table(*energy);
+  }
 }
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
@@ -157,7 +168,12 @@ ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   const std::unique_ptr<net::HttpClient> http = own_client(flags.identity);
   const extractor::ExtractorResult result = extractor::run_extractor(
       options, {http ? *http : context.http, context.clock, context.log, context.progress}, context.stop);
-  print_result(context.out, result, flags.json);
+  std::optional<extractor::Energy> energy;
+  if (options.format != "legacy") {
+    energy = extractor::measure_energy(result.directory, options.run);
+    extractor::write_energy(*energy, result.directory);
+  }
+  print_result(context.out, result, energy ? &*energy : nullptr, flags.json);
   return result.differences && !result.differences->empty() ? ExitCode::failed : ExitCode::ok;
 }
 
@@ -232,7 +248,7 @@ CommandRun add_extract(CLI::App& command) {
       "Let the servers count their samples of each metric; exit 1 where that is not what was written");
   command.add_flag("--force", options.replace, "Replace a dataset that is there already");
   add_json(command, flags->json);
-  return [flags](Context& context) { return run_extract(*flags, context); };
+  return with_extract_tools(command, [flags](Context& context) { return run_extract(*flags, context); });
 }
 
 }  // namespace kexp::cli

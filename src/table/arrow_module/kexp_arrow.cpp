@@ -8,11 +8,16 @@
 
 #include "arrow_abi.hpp"
 #include "parquet_file.hpp"
+#include "parquet_source.hpp"
 
 namespace kexp::table {
 
 struct ArrowWriter {
   ParquetFile file;
+};
+
+struct ArrowReader {
+  ParquetSource source;
 };
 
 namespace {
@@ -53,11 +58,28 @@ bool finish(ArrowWriter* writer, ArrowError* error) {
 
 void close(ArrowWriter* writer) { delete writer; }
 
+ArrowReader* open_reader(const char* file, const ArrowColumn* columns, std::uint32_t count,
+                         ArrowError* error) {
+  return guarded<ArrowReader*>(error, nullptr, [&] {
+    return new ArrowReader{ParquetSource(file, {columns, columns + count})};
+  });
+}
+
+bool read(ArrowReader* reader, const void** columns, std::uint64_t* rows, ArrowError* error) {
+  return guarded(error, false, [&] {
+    *rows = reader->source.read(columns);
+    return true;
+  });
+}
+
+void close_reader(ArrowReader* reader) { delete reader; }
+
 }  // namespace
 }  // namespace kexp::table
 
 extern "C" __attribute__((visibility("default"))) const kexp::table::ArrowApi* kexp_arrow() {
   using namespace kexp::table;
-  static constexpr ArrowApi api{kArrowAbiVersion, open, write, finish, close};
+  static constexpr ArrowApi api{kArrowAbiVersion, open, write,       finish, close,
+                                open_reader,      read, close_reader};
   return &api;
 }
