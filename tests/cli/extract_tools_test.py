@@ -1,4 +1,4 @@
-"""`kexp extract energy` on a dataset that is there already, without any server."""
+"""`kexp extract energy` and `patterns` on a dataset that is there already, without any server."""
 
 import csv
 import json
@@ -90,8 +90,19 @@ class ToolsTest(unittest.TestCase):
         again = json.loads(self.kexp("energy", self.run_dir / "metrics", "--run", self.run_dir, "--json"))
         self.assertEqual(again["total"]["images"], 100)
 
+    def test_patterns(self):
+        patterns = json.loads(self.kexp("patterns", self.run_dir, "--json"))
+        self.assertEqual([row["metric"] for row in patterns["moved"]], ["kepler_node_cpu_active_joules_total"])
+        self.assertAlmostEqual(patterns["moved"][0]["lag_s"], 20, delta=5)
+        self.assertEqual(patterns["counts"], {"moved": 1, "not_shown": 0, "flat": 2, "gaps": 0, "reset": 0})
+        self.assertIn("kepler_node_cpu_active_joules_total (rate)", self.kexp("patterns", self.run_dir, "--max-lag", "1m"))
+        with open(self.run_dir / "metrics/patterns.csv", newline="") as file:
+            self.assertEqual(len(list(csv.DictReader(file))), 3)
+
     def test_bad_input_is_named(self):
         self.assertIn("no dataset", self.kexp("energy", self.folder, expect=2))
+        self.assertIn("--step", self.kexp("patterns", self.run_dir, "--step", "5x", expect=2))
+        self.assertIn("--alpha", self.kexp("patterns", self.run_dir, "--alpha", "0", expect=2))
         self.assertIn("--start", self.kexp("--start", "1", "energy", self.run_dir, expect=2))
 
 

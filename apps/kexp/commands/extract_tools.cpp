@@ -10,6 +10,7 @@
 #include "kexp/core/error.hpp"
 
 #include "extract_energy.hpp"
+#include "extract_patterns.hpp"
 #include "given_flags.hpp"
 
 namespace kexp::cli {
@@ -22,6 +23,7 @@ CommandRun with_extract_tools(CLI::App& command, CommandRun extract) {
     tools->emplace_back(app, add_tool(*app));
   };
   add("energy", "Joules by node, pod and image of a dataset", add_extract_energy);
+  add("patterns", "What moved with the load of a run, and how much later", add_extract_patterns);
   command.callback([&command] {
     GivenFlags given;
     given.note(command);
