@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 
-COMMANDS = ["feed", "feed calibrate", "feed verify", "consume", "track", "extract", "extract energy", "extract patterns", "topics create", "topics describe", "topics lag", "topics reset",
+COMMANDS = ["feed", "feed calibrate", "feed verify", "consume", "track", "extract", "extract energy", "extract patterns", "extract wide", "topics create", "topics describe", "topics lag", "topics reset",
             "deploy init", "deploy render", "dataset make", "dataset info", "dataset export", "model list", "model get", "model check", "model prepare"]
 
 

@@ -1,4 +1,4 @@
-"""`kexp extract energy` and `patterns` on a dataset that is there already, without any server."""
+"""`kexp extract energy`, `patterns` and `wide` on a dataset that is there already, without any server."""
 
 import csv
 import json
@@ -99,11 +99,23 @@ class ToolsTest(unittest.TestCase):
         with open(self.run_dir / "metrics/patterns.csv", newline="") as file:
             self.assertEqual(len(list(csv.DictReader(file))), 3)
 
+    def test_wide(self):
+        out = self.folder / "wide.csv"
+        self.kexp("wide", self.run_dir, "-o", out, "--step", "10s")
+        with open(out, newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(list(rows[0]), ["time", "kepler_node_cpu_active_joules_total:rate", "kepler_node_cpu_idle_joules_total:rate", "up"])
+        self.assertEqual(len(rows), 183)
+        self.assertEqual((rows[5]["time"], float(rows[5]["kepler_node_cpu_idle_joules_total:rate"])), ("2026-11-21T16:54:00.000Z", 1.0))
+        self.assertIn("--force", self.kexp("wide", self.run_dir, "-o", out, expect=2))
+        self.kexp("wide", self.run_dir, "-o", out, "--force")
+
     def test_bad_input_is_named(self):
         self.assertIn("no dataset", self.kexp("energy", self.folder, expect=2))
         self.assertIn("--step", self.kexp("patterns", self.run_dir, "--step", "5x", expect=2))
         self.assertIn("--alpha", self.kexp("patterns", self.run_dir, "--alpha", "0", expect=2))
         self.assertIn("--start", self.kexp("--start", "1", "energy", self.run_dir, expect=2))
+        self.assertIn("--wide", self.kexp("--start", START, "--end", START + 1, "--wide", self.run_dir, expect=2))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@
 #include "kexp/extractor/window_time.hpp"
 
 #include "extract_tools.hpp"
+#include "extract_wide.hpp"
 
 namespace kexp::cli {
 namespace {
@@ -40,6 +41,7 @@ struct ExtractFlags {
   std::string end;
   std::string run;
   std::string out;
+  WideFlags wide;
   bool json = false;
 };
 
@@ -165,6 +167,10 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result,
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   const extractor::ExtractorOptions options = options_of(flags, context.clock.wall_now());
+  auto wide = wide_options(flags.wide, options.replace);
+  if (wide && options.format == "legacy") {
+    throw UsageError("--wide needs --format csv or parquet, the old extractor's files are not read back");
+  }
   const std::unique_ptr<net::HttpClient> http = own_client(flags.identity);
   const extractor::ExtractorResult result = extractor::run_extractor(
       options, {http ? *http : context.http, context.clock, context.log, context.progress}, context.stop);
@@ -172,6 +178,11 @@ ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   if (options.format != "legacy") {
     energy = extractor::measure_energy(result.directory, options.run);
     extractor::write_energy(*energy, result.directory);
+  }
+  if (wide) {
+    wide->dataset = result.directory;
+    const extractor::WideResult table = extractor::write_wide(*wide);
+    context.log.info("extract: wide={} rows={} columns={}", wide->file.string(), table.rows, table.columns);
   }
   print_result(context.out, result, energy ? &*energy : nullptr, flags.json);
   return result.differences && !result.differences->empty() ? ExitCode::failed : ExitCode::ok;
@@ -247,6 +258,7 @@ CommandRun add_extract(CLI::App& command) {
       "--verify", options.verify,
       "Let the servers count their samples of each metric; exit 1 where that is not what was written");
   command.add_flag("--force", options.replace, "Replace a dataset that is there already");
+  add_wide_flags(command, flags->wide);
   add_json(command, flags->json);
   return with_extract_tools(command, [flags](Context& context) { return run_extract(*flags, context); });
 }

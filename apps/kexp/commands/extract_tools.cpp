@@ -11,6 +11,7 @@
 
 #include "extract_energy.hpp"
 #include "extract_patterns.hpp"
+#include "extract_wide.hpp"
 #include "given_flags.hpp"
 
 namespace kexp::cli {
@@ -24,6 +25,7 @@ CommandRun with_extract_tools(CLI::App& command, CommandRun extract) {
   };
   add("energy", "Joules by node, pod and image of a dataset", add_extract_energy);
   add("patterns", "What moved with the load of a run, and how much later", add_extract_patterns);
+  add("wide", "A dataset as one table with a column a series", add_extract_wide);
   command.callback([&command] {
     GivenFlags given;
     given.note(command);
