@@ -20,14 +20,13 @@ bool parse(std::string_view text, double& into) {
 }  // namespace
 
 std::vector<PlanSegment> read_plan_segments(const fs::path& run) {
-  const fs::path file = run / "plan.csv";
   std::vector<PlanSegment> segments;
-  if (!on_disk("read", [&] { return fs::exists(file); })) {
+  if (!on_disk("read", [&] { return fs::exists(run / "plan.csv"); })) {
     return segments;
   }
   std::int64_t end_id = 0;
-  const std::int64_t unreadable =
-      read_columns(file, {"start_s", "duration_s", "images"}, [&](const auto& fields) {
+  const UnreadableRows unreadable =
+      read_columns(run, "plan.csv", {"start_s", "duration_s", "images"}, [&](const auto& fields) {
         PlanSegment segment;
         const auto images = to_integer(fields[2]);
         if (!parse(fields[0], segment.start_s) || !parse(fields[1], segment.duration_s) || !images) {
@@ -38,7 +37,7 @@ std::vector<PlanSegment> read_plan_segments(const fs::path& run) {
         segments.push_back(segment);
         return true;
       });
-  return unreadable == 0 ? segments : std::vector<PlanSegment>();
+  return unreadable.count == 0 ? segments : std::vector<PlanSegment>();
 }
 
 }  // namespace kexp::record

@@ -192,12 +192,12 @@ bool take_detections(Torn& table, WholeRow& whole, std::size_t& lines) {
 
 }  // namespace
 
-std::int64_t read_results(const fs::path& run, const ResultVisit& visit) {
-  std::int64_t unreadable = 0;
+UnreadableRows read_results(const fs::path& run, const ResultVisit& visit) {
+  UnreadableRows unreadable;
   Result result;
   Reception reception;
   for (const fs::path& file : result_files(run)) {
-    unreadable += read_columns(file, kTimeColumns, [&](const Row& fields) {
+    unreadable += read_columns(run, file.lexically_relative(run), kTimeColumns, [&](const Row& fields) {
       const bool is_row = read_times(fields, result, reception);
       if (is_row) {
         visit(result, reception);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kexp/record/result.hpp"
+#include "kexp/record/sends.hpp"
 
 namespace kexp::record {
 
@@ -36,7 +37,7 @@ using ResultVisit = std::function<void(const Result& result, const Reception& re
 
 /// Visits every row of results/*.csv of `run`; texts other than the id are left out. Returns the number of
 /// lines that are no rows. Errors: FailedError naming the file.
-std::int64_t read_results(const std::filesystem::path& run, const ResultVisit& visit);
+UnreadableRows read_results(const std::filesystem::path& run, const ResultVisit& visit);
 
 /// Cuts results/`name` and detections/`name` of a tracker that was killed to what both have whole: no torn
 /// line, and of every answer its row and all its detections. Visits what is kept, with its detections.

@@ -168,7 +168,8 @@ TEST_F(ReadResultsTest, RowsOfAllFilesAreVisitedInTheOrderOfTheirTimes) {
       record::read_results(temp_.path(), [&](const Result& result, const Reception& reception) {
         ids.push_back(fmt::format("{} at {} done {}", result.id, reception.received_ms, result.done_time_ms));
       });
-  EXPECT_EQ(unreadable, 1);
+  EXPECT_EQ(unreadable.count, 1);
+  EXPECT_EQ(unreadable.first, "results/20261121.csv:4");
   EXPECT_THAT(ids, ElementsAre("0 at 1 done 1706641815190", "1 at 2 done 1706641815190",
                                "2 at 3 done 1706641815190"));
 }
