@@ -30,6 +30,8 @@ find_library(HTTPLIB_LIBRARY NAMES cpp-httplib REQUIRED)
 add_library(kexp_httplib INTERFACE)
 target_include_directories(kexp_httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
 target_link_libraries(kexp_httplib INTERFACE ${HTTPLIB_LIBRARY})
+# As Debian builds it: the library's Client has a member more with it, which it would write beyond ours.
+target_compile_definitions(kexp_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT)
 
 # libonnx: only the protobuf messages of the ONNX format.
 find_path(ONNX_INCLUDE_DIR onnx/onnx-ml.pb.h REQUIRED)
