@@ -138,7 +138,6 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside, Err
   app.fallthrough();
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  app.footer("kexp help COMMAND and kexp COMMAND --help print the flags of a command.");
   GlobalFlags globals;
   app.set_version_flag("--version", [] { return version_text(); });
   app.add_option("--config", globals.config,
@@ -155,6 +154,8 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside, Err
     CLI::App* command = app.add_subcommand(row.name, row.help);
     commands.emplace_back(command, row.add(*command));
   }
+  // Now, as commands would inherit it.
+  app.footer("kexp help COMMAND and kexp COMMAND --help print the flags of a command.");
 
   std::vector<std::string> arguments = with_dashes(argc, argv);
   if (arguments.empty()) {

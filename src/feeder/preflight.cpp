@@ -69,6 +69,11 @@ std::string apart(const BrokerClock& clock) {
                      clock.ahead < 0ns ? "behind" : "ahead of", milliseconds(clock.uncertainty));
 }
 
+/// As one would type it: "22700", not "2.27e+04".
+std::string flag_value(double value) {
+  return value >= 100 ? fmt::format("{:.0f}", std::floor(value)) : fmt::format("{:.3g}", value);
+}
+
 class Preflight {
  public:
   Preflight(const FeederOptions& options, const PreparedPlan& prepared, const PreflightPorts& ports)
@@ -221,9 +226,10 @@ class Preflight {
     const double load = share_images / one_producer;
     if (load > options_.threads) {
       const double served = options_.threads / load;  // Of the whole peak.
-      const std::string lower = options_.max_images_per_s
-                                    ? fmt::format("--max-ips to {:.3g}", served * *options_.max_images_per_s)
-                                    : fmt::format("--max-mbps to {:.3g}", served * peak_bytes / 1e6);
+      const std::string lower =
+          options_.max_images_per_s
+              ? fmt::format("--max-ips to {}", flag_value(served * *options_.max_images_per_s))
+              : fmt::format("--max-mbps to {}", flag_value(served * peak_bytes / 1e6));
       const std::string threads =
           load <= kMostThreads ? fmt::format(", give --threads {:.0f}", std::ceil(load)) : "";
       object(fmt::format(

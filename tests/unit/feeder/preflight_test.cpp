@@ -199,6 +199,9 @@ TEST_F(PreflightTest, APeakAboveTheCalibrationIsRefusedUnlessForced) {
                     HasSubstr("calibrate again (kexp feed calibrate)"), HasSubstr("--force")));
   options_.max_images_per_s = 20;
   EXPECT_THAT(refusal(), HasSubstr("--max-ips to 10,"));
+  options_.max_images_per_s = 20'000;
+  EXPECT_THAT(refusal(), HasSubstr("--max-ips to 10000,"));  // It was 1e+04.
+  options_.max_images_per_s = 20;
   options_.force = true;
   EXPECT_THAT(run().warnings, ElementsAre(HasSubstr("this feed's peak")));
 }
