@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using table::ColumnType;
 
+constexpr std::size_t kBatchRows = 16'384;
 /// Labels that have a column of their own.
 constexpr std::array kHotLabels = {"job", "instance", "namespace", "pod", "container", "node"};
 
@@ -83,7 +84,7 @@ void add_series_row(table::Batch& batch, const PlannedMetric& metric, std::size_
   batch.texts(column++).push_back(series.labels);
 }
 
-/// The file `name` of a table that `fill` writes the rows of.
+/// The file `name` of a table whose rows `fill` adds to a batch, calling its second parameter after some.
 template <typename Fill>
 DatasetFile write_table(const fs::path& folder, const std::string& name, const table::Schema& schema,
                         const std::string& format, const Fill& fill) {
@@ -91,16 +92,19 @@ DatasetFile write_table(const fs::path& folder, const std::string& name, const t
   const auto writer = make_writer(folder / file, schema, format);
   table::Batch batch(schema);
   fill(batch, [&] {
-    writer->write(batch);
-    batch.clear();
+    if (batch.rows() >= kBatchRows) {
+      writer->write(batch);
+      batch.clear();
+    }
   });
+  writer->write(batch);
   const table::WrittenFile written = writer->finish();
   return {file, written.rows, written.bytes, written.sha256};
 }
 
 DatasetFile write_series(const fs::path& folder, const Dataset& dataset) {
   return write_table(folder, "series", series_schema(), dataset.options.format,
-                     [&](table::Batch& batch, const auto& write) {
+                     [&](table::Batch& batch, const auto& rows_added) {
                        for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
                          const PlannedMetric& metric = dataset.plan[m];
                          const std::string type = metadata_of(metric.name, dataset.servers).type;
@@ -109,9 +113,9 @@ DatasetFile write_series(const fs::path& folder, const Dataset& dataset) {
                            if (!stats.empty()) {
                              const Server& server = dataset.servers[metric.series[i].server];
                              add_series_row(batch, metric, i, stats, server.client.source(), type);
+                             rows_added();
                            }
                          }
-                         write();
                        }
                      });
 }
@@ -119,13 +123,13 @@ DatasetFile write_series(const fs::path& folder, const Dataset& dataset) {
 DatasetFile write_ends(const fs::path& folder, const Dataset& dataset) {
   const table::Schema schema = {{"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}};
   return write_table(
-      folder, "ends", schema, dataset.options.format, [&](table::Batch& batch, const auto& write) {
+      folder, "ends", schema, dataset.options.format, [&](table::Batch& batch, const auto& rows_added) {
         for (std::size_t m = 0; m < dataset.plan.size(); ++m) {
           for (const SeriesEnd& end : dataset.written[m].ends) {
             batch.int64s(0).push_back(dataset.plan[m].first_id + static_cast<std::int64_t>(end.series));
             batch.int64s(1).push_back(end.ts_ms);
+            rows_added();
           }
-          write();
         }
       });
 }

@@ -35,6 +35,7 @@ using namespace std::chrono_literals;
 
 constexpr int kMostConnections = 16;  // Prometheus itself works on 20 queries at a time.
 constexpr Nanoseconds kProgressInterval = 5s;
+constexpr Nanoseconds kUsualClockError = 5s;  // Where no job is scraped more often.
 constexpr double kUsualStep_s = 5;
 constexpr int kUsualSegment_s = 2000;        // Of files of the legacy format.
 constexpr std::int64_t kMaxPoints = 10'000;  // Of a range query; Prometheus' limit is 11,000 a series.
@@ -255,6 +256,7 @@ class Extraction {
       choose_source(server);
       server.scrape_intervals = server.client.scrape_intervals(window_, stop_);
       server.metadata = server.client.metadata(stop_);
+      compare_clocks(server);
     }
   }
 
@@ -276,6 +278,20 @@ class Extraction {
                       kUsualStep_s);
     }
     check_grid();
+  }
+
+  /// Times of the window are by this machine's clock, those of samples by the server's.
+  void compare_clocks(const Server& server) const {
+    Nanoseconds limit = kUsualClockError;
+    for (const auto& [job, interval] : server.scrape_intervals) {
+      limit = std::min<Nanoseconds>(limit, interval);
+    }
+    const std::optional<Nanoseconds> ahead = server.client.clock_ahead(stop_);
+    if (ahead && std::chrono::abs(*ahead) > limit) {
+      ports_.log.warn(
+          "extract: server={} clock_ahead_s={:.1f}: a window by this machine's clock misses as much",
+          server.client.source(), seconds(*ahead));
+    }
   }
 
   void announce(const std::vector<PlannedMetric>& plan) {

@@ -215,6 +215,13 @@ Labels parse_external_labels(std::string body, Warnings& warnings) {
   }
 }
 
+double parse_scalar(std::string body, Warnings& warnings) {
+  return reading([&] {
+    dom::parser parser;
+    return parse_value(std::string_view(dom::array(data_of(parser, body, warnings)["result"]).at(1)));
+  });
+}
+
 double parse_sum(std::string body, Warnings& warnings) {
   return reading([&] {
     dom::parser parser;

@@ -31,6 +31,8 @@ struct Problem {
 [[nodiscard]] std::map<std::string, std::string> parse_info(std::string body, Warnings& warnings);
 /// `global.external_labels` of the configuration that status/config holds.
 [[nodiscard]] Labels parse_external_labels(std::string body, Warnings& warnings);
+/// A result of type scalar.
+[[nodiscard]] double parse_scalar(std::string body, Warnings& warnings);
 /// A result of type vector: the sum of its values, which is one, or none where there is nothing.
 [[nodiscard]] double parse_sum(std::string body, Warnings& warnings);
 /// A result of type matrix: of query_range, or of a range selector.

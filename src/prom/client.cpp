@@ -231,6 +231,23 @@ ServerInfo Client::server_info(const std::stop_token& stop) const {
   return info;
 }
 
+std::optional<Nanoseconds> Client::clock_ahead(const std::stop_token& stop) const {
+  const net::HttpRequest request = make_request(Method::post, "/api/v1/query", {{"query", "time()"}});
+  const WallTime asked = clock_.wall_now();
+  Answer answer = ask_once(request, stop);
+  const WallTime middle = asked + (clock_.wall_now() - asked) / 2;
+  if (answer.kind != Answer::Kind::good) {
+    return std::nullopt;
+  }
+  try {
+    Warnings ignored;
+    const std::chrono::duration<double> time(parse_scalar(std::move(answer.text), ignored));
+    return std::chrono::round<milliseconds>(time) - middle.time_since_epoch();
+  } catch (const BadAnswer&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<Labels> Client::external_labels(const std::stop_token& stop) const {
   const std::string path = "/api/v1/status/config";
   Answer answer = ask(Method::get, path, {}, Retry::always, stop);

@@ -207,13 +207,18 @@ std::vector<double> null_products(const std::vector<double>& x, const std::vecto
   return products;
 }
 
-double two_sided_tail(double rho, double spread) { return std::erfc(rho / spread / std::numbers::sqrt2); }
+/// How many standard deviations a correlation is from 0 where chance gives it this spread. Near 1 more than
+/// rho / spread: the fewer values are independent, the more a correlation of 0.99 says beside one of 0.9.
+double deviations(double rho, double spread) {
+  const double independent = std::max(1 / (spread * spread) - 2, 1.0);
+  return std::sqrt(-independent * std::log1p(-std::min(rho * rho, 1 - 1e-12)));
+}
 
 /// The chance that the largest of all lags reaches `statistic`: by the rate at which a smooth process crosses
 /// a level (Rice), whose neighbours correlate by `next`; at most that of as many lags that do not.
 double tail_of_largest(double statistic, double spread, std::size_t max_lag, double next) {
-  const double z = statistic / spread;
-  const double one = two_sided_tail(statistic, spread);
+  const double z = deviations(statistic, spread);
+  const double one = std::erfc(z / std::numbers::sqrt2);
   const auto lags = static_cast<double>(max_lag);
   const double crossings =
       lags / std::numbers::pi * std::sqrt(std::max(2 * (1 - next), 0.0)) * std::exp(-z * z / 2);

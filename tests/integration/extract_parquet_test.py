@@ -120,11 +120,27 @@ class ExtractParquetTest(unittest.TestCase):
         self.assertEqual(metadata["format"], "parquet")
         self.assertEqual(metadata["metrics"]["noise"]["file"], "samples/noise.parquet")
         files = {str(file.relative_to(self.folder / "one")) for file in (self.folder / "one").rglob("*") if file.is_file()}
-        self.assertEqual(files, set(metadata["files"]) | {"metadata.json"})
+        self.assertEqual(files, set(metadata["files"]) | {"metadata.json", "energy.csv", "energy.json"})
         for name, entry in metadata["files"].items():
             content = (self.folder / "one" / name).read_bytes()
             self.assertEqual((entry["bytes"], entry["sha256"]), (len(content), hashlib.sha256(content).hexdigest()))
             self.assertEqual(entry["rows"], self.parquet.read_metadata(self.folder / "one" / name).num_rows)
+
+    def test_the_wide_table_is_the_same_in_both_formats(self):
+        self.extract("out", "--wide", self.folder / "wide.parquet", "--step", "10s")
+        done = kexp_test.run(["extract", "wide", self.folder / "out", "-o", self.folder / "wide.csv", "--step", "10s"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        table = self.parquet.read_table(self.folder / "wide.parquet")
+        with open(self.folder / "wide.csv", newline="", encoding="utf-8") as lines:
+            header, *rows = csv.reader(lines)
+        self.assertEqual(table.column_names, header)
+        self.assertEqual(str(table.schema.field("time").type), "timestamp[ms, tz=UTC]")
+        for index, name in enumerate(header[1:], 1):
+            self.assertEqual([same(value) for value in table.column(name).to_pylist()], [same(float(row[index])) for row in rows], name)
+        for pod in ("a", 'b "quoted", größer'):
+            rates = table.column(f"work_total:rate{{pod={pod}}}").to_pylist()
+            self.assertEqual(set(rates[2:]), {3.0})
+            self.assertEqual(len(rates), self.LENGTH // 10 + 1)
 
     def test_a_full_disk_is_named_once_and_the_extraction_goes_on_when_there_is_room(self):
         disk = small_disk(self, self.folder / "disk", "32k")  # one metric fits, all do not

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/error.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/units.hpp"
@@ -127,9 +128,8 @@ void print_differences(std::ostream& out, const std::vector<extractor::CountDiff
   }
 }
 
-/// `energy` is null where the dataset is in a form that nobody reads back.
 void print_result(std::ostream& out, const extractor::ExtractorResult& result,
-                  const extractor::Energy* energy, bool json) {
+                  const std::optional<extractor::Energy>& energy, bool json) {
   const std::string start = format_utc(result.window.start);
   const std::string end = format_utc(result.window.end);
   if (json) {
@@ -145,7 +145,7 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result,
     if (result.differences) {
       object["differences"] = differences_json(*result.differences);
     }
-    if (energy != nullptr) {
+    if (energy) {
       object["energy"] = extractor::to_json(*energy);
     }
     out << object.dump(2) << '\n';
@@ -160,31 +160,38 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result,
   if (result.differences) {
     print_differences(out, *result.differences);
   }
-  if (energy != nullptr) {
+  if (energy) {
     out << extractor::to_table(*energy);
   }
+}
+
+/// Nothing of the legacy format, which has no table of series.
+std::optional<extractor::Energy> measure(const extractor::ExtractorResult& result,
+                                         const extractor::ExtractorOptions& options) {
+  if (options.format == "legacy") {
+    return std::nullopt;
+  }
+  extractor::Energy energy = extractor::measure_energy(result.directory, options.run);
+  extractor::write_energy(energy, result.directory);
+  return energy;
 }
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   const extractor::ExtractorOptions options = options_of(flags, context.clock.wall_now());
   auto wide = wide_options(flags.wide, options.replace);
   if (wide && options.format == "legacy") {
-    throw UsageError("--wide needs --format csv or parquet, the old extractor's files are not read back");
+    throw UsageError("--wide needs --format csv or parquet");
   }
   const std::unique_ptr<net::HttpClient> http = own_client(flags.identity);
   const extractor::ExtractorResult result = extractor::run_extractor(
       options, {http ? *http : context.http, context.clock, context.log, context.progress}, context.stop);
-  std::optional<extractor::Energy> energy;
-  if (options.format != "legacy") {
-    energy = extractor::measure_energy(result.directory, options.run);
-    extractor::write_energy(*energy, result.directory);
-  }
+  const auto energy = measure(result, options);
   if (wide) {
     wide->dataset = result.directory;
     const extractor::WideResult table = extractor::write_wide(*wide);
     context.log.info("extract: wide={} rows={} columns={}", wide->file.string(), table.rows, table.columns);
   }
-  print_result(context.out, result, energy ? &*energy : nullptr, flags.json);
+  print_result(context.out, result, energy, flags.json);
   return result.differences && !result.differences->empty() ? ExitCode::failed : ExitCode::ok;
 }
 

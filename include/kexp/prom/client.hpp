@@ -76,6 +76,10 @@ class Client {
 
   [[nodiscard]] ServerInfo server_info(const std::stop_token& stop) const;
 
+  /// How far the server's clock is ahead of this machine's, to half the time that asking takes; nullopt where
+  /// the answer does not tell.
+  [[nodiscard]] std::optional<Nanoseconds> clock_ahead(const std::stop_token& stop) const;
+
   /// Metrics that may have samples in the window, sorted. A server knows it by storage blocks only, so some
   /// may have none.
   [[nodiscard]] std::vector<std::string> metric_names(const Window& window,

@@ -394,6 +394,21 @@ TEST_F(ExtractorTest, SuspectsTheZoneWhenTheWindowMissesEverythingByIt) {
   tzset();
 }
 
+TEST_F(ExtractorTest, WarnsOfAClockThatIsOffByMoreThanAScrapeInterval) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  const auto clock_is = [&](int ahead_s) {
+    http_.on("http://one:9090/api/v1/query query=time",
+             fmt::format(R"({{"status":"success","data":{{"resultType":"scalar","result":[1,"{}"]}}}})",
+                         unix_ms(clock_.wall_now()) / 1000 + ahead_s));
+    options_.replace = true;
+    static_cast<void>(run());
+  };
+  clock_is(5);
+  EXPECT_FALSE(log_.contains("clock_ahead_s"));
+  clock_is(-6);
+  EXPECT_TRUE(log_.contains("clock_ahead_s=-6.0"));
+}
+
 TEST_F(ExtractorTest, FailsByUnavailableWithoutAPrometheus) {
   options_.servers = {"http://nobody:9090"};
   try {

@@ -327,6 +327,19 @@ TEST_F(ClientTest, KnowsAnEmptyServer) {
   EXPECT_FALSE(client_.stored({}));
 }
 
+TEST_F(ClientTest, ComparesClocks) {
+  http_.on("/api/v1/query query=time", [&](const net::HttpRequest&) {
+    clock_.advance(100ms);  // It was read in the middle of that.
+    return net::HttpResponse{
+        200, {}, R"({"status":"success","data":{"resultType":"scalar","result":[1,"1795284042.05"]}})"};
+  });
+  EXPECT_EQ(client_.clock_ahead({}), 42s);
+  http_.on("/api/v1/query query=time", kEmptyMatrix);
+  EXPECT_EQ(client_.clock_ahead({}), std::nullopt);
+  http_.on("/api/v1/query query=time", "no", 400);
+  EXPECT_EQ(client_.clock_ahead({}), std::nullopt);
+}
+
 TEST_F(ClientTest, CountsSamplesFromOneEndOfTheWindowToTheOther) {
   http_.on(
       "/api/v1/query ",
