@@ -140,7 +140,7 @@ std::string attention_model() {
   const std::string rows = made.builder().node("Softmax", {product}, {{"axis", std::int64_t{-1}}});
   const std::string gate = made.builder().node("Sigmoid", {rows});
   made.builder().node("Mul", {rows, gate}, {}, "output0");
-  made.output("output0", {1, 84, 84});
+  made.output("output0", {1, 84, 100});
   return model_of(made, "");
 }
 
@@ -153,13 +153,13 @@ std::string row_model() {
   for (int i = 0; i < kNodes; ++i) {
     end = made.builder().node("Squeeze", {end});
   }
-  const std::string weight = made.builder().floats({1, 1, 1, 1}, std::vector<float>{1});
+  const std::string weight = made.builder().floats({2, 1, 1, 1}, std::vector<float>{1, 1});
   std::vector<std::string> ends;
   for (int i = 0; i < kNodes; ++i) {
     ends.push_back(made.builder().node("Conv", {end, weight}));
   }
   made.builder().node("Concat", ends, {{"axis", std::int64_t{1}}}, "output0");
-  made.output("output0", {1, 84, 84});
+  made.output("output0", {1, 84, 100});
   return model_of(made, "");
 }
 
