@@ -23,6 +23,7 @@ from kexp_test.pod import Pod, Topics
 
 BUILD_SECONDS = 2400
 MOST_BYTES = 250e6
+MOST_BYTES_WITH_OPENVINO = 340e6
 # KEXP_IMAGE_BUILD_ROOT names a folder that keeps the Debian between two runs, for working on the image.
 BUILD_ROOT = os.environ.get("KEXP_IMAGE_BUILD_ROOT")
 
@@ -58,14 +59,15 @@ class ConsumerImageTest(unittest.TestCase):
     def weight(self, folder):
         return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
 
-    def strictly(self, settings, *options):
+    def strictly(self, settings, *options, tree=None):
         """The arguments of RUN_IN_TREE in front of a command of the image, which sees nothing of this machine but `settings`."""
-        return [*[word for name, value in settings.items() for word in ("--env", f"{name}={value}")], *options, self.tree]
+        return [*[word for name, value in settings.items() for word in ("--env", f"{name}={value}")], *options, tree or self.tree]
 
-    def inside(self, *words, picture=None, env=None):
+    def inside(self, *words, picture=None, env=None, tree=None):
         """Runs a command of the image, with the image's environment and `env`."""
         options = ["--with", picture] if picture else []
-        return kexp_test.run([*self.strictly({**self.saved.environment, **(env or {})}, *options), *words], program=image.RUN_IN_TREE)
+        return kexp_test.run([*self.strictly({**self.saved.environment, **(env or {})}, *options, tree=tree), *words],
+                             program=image.RUN_IN_TREE)
 
     def test_it_weighs_no_more_than_it_may(self):
         weight = self.weight(self.tree)
@@ -152,6 +154,25 @@ class ConsumerImageTest(unittest.TestCase):
         self.assertEqual(pod.wait(40), 0, pod.output())
         gone = self.inside(*healthcheck, env={"KEXP_METRICS_ADDRESS": "127.0.0.1", "KEXP_METRICS_PORT": str(port)})
         self.assertEqual(gone.returncode, 1)
+
+    def test_with_openvino_it_finds_the_same_and_weighs_no_more_than_it_may(self):
+        tree = self.folder / "openvino"
+        done = self.build("--tree", tree, "--with-openvino", "--picture", self.picture)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        weight = self.weight(tree)
+        print(json.dumps({"openvino_unpacked_mb": round(weight / 1e6, 1)}), file=sys.stderr)
+        self.assertLess(weight, MOST_BYTES_WITH_OPENVINO)
+        data = kexp_test.test_data()
+        picture = data / "data/images/bus.jpg" if data else self.picture
+        found = {}
+        for engine in ("opencv", "openvino"):
+            done = self.inside("kexp", "model", "check", "/models/yolov3-tiny.onnx", "--engine", engine, "--images", f"/tmp/{picture.name}", "--json",
+                               picture=picture, tree=tree)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            answer = json.loads(done.stdout)
+            self.assertEqual(answer["engine"], engine)
+            found[engine] = [(item["label"], round(item["confidence"], 2)) for item in answer["detections"]]
+        self.assertEqual(found["opencv"], found["openvino"])
 
     def test_a_model_that_is_no_detector_ends_the_build(self):
         broken = self.folder / "broken.onnx"

@@ -32,12 +32,12 @@ packages() {
 }
 
 build() {
-  local settings=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr/local -DKEXP_COMPONENTS=consume -DKEXP_WERROR=OFF)
+  local settings=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr/local -DKEXP_COMPONENTS=consume -DKEXP_WERROR=OFF) without=ON
   if [ "$OPENVINO" = yes ]; then
     "$scripts/lib/fetch.sh" wheel openvino >/dev/null  # found there
-  else
-    settings+=(-DCMAKE_DISABLE_FIND_PACKAGE_OpenVINO=ON)
+    without=OFF
   fi
+  settings+=("-DCMAKE_DISABLE_FIND_PACKAGE_OpenVINO=$without")  # said each time: a build root that is kept remembers
   cmake -S . -B build/image -G Ninja "${settings[@]}" >build-image.log || { cat build-image.log >&2; die 1 "cmake failed"; }
   cmake --build build/image
   cmake --install build/image --strip >/dev/null
