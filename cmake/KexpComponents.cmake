@@ -5,7 +5,7 @@
 set(KEXP_COMPONENT_consume consumer inference image record stats)
 set(KEXP_COMPONENT_dataset dataset image)
 set(KEXP_COMPONENT_deploy manifest)
-set(KEXP_COMPONENT_extract extractor prom record table)
+set(KEXP_COMPONENT_extract extractor prom record stats table)
 set(KEXP_COMPONENT_feed feeder cycle dataset image record stats)
 set(KEXP_COMPONENT_model inference image record)
 set(KEXP_COMPONENT_topics)

@@ -53,7 +53,7 @@ class SilentBrokerTest(MainPathCase):
             tracker = self.start("track")
             with stopped(self.kafka.pid):
                 self.stop_twice(tracker, number)
-            self.assertEqual(self.last_event("track")["event"], "started")
+            self.assertEqual(self.last_event("track")["event"], "reading")
             self.fed = FedRun(self.own / "second")
 
     def test_ctrl_c_ends_a_tracker_within_its_bound(self):
