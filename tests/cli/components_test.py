@@ -83,7 +83,7 @@ class ConfigureTest(unittest.TestCase):
         several = self.configure("-DKEXP_COMPONENTS=topics;extract")
         self.assertEqual(several.returncode, 0, several.stderr)
         objects, ours, others = self.binary()
-        self.assertEqual(objects, {"topics", "extract"})
+        self.assertEqual({name.split("_")[0] for name in objects}, {"topics", "extract"})
         self.assertEqual(ours, COMMON | rows()["extract"])
         self.assertTrue([word for word in others if "curl" in word])
 
