@@ -88,7 +88,8 @@ std::vector<kafka::PartitionOffset> noted_beginning(const Json& noted, const Cli
 Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& options, std::stop_token stop) {
   kafka::ConsumerOptions consumer;
   consumer.client = options.client;
-  consumer.prefetch_records = 10'000;  // Answers are small.
+  consumer.prefetch_records = 10'000;
+  consumer.prefetch_bytes = 64 * 1024 * 1024;  // So many of 20 detections, 2.5 kB each, and more.
   Clients clients{factory.make_admin(options.client, std::move(stop)), factory.make_consumer(consumer), {}};
   static_cast<void>(kafka::partitions_of(*clients.admin, options.topic, "--topic"));
   clients.topic = clients.admin->lag(options.topic, "");
