@@ -87,6 +87,10 @@ void validate(const CurveOptions& options) {
   if (options.breakpoints < 1 || options.breakpoints > 1'000'000) {
     throw UsageError(fmt::format("--breakpoints must be 1 to 1000000, got {}", options.breakpoints));
   }
+  if (options.breakpoints == 1 && (options.profile == "daynight" || options.profile == "linear")) {
+    throw UsageError(fmt::format(
+        "--breakpoints 1 would leave of --profile {} its first hour alone: give 2 or more", options.profile));
+  }
   if (options.n_cycles < 1 || options.n_cycles > 10'000) {
     throw UsageError(fmt::format("--n-cycles must be 1 to 10000, got {}", options.n_cycles));
   }

@@ -250,8 +250,12 @@ class Extraction {
 
   void connect() {
     for (const std::string& url : options_.servers) {
-      Server& server = servers_.emplace_back(
-          Server{prom::Client(url, ports_.http, ports_.clock, ports_.log), Source::query, {}, {}, {}, {}});
+      prom::Client client(url, ports_.http, ports_.clock, ports_.log);
+      if (std::any_of(servers_.begin(), servers_.end(),
+                      [&](const Server& one) { return one.client.source() == client.source(); })) {
+        throw UsageError(fmt::format("--prometheus {} is given twice", client.source()));
+      }
+      Server& server = servers_.emplace_back(Server{std::move(client), Source::query, {}, {}, {}, {}});
       server.info = server.client.server_info(stop_);
       choose_source(server);
       server.scrape_intervals = server.client.scrape_intervals(window_, stop_);
@@ -375,9 +379,12 @@ class Extraction {
       return "";
     }
     if (reaches(offset)) {
-      return "; are --start and --end UTC? without a zone they are local time: write a Z behind them";
+      return "; as UTC the same clock times would reach them: a time without a zone is local, with a Z it is "
+             "UTC";
     }
-    return reaches(-offset) ? "; are --start and --end local time? with a Z they are UTC: leave it out" : "";
+    return reaches(-offset) ? "; as local time the same clock times would reach them: a time with a Z is "
+                              "UTC, without one local"
+                            : "";
   }
 
   [[nodiscard]] FailedError nothing_there() const {

@@ -178,9 +178,11 @@ Patterns find_patterns(const PatternsOptions& options, std::stop_token stop) {
   const Load load = read_load(options.run, options.step);
   const std::size_t points = load.bytes_per_s.size();
   if (points < kLeastPoints) {
-    throw FailedError(fmt::format("the load of {} has {} points of {} s; {} are needed: make --step smaller",
-                                  options.run.string(), points,
-                                  std::chrono::duration<double>(options.step).count(), kLeastPoints));
+    const double step_s = std::chrono::duration<double>(options.step).count();
+    const double fitting_s = std::floor(static_cast<double>(points) * step_s / kLeastPoints);
+    throw FailedError(fmt::format(
+        "the load of {} has {} points of {} s; {} are needed: {}", options.run.string(), points, step_s,
+        kLeastPoints, fitting_s >= 1 ? fmt::format("give --step {}s", fitting_s) : "the run is too short"));
   }
   if (is_constant(load.bytes_per_s)) {
     throw FailedError(

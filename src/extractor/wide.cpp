@@ -197,6 +197,9 @@ WideResult write_wide(const WideOptions& options) {
                                  std::chrono::duration<double>(options.step).count(),
                                  options.dataset.string()));
   }
+  if (options.file.has_parent_path()) {
+    on_disk("create", [&] { return fs::create_directories(options.file.parent_path()); });
+  }
   const fs::path part =
       options.file.parent_path() /
       fmt::format(".{}.part{}", options.file.filename().string(), options.file.extension().string());

@@ -60,6 +60,9 @@ WallTime end_of(const ExtractorOptions& options, Log& log, WallTime now) {
 }  // namespace
 
 prom::Window resolve_window(const ExtractorOptions& options, Log& log, WallTime now) {
+  if (!options.run.empty()) {
+    static_cast<void>(record::RunDirectory::open(options.run));
+  }
   const prom::Window window{options.start ? *options.start : start_of(options),
                             options.end ? *options.end : end_of(options, log, now)};
   if (window.start >= window.end) {

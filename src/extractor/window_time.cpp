@@ -129,6 +129,12 @@ WallTime parse_window_time(std::string_view text, std::string_view flag, WallTim
     const std::string whole(text.substr(0, kMillisecondDigits - 3));
     return parse_time(fmt::format("{}.{}", whole, text.substr(whole.size())), flag);
   }
+  if (text.empty() || !is_digit(text.front()) || (text.size() == kDateLength && text[4] == '-')) {
+    throw UsageError(
+        fmt::format("{} must be 2026-11-21T18:03:04Z, 2026-11-21 18:03:04 (local time), Unix seconds, now or "
+                    "now-2h, got \"{}\"",
+                    flag, text));
+  }
   return looks_local(text) ? parse_local(text, flag) : parse_time(text, flag);
 }
 

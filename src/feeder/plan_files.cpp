@@ -7,6 +7,7 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/on_disk.hpp"
 #include "kexp/core/time_text.hpp"
 
 namespace kexp::feeder {
@@ -241,6 +242,12 @@ PreparedPlan make_plan(const FeederOptions& effective, const std::vector<std::ui
         fmt::format("the plan hash is {}, the plan made of these settings has {}: it was changed, or "
                     "another version of kexp made it",
                     stored->plan_hash(), prepared.plan_hash));
+  }
+  const std::filesystem::path table = effective.plan / "plan.csv";
+  if (stored && on_disk("read", [&] { return std::filesystem::exists(table); }) &&
+      read_file(table) != plan_csv(prepared)) {
+    stored->fail(
+        "plan.csv beside it is not what its settings make: a changed table is not played, plan again");
   }
   return prepared;
 }

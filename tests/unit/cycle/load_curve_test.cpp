@@ -189,6 +189,8 @@ TEST(LoadCurveTest, FlagsOutOfRangeAreNamed) {
       testing::HasSubstr("--duration"));
   EXPECT_THAT(test::message_of<UsageError>([&] { validate(broken([](auto& o) { o.breakpoints = 0; })); }),
               testing::HasSubstr("--breakpoints"));
+  EXPECT_THAT(test::message_of<UsageError>([&] { validate(broken([](auto& o) { o.breakpoints = 1; })); }),
+              testing::HasSubstr("--breakpoints 1 would leave"));
   EXPECT_THAT(test::message_of<UsageError>([&] { validate(broken([](auto& o) { o.n_cycles = -1; })); }),
               testing::HasSubstr("--n-cycles"));
   EXPECT_THAT(test::message_of<UsageError>([&] { validate(broken([](auto& o) { o.profile = "day"; })); }),

@@ -40,7 +40,7 @@ TEST(PlanTest, AtEveryIssueInstantTheBytesAreWithinHalfTheLargestImageOfTheCurve
       PlanOptions options;
       options.curve.profile = profile;
       options.curve.duration_s = 1 + static_cast<double>(random.below(5000)) / 7;
-      options.curve.breakpoints = 1 + static_cast<int>(random.below(300));
+      options.curve.breakpoints = 2 + static_cast<int>(random.below(300));
       options.curve.n_cycles = 1 + static_cast<int>(random.below(4));
       options.curve.curve = random.below(2) == 0 ? Curve::stretched : Curve::legacy;
       options.peak_bytes_per_s = 1e4 + static_cast<double>(random.below(3'000'000));

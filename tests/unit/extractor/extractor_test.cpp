@@ -255,6 +255,11 @@ TEST_F(ExtractorTest, KeepsSeriesOfTwoServersApart) {
   EXPECT_THAT(file("samples/up.csv"), HasSubstr("1,1795280020000,2\n2,1795280000000,0\n"));
 }
 
+TEST_F(ExtractorTest, AServerGivenTwiceIsRefusedHoweverItIsWritten) {
+  options_.servers.emplace_back("http://one:9090/");
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("http://one:9090 is given twice"));
+}
+
 TEST_F(ExtractorTest, LeavesOutMetricsAndSeriesWithoutASample) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
                  {"up", R"({"job":"b"})", kStart + 21, kStart + 100},
@@ -388,9 +393,9 @@ TEST_F(ExtractorTest, SuspectsTheZoneWhenTheWindowMissesEverythingByIt) {
     options_.end = WallTime(std::chrono::seconds(kStart - 1000)) + late;
     return message_of<FailedError>([&] { return run(); });
   };
-  EXPECT_THAT(message_at("EET-2", -2h), HasSubstr("write a Z behind them"));
-  EXPECT_THAT(message_at("EET-2", 2h), HasSubstr("with a Z they are UTC"));
-  EXPECT_THAT(message_at("EET-2", 3h), Not(HasSubstr("--start")));
+  EXPECT_THAT(message_at("EET-2", -2h), HasSubstr("as UTC the same clock times would reach them"));
+  EXPECT_THAT(message_at("EET-2", 2h), HasSubstr("as local time the same clock times would reach them"));
+  EXPECT_THAT(message_at("EET-2", 3h), Not(HasSubstr("same clock times")));
   tzset();
 }
 

@@ -136,6 +136,15 @@ TEST_F(PlanFilesTest, ASettingThatMakesAnotherPlanIsRefused) {
   }
 }
 
+TEST_F(PlanFilesTest, AChangedTableIsRefusedAndAMissingOneIsNot) {
+  (void)store(options_);
+  const std::filesystem::path table = replay().plan / "plan.csv";
+  write_file_atomically(table, read_file(table) + "1,2,3,4,5,6\n");
+  EXPECT_THAT(refusal(replay()), AllOf(HasSubstr("--plan"), HasSubstr("plan.csv"), HasSubstr("plan again")));
+  std::filesystem::remove(table);
+  EXPECT_NO_THROW((void)prepare_plan(replay()));
+}
+
 TEST_F(PlanFilesTest, AnotherDatasetIsRefused) {
   (void)store(options_);
   write_dataset(dir_ / "other.hdf5", {1000, 3000, 501});
