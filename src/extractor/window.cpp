@@ -60,7 +60,7 @@ WallTime end_of(const ExtractorOptions& options, Log& log, WallTime now) {
 }  // namespace
 
 prom::Window resolve_window(const ExtractorOptions& options, Log& log, WallTime now) {
-  if (!options.run.empty()) {
+  if (!options.start || !options.end) {
     static_cast<void>(record::RunDirectory::open(options.run));
   }
   const prom::Window window{options.start ? *options.start : start_of(options),
