@@ -79,13 +79,18 @@ function(kexp_add_test name)
   if(ARG_LABEL MATCHES "^(unit|component)$")
     add_dependencies(kexp_${ARG_LABEL}_tests ${name}_test)
   endif()
+  set(environment)
+  if(KEXP_SANITIZE)
+    set(environment ENVIRONMENT
+      LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks-of-others.txt:print_suppressions=0)
+  endif()
   if(KEXP_SANITIZE AND ARG_LABEL STREQUAL "unit")  # starting an instrumented program takes longer than most cases
     add_test(NAME ${ARG_LABEL}.${name} COMMAND ${name}_test)
-    set_tests_properties(${ARG_LABEL}.${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 600)
+    set_tests_properties(${ARG_LABEL}.${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 600 ${environment})
     return()
   endif()
   gtest_discover_tests(${name}_test TEST_PREFIX ${ARG_LABEL}.${name}. DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]" ${environment})
 endfunction()
 
 # kexp_add_script_test(local_stack LABEL integration TIMEOUT 300) runs tests/<label>/<name>_test.py
