@@ -37,15 +37,16 @@ QuotaPace::QuotaPace(const Setting& setting, Clock& clock, std::function<Nanosec
       counted_at_(clock.now()),
       counted_cpu_(cpu_time_()) {}
 
-Nanoseconds QuotaPace::pause() {
+Nanoseconds QuotaPace::pause(std::stop_token stop) {
   if (quota_ <= 0 || repaid_ <= 0) {
     return Nanoseconds(0);
   }
   const Nanoseconds pause = begin_pause();
-  if (pause.count() > 0) {
-    static_cast<void>(clock_.sleep_for(pause, {}));
+  if (pause == Nanoseconds(0)) {
+    return pause;
   }
-  return pause;
+  const SteadyTime begun = clock_.now();
+  return clock_.sleep_until(begun + pause, std::move(stop)) ? pause : clock_.now() - begun;
 }
 
 Nanoseconds QuotaPace::begin_pause() {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <mutex>
+#include <stop_token>
 
 #include "kexp/core/clock.hpp"
 
@@ -26,9 +27,9 @@ class QuotaPace {
   /// `clock` outlives it.
   QuotaPace(const Setting& setting, Clock& clock, std::function<Nanoseconds()> cpu_time = process_cpu_time);
 
-  /// Between two images: waits as long as it takes until the process has used no more than its quota; how
-  /// long.
-  Nanoseconds pause();
+  /// Between two images: waits as long as it takes until the process has used no more than its quota, at most
+  /// 100 ms and not beyond a stop. How long it waited.
+  Nanoseconds pause(std::stop_token stop);
 
  private:
   [[nodiscard]] Nanoseconds begin_pause();

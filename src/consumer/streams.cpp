@@ -5,19 +5,24 @@
 
 namespace kexp::consumer {
 
-Streams::Stream::Stream(const Parts& parts, QuotaPace& pace, inference::Detector& detector)
+Streams::Stream::Stream(const Parts& parts, QuotaPace& pace, std::stop_token ending,
+                        inference::Detector& detector)
     : processor(detector, parts.clock, parts.throttling, {parts.identity, parts.plan.threads_per_stream}),
-      worker({parts.exchange, processor, parts.clock, parts.metrics, pace, parts.sender}) {}
+      worker({parts.exchange, processor, parts.clock, parts.metrics, pace, std::move(ending), parts.sender}) {
+}
 
 Streams::Streams(Parts parts)
     : parts_(std::move(parts)),
       pace_({parts_.plan.quota_cpus, parts_.plan.threads(), parts_.plan.threads_per_stream}, parts_.clock) {
   for (const auto& detector : parts_.detectors) {
-    streams_.push_back(std::make_unique<Stream>(parts_, pace_, *detector));
+    streams_.push_back(std::make_unique<Stream>(parts_, pace_, ending_.get_token(), *detector));
   }
 }
 
-Streams::~Streams() { parts_.exchange.close(); }
+Streams::~Streams() {
+  parts_.exchange.close();
+  ending_.request_stop();
+}
 
 void Streams::start() {
   running_ = streams_.size() + (parts_.plan.decode_ahead ? 1 : 0);
@@ -31,6 +36,7 @@ void Streams::start() {
 
 bool Streams::finish(std::chrono::milliseconds bound) {
   parts_.exchange.close();
+  ending_.request_stop();
   std::unique_lock lock(mutex_);
   return ended_.wait_for(lock, bound, [this] { return running_ == 0; });
 }

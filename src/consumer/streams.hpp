@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -52,7 +53,7 @@ class Streams {
 
  private:
   struct Stream {
-    Stream(const Parts& parts, QuotaPace& pace, inference::Detector& detector);
+    Stream(const Parts& parts, QuotaPace& pace, std::stop_token ending, inference::Detector& detector);
     ImageProcessor processor;
     Worker worker;
   };
@@ -61,6 +62,7 @@ class Streams {
 
   const Parts parts_;
   QuotaPace pace_;
+  std::stop_source ending_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::mutex mutex_;
   std::condition_variable ended_;

@@ -41,7 +41,7 @@ void Worker::work_on(Task task) {
     answer(ticket, std::move(result));
   }
   observe_stage(parts_.metrics, "answer", seconds(parts_.clock.now() - processed));
-  parts_.metrics.add("quota_pauses_seconds_total", seconds(parts_.pace.pause()));
+  parts_.metrics.add("quota_pauses_seconds_total", seconds(parts_.pace.pause(parts_.ending)));
   idle_since_ = parts_.clock.now();  // A pause is no wait for a message.
 }
 

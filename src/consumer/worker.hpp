@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <stop_token>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/stats/histogram.hpp"
@@ -26,6 +27,7 @@ class Worker {
     const Clock& clock;
     telemetry::Metrics& metrics;
     QuotaPace& pace;
+    std::stop_token ending;  ///< Of the stream: no pause goes beyond it.
     AnswerSender* sender = nullptr;
   };
   explicit Worker(Parts parts) : parts_(parts) {}
