@@ -88,6 +88,17 @@ def lateness_s(row):
     return (row["sent_ns"] - row["intended_ns"]) / 1e9
 
 
+def most_sent_within(sends, window_s):
+    """How many images were sent within `window_s` at most."""
+    times = sorted(row["sent_ns"] for row in sends)
+    begin = most = 0
+    for end, sent in enumerate(times):
+        while sent - times[begin] > window_s * 1e9:
+            begin += 1
+        most = max(most, end + 1 - begin)
+    return most
+
+
 def fastest_catch_up(sends, behind_s=0.02, window_s=1.0):
     """How many seconds of the plan were sent in a second at most, over windows in which every image was later than `behind_s`; 0 when
     there was no such window."""
