@@ -332,6 +332,18 @@ TEST(PlanTest, SegmentsSumUpToThePlan) {
   EXPECT_EQ(bytes, plan.total_bytes());
 }
 
+// 48 slivers of 10 s end 2e-15 s after it: a table of the plan's seconds had an eleventh.
+TEST(PlanTest, LastsAsLongAsItWasToldHoweverManySegmentsItHas) {
+  PlanOptions options = small_day();
+  for (const double duration_s : {10.0, 20.0, 60.7, 86'400.0}) {
+    options.curve.duration_s = duration_s;
+    for (const int breakpoints : {2, 48, 60, 200}) {
+      options.curve.breakpoints = breakpoints;
+      EXPECT_EQ(Plan::make(options, {5'000'000}).duration_s(), duration_s) << breakpoints;
+    }
+  }
+}
+
 TEST(PlanTest, FlagsOutOfRangeAreNamed) {
   PlanOptions options = small_day();
   EXPECT_THAT(test::message_of<UsageError>([&] { (void)Plan::make(options, {}); }),
