@@ -50,6 +50,22 @@ bool is_file_profile(const std::string& profile) {
   return profile.rfind(kStepsPrefix, 0) == 0 || profile.rfind(kCsvPrefix, 0) == 0;
 }
 
+std::vector<Segment> read_file_profile(const CurveOptions& options) {
+  if (options.profile.rfind(kStepsPrefix, 0) == 0) {
+    return read_steps(options.profile.substr(kStepsPrefix.size()));
+  }
+  return read_step_function(options.profile.substr(kCsvPrefix.size()), options.duration_s);
+}
+
+/// Later times would not fit into whole nanoseconds.
+void require_length(const CurveOptions& options, const std::vector<Segment>& segments) {
+  const double end_s = segments.back().start_s + segments.back().duration_s;
+  if (!(end_s <= kLongestRun)) {
+    throw UsageError(
+        fmt::format("--profile {} lasts {} s, a run at most {}", options.profile, end_s, kLongestRun));
+  }
+}
+
 }  // namespace
 
 const std::vector<double>& day_profile() {
@@ -109,17 +125,14 @@ std::vector<Segment> make_segments(const CurveOptions& options) {
   if (options.profile == "burst") {
     return {};
   }
-  if (is_file_profile(options.profile) && !options.read_segments.empty()) {
-    return options.read_segments;
+  if (is_file_profile(options.profile)) {
+    std::vector<Segment> segments =
+        options.read_segments.empty() ? read_file_profile(options) : options.read_segments;
+    require_length(options, segments);
+    return segments;
   }
   if (options.profile == "constant") {
     return {{0, options.duration_s, 1}};
-  }
-  if (options.profile.rfind(kStepsPrefix, 0) == 0) {
-    return read_steps(options.profile.substr(kStepsPrefix.size()));
-  }
-  if (options.profile.rfind(kCsvPrefix, 0) == 0) {
-    return read_step_function(options.profile.substr(kCsvPrefix.size()), options.duration_s);
   }
   const std::vector<double> values = fractions(options);
   const double sliver = options.duration_s / static_cast<double>(values.size());

@@ -115,6 +115,20 @@ TEST(LoadCurveTest, StepsFollowOneAnother) {
   EXPECT_EQ(segments[1].fraction, 0);
 }
 
+// Their sum had no bound, and times beyond it no whole nanoseconds.
+TEST(LoadCurveTest, StepsLastNoLongerThanAnyRun) {
+  const TempDir dir;
+  CurveOptions options;
+  options.profile = "steps:" + dir.write("steps.csv", "31622400,0.5\n").string();
+  EXPECT_EQ(make_segments(options).size(), 1U);
+  for (const char* steps : {"31622400,0.5\n1,0.5\n", "1e15,0.000001\n", "1e308,0\n1e308,0\n"}) {
+    options.profile = "steps:" + dir.write("steps.csv", steps).string();
+    EXPECT_THAT(
+        test::message_of<UsageError>([&] { return make_segments(options); }),
+        testing::AllOf(testing::HasSubstr("--profile steps:"), testing::HasSubstr("a run at most 31622400")));
+  }
+}
+
 TEST(LoadCurveTest, AStepFunctionHoldsItsLastValueToTheEnd) {
   const TempDir dir;
   CurveOptions options;

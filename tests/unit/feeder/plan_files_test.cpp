@@ -202,6 +202,7 @@ TEST_F(PlanFilesTest, SegmentsOfAStoredFileProfileThatCannotBeAreRefused) {
   for (const auto& [what, segments] :
        {std::pair<const char*, Json>{"no segments", Json::array()},
         {"negative", {{{"start_s", 0.0}, {"duration_s", 1.0}, {"fraction", -1.0}}}},
+        {"lasts 1000000000000000 s", {{{"start_s", 0.0}, {"duration_s", 1e15}, {"fraction", 1.0}}}},
         {"\"fraction\"", {{{"start_s", 0.0}, {"duration_s", 1.0}}}},
         {"\"start_s\"", {1, 2}}}) {
     Json json = stored();
