@@ -69,9 +69,11 @@ std::string apart(const BrokerClock& clock) {
                      clock.ahead < 0ns ? "behind" : "ahead of", milliseconds(clock.uncertainty));
 }
 
-/// As one would type it: "22700", not "2.27e+04".
+/// Three digits as one would type them ("22700", not "2.27e+04"), and no more than the value.
 std::string flag_value(double value) {
-  return value >= 100 ? fmt::format("{:.0f}", std::floor(value)) : fmt::format("{:.3g}", value);
+  const double step = std::pow(10, std::floor(std::log10(value)) - 2);
+  return value >= 100 ? fmt::format("{:.0f}", std::floor(value))
+                      : fmt::format("{:.3g}", std::floor(value / step) * step);
 }
 
 class Preflight {
@@ -203,8 +205,7 @@ class Preflight {
     if (kept_s < run_s + seconds(kAfterRun) && ahead == 0ns) {
       warn(
           "topic {} keeps images for {:.0f} s (retention.ms) and the run lasts {:.0f} s: what is not read "
-          "{:.0f} s "
-          "after it is gone",
+          "{:.0f} s after it is gone",
           options_.topic, kept_s, plan_.duration_s(), kept_s - run_s);
     }
   }
@@ -225,11 +226,11 @@ class Preflight {
     const double one_producer = calibration->images_per_s(mean_bytes);
     const double load = share_images / one_producer;
     if (load > options_.threads) {
-      const double served = options_.threads / load;  // Of the whole peak.
+      const double served = options_.threads / load;
       const std::string lower =
           options_.max_images_per_s
               ? fmt::format("--max-ips to {}", flag_value(served * *options_.max_images_per_s))
-              : fmt::format("--max-mbps to {}", flag_value(served * peak_bytes / 1e6));
+              : fmt::format("--max-mbps to {}", flag_value(served * options_.peak.megabytes_per_second()));
       const std::string threads =
           load <= kMostThreads ? fmt::format(", give --threads {:.0f}", std::ceil(load)) : "";
       object(fmt::format(
@@ -239,8 +240,7 @@ class Preflight {
     } else if (load > 1) {
       warn(
           "this feed's peak is {}, {:.2f} times what one producer can send ({}): calibrated is nothing for "
-          "{} "
-          "threads",
+          "{} threads",
           peak, load, measured(*calibration, mean_bytes), options_.threads);
     }
     const double late_ms = share_images / options_.threads > 50 ? calibration->lateness_1000.p99_ms

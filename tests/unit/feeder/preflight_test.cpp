@@ -33,12 +33,17 @@ class PreflightTest : public testing::Test {
  protected:
   PreflightTest() {
     kafka_.add_topic("yolo_input", 2);
+    options_.peak = ByteRate::bytes_per_second(40'000);
+    plan_for({1000, 3000}, 20);
+  }
+
+  void plan_for(const std::vector<std::uint64_t>& sizes, double images_per_s) {
     cycle::PlanOptions plan;
     plan.curve.profile = "constant";
     plan.curve.duration_s = 10;
-    plan.peak_images_per_s = 20;
+    plan.peak_images_per_s = images_per_s;
     plan.partitions = 2;
-    prepared_.plan = cycle::Plan::make(plan, {1000, 3000});
+    prepared_.plan = cycle::Plan::make(plan, sizes);
   }
 
   PreflightReport run() {
@@ -206,6 +211,27 @@ TEST_F(PreflightTest, APeakAboveTheCalibrationIsRefusedUnlessForced) {
   EXPECT_THAT(run().warnings, ElementsAre(HasSubstr("this feed's peak")));
 }
 
+// It was rounded up: 15.6 where 15.555 is served, and whoever followed it was refused again.
+TEST_F(PreflightTest, APeakThatIsAdvisedIsServed) {
+  options_.max_images_per_s = 20;
+  for (const double times : {0.0123456, 0.123456, 0.7777, 0.9996}) {
+    store_peak(times);
+    plan_for({1000, 3000}, 20);
+    const std::string said = refusal();
+    const double advised = std::stod(said.substr(said.find("--max-ips to ") + 13));
+    EXPECT_GT(advised, 0.99 * times * 20);
+    plan_for({1000, 3000}, advised);
+    EXPECT_THAT(run().warnings, IsEmpty()) << said;
+  }
+}
+
+// It was reckoned from the highest fraction of the curve, whatever --max-mbps was.
+TEST_F(PreflightTest, AnAdvisedPeakIsOfTheFlagWhateverTheCurveMakesOfIt) {
+  options_.peak = ByteRate::bytes_per_second(20'000);
+  store_peak(0.5);
+  EXPECT_THAT(refusal(), HasSubstr("--max-mbps to 0.01,"));
+}
+
 TEST_F(PreflightTest, NoMoreThreadsAreAdvisedThanThereMayBe) {
   store_peak(0.001);
   EXPECT_THAT(refusal(), testing::AllOf(HasSubstr("--max-mbps to"), testing::Not(HasSubstr("--threads"))));
@@ -234,19 +260,11 @@ TEST_F(PreflightTest, ThePeakOfImagesOfEverySizeIsHeldAgainstWhatThatSizeGot) {
   Calibration stored = calibration();
   stored.rates = {{1000, 60'000, 60, 1}, {30'000, 1800, 54, 1}, {300'000, 670, 201, 1}};
   store(stored);
-  const auto plan_for = [this](std::uint64_t image_bytes, double images_per_s) {
-    cycle::PlanOptions plan;
-    plan.curve.profile = "constant";
-    plan.curve.duration_s = 10;
-    plan.peak_images_per_s = images_per_s;
-    plan.partitions = 2;
-    prepared_.plan = cycle::Plan::make(plan, {image_bytes});
-  };
   for (const auto& [bytes, images_per_s] :
        {std::pair{1000U, 60'000.0}, {30'000U, 1800.0}, {300'000U, 670.0}}) {
-    plan_for(bytes, 0.98 * images_per_s);
+    plan_for({bytes}, 0.98 * images_per_s);
     EXPECT_THAT(run().warnings, IsEmpty()) << bytes;
-    plan_for(bytes, 1.02 * images_per_s);
+    plan_for({bytes}, 1.02 * images_per_s);
     EXPECT_THAT(refusal(), HasSubstr("calibration")) << bytes;
   }
 }
