@@ -333,6 +333,10 @@ double Plan::peak_bytes_per_s() const {
   return peak;
 }
 
+double Plan::mean_bytes_per_s() const {
+  return duration_s_ > 0 ? static_cast<double>(total_bytes_) / duration_s_ : 0;
+}
+
 std::string Plan::hash() const {
   constexpr std::size_t kRecord = 4 * sizeof(std::uint64_t) + sizeof(std::uint32_t);
   constexpr std::size_t kBlock = 1024;  // Records: hashing them one by one would cost more than SHA-256.

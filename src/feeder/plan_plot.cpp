@@ -24,10 +24,6 @@ constexpr std::array<std::string_view, kEighths + 1> kBars = {" ", "▁", "▂",
 constexpr std::uint64_t kFewImages = 20;
 constexpr double kSkewed = 1.1;
 
-double mean_mbps(const cycle::Plan& plan) {
-  return static_cast<double>(plan.total_bytes()) / plan.duration_s() / 1e6;
-}
-
 /// MB/s planned in each of `columns` equal parts of the run.
 std::vector<double> rates(const cycle::Plan& plan, std::size_t columns) {
   const double width_s = plan.duration_s() / static_cast<double>(columns);
@@ -115,7 +111,7 @@ std::string plot(const cycle::Plan& plan, PlotSize size) {
   for (const double rate : mbps) {
     eighths.push_back(rate > 0 ? std::max<std::size_t>(eighths_of(rate), 1) : 0);  // Little is not nothing.
   }
-  const double average = mean_mbps(plan);
+  const double average = plan.mean_bytes_per_s() / 1e6;
   const std::size_t average_row =
       std::min((std::max<std::size_t>(eighths_of(average), 1) - 1) / kEighths, rows - 1);
 
@@ -147,9 +143,9 @@ std::vector<std::string> warnings(const cycle::Plan& plan) {
   }
   if (coarse > 0) {
     found.push_back(fmt::format(
-        "{} of {} segments hold fewer than {} images, the least {}: whole images cannot follow the curve any "
-        "closer (quantisation); a higher peak, or fewer and so longer segments, would",
-        coarse, loaded, kFewImages, fewest));
+        "fewer than {} images in {} of the {} segments with a load, the least {}: whole images cannot follow "
+        "the curve any closer (quantisation); a higher peak, or fewer and so longer segments, would",
+        kFewImages, coarse, loaded, fewest));
   }
   const cycle::PartitionSkew skew = cycle::skew_of(plan.partition_bytes());
   if (skew.most_over_mean > kSkewed) {

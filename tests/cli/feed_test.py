@@ -48,7 +48,7 @@ class FeedCliTest(unittest.TestCase):
         plan = json.loads(self.feed("--dry-run", "--json", *args).stdout)
         blank = lines.index("")
         self.assertRegex(lines[0], f"^planned +{plan['images']} images, .* in 2 h 00 min; the largest ")
-        self.assertRegex(lines[1], r"^rate +2\.07\d MB/s on average, 3\.876 at the peak$")
+        self.assertRegex(lines[1], r"^rate +2\.07\d MB/s of images on average, the curve's peak is 3\.876$")
         self.assertRegex(lines[blank + 1], r"^ +3\.8\d ┬ MB/s$")  # Of a 63rd of the run: no more than the peak.
         self.assertEqual([line.split()[0] for line in lines[blank + 1 :] if "+" in line], ["2.07"])
         self.assertEqual(lines[-1].split("  ")[-1].strip(), "2 h")
@@ -57,7 +57,7 @@ class FeedCliTest(unittest.TestCase):
         self.assertEqual(plan["warnings"], [])
 
         coarse = self.feed("--dry-run", "--max-mbps", "0.01").stdout
-        self.assertRegex(coarse, "warning +1000 of 1000 segments hold fewer than 20 images")
+        self.assertRegex(coarse, "warning +fewer than 20 images in 1000 of the 1000 segments with a load")
         burst = self.feed("--dry-run", "--profile", "burst", "--count", "3").stdout
         self.assertNotIn("MB/s", burst)
 

@@ -86,6 +86,8 @@ class Plan {
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
   /// The highest target of a segment; 0 for a burst, which has no rate to keep to.
   [[nodiscard]] double peak_bytes_per_s() const;
+  /// Of the planned images; 0 for a burst. Whole images may make it more than the peak of a short run.
+  [[nodiscard]] double mean_bytes_per_s() const;
   /// The largest planned image in bytes.
   [[nodiscard]] std::uint64_t largest_image() const { return largest_; }
   /// SHA-256 over (u64 id, u64 dataset index, u64 bytes, u64 intended ns, u32 partition), little-endian, in

@@ -101,7 +101,7 @@ TEST(PlanWarningsTest, SegmentsOfFewImagesAreCounted) {
 
   EXPECT_THAT(
       warnings(plan),
-      ElementsAre(HasSubstr("2 of 3 segments hold fewer than 20 images, the least 10: whole images")));
+      ElementsAre(HasSubstr("fewer than 20 images in 2 of the 3 segments with a load, the least 10: whole")));
 }
 
 TEST(PlanWarningsTest, APlanOfManyImagesOnEvenPartitionsHasNone) {
