@@ -5,7 +5,6 @@
 #include <limits>
 #include <mutex>
 #include <span>
-#include <sys/resource.h>
 #include <utility>
 #include <vector>
 
@@ -186,7 +185,7 @@ class Flood {
     bytes_ = 0;
   }
 
-  /// Offers until the producer has it; false when `end` comes before.
+  /// Offers until the producer has it; false when `end` or a stop comes before.
   bool send(Bytes image, std::size_t i, SteadyTime end, const std::stop_token& stop) {
     kafka::OutgoingRecord record;
     record.topic = topic_;
@@ -194,15 +193,14 @@ class Flood {
     record.value = image;
     record.tag = image.size();
     record.ownership = kafka::OutgoingRecord::Value::borrowed;
-    while (ports_.clock.now() < end) {
-      if (stop.stop_requested()) {
-        interrupted();
+    do {
+      if (stop.stop_requested() || ports_.clock.now() >= end) {
+        return false;
       }
       if (producer_->send(record) == kafka::SendOutcome::queued) {
         return true;
       }
-      (void)ports_.clock.sleep_for(kQueueFullPause, stop);
-    }
+    } while (ports_.clock.sleep_for(kQueueFullPause, stop));
     return false;
   }
 

@@ -121,15 +121,20 @@ TEST_F(CalibrateTest, TheScratchTopicGoesWhenTheBrokerTakesNothing) {
 }
 
 TEST_F(CalibrateTest, TheScratchTopicGoesWhenItIsStopped) {
-  kafka_.on_send = [&](const kafka::OutgoingRecord&) {
-    clock_.advance(1ms);
-    if (++sends_ == 20) {
-      stop_.request_stop();
-    }
-  };
-  EXPECT_THAT(message_of<InterruptedError>([&] { return run(); }), HasSubstr("stopped"));
-  EXPECT_THAT(kafka_.topics(), IsEmpty());
-  EXPECT_EQ(sends_, 20);
+  for (const bool queue_is_full : {false, true}) {
+    sends_ = 0;
+    stop_ = std::stop_source();
+    kafka_.on_send = [&](const kafka::OutgoingRecord&) {
+      clock_.advance(1ms);
+      if (++sends_ == 20) {
+        kafka_.set_queue_full(queue_is_full);
+        stop_.request_stop();
+      }
+    };
+    EXPECT_THAT(message_of<InterruptedError>([&] { return run(); }), HasSubstr("stopped"));
+    EXPECT_THAT(kafka_.topics(), IsEmpty());
+    EXPECT_EQ(sends_, 20);
+  }
 }
 
 // Both rates were kept, and the lower one refused feeds.
