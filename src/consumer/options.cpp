@@ -20,6 +20,16 @@ std::filesystem::path model_file(const std::string& model, const std::filesystem
   return inference::resolve_model(model, models_dir.empty() ? inference::default_models_dir() : models_dir);
 }
 
+/// What `use` makes of the model. Errors: as `use`, a ModelError naming --model.
+template <typename Use>
+auto naming_the_flag(const Use& use) {
+  try {
+    return use();
+  } catch (const inference::ModelError& e) {
+    throw inference::ModelError(fmt::format("--model: {}", e.what()));
+  }
+}
+
 }  // namespace
 
 std::string group_of(const ConsumerOptions& options) {
@@ -56,19 +66,21 @@ void validate(const ConsumerOptions& options) {
 }
 
 void check_model(const ConsumerOptions& options) {
-  static_cast<void>(model_file(options.model, options.models_dir));
+  static_cast<void>(naming_the_flag([&] { return model_file(options.model, options.models_dir); }));
 }
 
 LoadedDetector load_detector(const std::string& model, const std::filesystem::path& models_dir,
                              const inference::DetectorOptions& options) {
-  LoadedDetector loaded;
-  loaded.detector = inference::make_detector(model_file(model, models_dir), options);
-  image::Image picture{640, 480, {}};  // Most cameras' form, in which a network is planned anew.
-  picture.bgr.assign(static_cast<std::size_t>(3 * picture.width * picture.height), 128);
-  const auto start = std::chrono::steady_clock::now();
-  static_cast<void>(loaded.detector->detect(picture));
-  loaded.image_time = std::chrono::steady_clock::now() - start;
-  return loaded;
+  return naming_the_flag([&] {
+    LoadedDetector loaded;
+    loaded.detector = inference::make_detector(model_file(model, models_dir), options);
+    image::Image picture{640, 480, {}};  // Most cameras' form, in which a network is planned anew.
+    picture.bgr.assign(static_cast<std::size_t>(3 * picture.width * picture.height), 128);
+    const auto start = std::chrono::steady_clock::now();
+    static_cast<void>(loaded.detector->detect(picture));
+    loaded.image_time = std::chrono::steady_clock::now() - start;
+    return loaded;
+  });
 }
 
 }  // namespace kexp::consumer

@@ -71,13 +71,13 @@ fs::path resolve_model(const std::string& name_or_file, const fs::path& models_d
     return given;
   }
   if (given.has_parent_path() || given.has_extension()) {
-    throw ModelError(fmt::format("--model: no model file {}", name_or_file));
+    throw ModelError(fmt::format("no model file {}", name_or_file));
   }
   fs::path file = models_dir / (name_or_file + ".onnx");
   if (!fs::is_regular_file(file, error)) {
-    throw ModelError(fmt::format(
-        "--model: no model \"{}\" in {}; get one with kexp model get NAME ({}), or give an ONNX file",
-        name_or_file, models_dir.string(), known_names()));
+    throw ModelError(
+        fmt::format("no model \"{}\" in {}; get one with kexp model get NAME ({}), or give an ONNX file",
+                    name_or_file, models_dir.string(), known_names()));
   }
   return file;
 }

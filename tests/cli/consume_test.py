@@ -45,7 +45,7 @@ class ConsumeCliTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "broken.onnx")
             file.write_bytes(b"this is no model")
-            self.fails(["--model", file], 2, str(file))
+            self.fails(["--model", file], 2, f"kexp: --model: {file}: no ONNX model")
 
     def test_a_model_cut_short_or_no_detector_is_named(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -55,9 +55,9 @@ class ConsumeCliTest(unittest.TestCase):
             file = Path(folder, "model.onnx")
             for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
                 file.write_bytes(whole[:length])
-                self.fails(["--model", file], 2, f"{file}: ", "cut short")
+                self.fails(["--model", file], 2, f"--model: {file}: ", "cut short")
             file.write_bytes(no_detector(whole))
-            self.fails(["--model", file], 2, f"{file}: ", "no detector")
+            self.fails(["--model", file], 2, f"--model: {file}: ", "no detector")
 
     def test_a_property_that_the_client_does_not_know_is_named(self):
         self.fails(["--model", model(), "-X", "nosuch.property=1"], 2, "-X", "nosuch.property")

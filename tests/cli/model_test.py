@@ -96,7 +96,7 @@ class ModelTest(unittest.TestCase):
         self.assertEqual(good["errors"], 0)
 
     def test_a_model_that_is_not_there(self):
-        self.fails(["check", "yolov3-tiny"], '--model: no model "yolov3-tiny"', "kexp model get")
+        self.fails(["check", "yolov3-tiny"], 'kexp: no model "yolov3-tiny"', "kexp model get")
         self.fails(["check", self.folder / "no.onnx"], "no model file")
         self.fails(["get", "yolov99"], 'no model "yolov99"')
 

@@ -32,8 +32,8 @@ inline constexpr const char* kDefaultModel = "yolov3-tiny";
 /// `$XDG_CACHE_HOME/kexp/models`. Errors: FailedError when there is no cache folder.
 [[nodiscard]] std::filesystem::path default_models_dir();
 
-/// The file of --model: a path to an ONNX file, or a name looked up in `models_dir`.
-/// Errors: ModelError naming --model, with the known names and how to get one.
+/// The file of a model: a path to an ONNX file, or a name looked up in `models_dir`.
+/// Errors: ModelError with the known names and how to get one.
 [[nodiscard]] std::filesystem::path resolve_model(const std::string& name_or_file,
                                                   const std::filesystem::path& models_dir);
 

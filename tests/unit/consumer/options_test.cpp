@@ -3,11 +3,13 @@
 #include "kexp/consumer/consumer.hpp"
 
 #include "support/errors.hpp"
+#include "support/temp_dir.hpp"
 
 namespace kexp::consumer {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 std::string complaint(const std::function<void(ConsumerOptions&)>& change) {
   ConsumerOptions options;
@@ -34,6 +36,18 @@ TEST(ConsumerOptionsTest, NamesTheFlagOfABadValue) {
   EXPECT_THAT(complaint([](auto& o) { o.model = ""; }), HasSubstr("--model"));
   EXPECT_THAT(complaint([](auto& o) { o.threads = -1; }), HasSubstr("--threads"));
   EXPECT_THAT(complaint([](auto& o) { o.detector.confidence = 1.5; }), HasSubstr("--confidence"));
+}
+
+// Of a file that is there and no model the flag was not told.
+TEST(ConsumerOptionsTest, NamesTheFlagOfAModelThatIsNotThereOrIsNone) {
+  const test::TempDir dir;
+  const auto broken = dir.write("broken.onnx", "this is no model");
+  ConsumerOptions options;
+  options.model = dir / "no.onnx";
+  EXPECT_THAT(test::message_of<inference::ModelError>([&] { check_model(options); }),
+              StartsWith("--model: no model file"));
+  EXPECT_THAT(test::message_of<inference::ModelError>([&] { (void)load_detector(broken, {}, {}); }),
+              StartsWith("--model: " + broken.string()));
 }
 
 TEST(ConsumerOptionsTest, RefusesToAnswerIntoTheTopicItReads) {

@@ -21,6 +21,7 @@ using inference::ModelError;
 using inference::resolve_model;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class RegistryTest : public ::testing::Test {
  protected:
@@ -50,11 +51,11 @@ TEST_F(RegistryTest, LooksUpNamesInTheFolderAndTakesFilesAsTheyAre) {
 }
 
 TEST_F(RegistryTest, SaysHowToGetAModelThatIsNotThere) {
-  EXPECT_THAT(message_of<ModelError>([&] { return resolve_model("yolov3-tiny", dir_ / "models"); }),
-              AllOf(HasSubstr("--model: no model \"yolov3-tiny\""), HasSubstr("kexp model get"),
-                    HasSubstr("yolov5n")));
+  EXPECT_THAT(
+      message_of<ModelError>([&] { return resolve_model("yolov3-tiny", dir_ / "models"); }),
+      AllOf(StartsWith("no model \"yolov3-tiny\""), HasSubstr("kexp model get"), HasSubstr("yolov5n")));
   EXPECT_THAT(message_of<ModelError>([&] { return resolve_model("no/such.onnx", dir_ / "models"); }),
-              HasSubstr("--model: no model file no/such.onnx"));
+              StartsWith("no model file no/such.onnx"));
 }
 
 TEST_F(RegistryTest, KeepsModelsInTheCache) {
