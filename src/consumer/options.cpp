@@ -2,19 +2,13 @@
 
 #include "kexp/consumer/consumer.hpp"
 #include "kexp/core/error.hpp"
-#include "kexp/core/ids.hpp"
 #include "kexp/inference/registry.hpp"
+#include "kexp/kafka/topic_tasks.hpp"
+#include "kexp/kafka/topics.hpp"
 
 namespace kexp::consumer {
 
 namespace {
-
-void check_name(const std::string& flag, const std::string& name) {
-  if (!is_plain_name(name)) {
-    throw UsageError(
-        fmt::format("{} must consist of letters, digits, '.', '_' and '-', got \"{}\"", flag, name));
-  }
-}
 
 std::filesystem::path model_file(const std::string& model, const std::filesystem::path& models_dir) {
   return inference::resolve_model(model, models_dir.empty() ? inference::default_models_dir() : models_dir);
@@ -33,21 +27,21 @@ auto naming_the_flag(const Use& use) {
 }  // namespace
 
 std::string group_of(const ConsumerOptions& options) {
-  return options.group.empty() ? options.input_topic + ".consumers" : options.group;
+  return options.group.empty() ? kafka::consumer_group(options.input_topic) : options.group;
 }
 
 void validate(const ConsumerOptions& options) {
-  check_name("--input-topic", options.input_topic);
-  check_name("--output-topic", options.output_topic);
+  kafka::validate_name(options.input_topic, "--input-topic");
+  kafka::validate_name(options.output_topic, "--output-topic");
   if (options.input_topic == options.output_topic) {
     throw UsageError(
         fmt::format("--output-topic must differ from --input-topic, both are \"{}\"", options.input_topic));
   }
   if (!options.group.empty()) {
-    check_name("--group", options.group);
+    kafka::validate_name(options.group, "--group");
   }
   if (!options.instance_id.empty()) {
-    check_name("--instance-id", options.instance_id);
+    kafka::validate_name(options.instance_id, "--instance-id");
   }
   if (options.client.servers.empty()) {
     throw UsageError("--servers must name a broker, got nothing");

@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
-#include "kexp/core/ids.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/feeder/plan_plot.hpp"
+#include "kexp/kafka/topics.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "account.hpp"
@@ -439,10 +439,7 @@ void validate_overload(const FeederOptions& options) {
 void validate(const FeederOptions& options) {
   cycle::validate(plan_options(options, 1));
   (void)cycle::make_segments(options.curve);  // Reads the profile's file, if it is one.
-  if (!is_plain_name(options.topic)) {
-    throw UsageError(
-        fmt::format("--topic may have letters, digits, '.', '_' and '-', got \"{}\"", options.topic));
-  }
+  kafka::validate_name(options.topic, "--topic");
   if (!(options.peak.bytes_per_second() > 0) || options.peak.megabytes_per_second() > 1e6) {
     throw UsageError(fmt::format("--max-mbps must be above 0 and at most 1000000, got {}",
                                  options.peak.megabytes_per_second()));

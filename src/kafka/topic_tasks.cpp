@@ -20,18 +20,6 @@ constexpr int kMostPartitions = 10'000;
 constexpr std::chrono::milliseconds kLagInterval{500};
 constexpr std::chrono::seconds kArrivalInterval{1};
 
-void validate_name(const std::string& name, const char* flag) {
-  constexpr std::size_t kLongest = 249;
-  const bool letters = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-  if (name.empty() || name.size() > kLongest || !letters || name == "." || name == "..") {
-    throw UsageError(fmt::format("{} must be 1 to {} of the characters a-z A-Z 0-9 . _ -, got \"{}\"", flag,
-                                 kLongest, name));
-  }
-}
-
 void validate_partitions(int partitions, const char* flag) {
   if (partitions < 1 || partitions > kMostPartitions) {
     throw UsageError(fmt::format("{} must be from 1 to {}, got {}", flag, kMostPartitions, partitions));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/ids.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/kafka/options.hpp"
 
@@ -51,6 +52,13 @@ void sleep_between_looks(Clock& clock, SteadyTime deadline, const std::string& w
 }
 
 }  // namespace
+
+void validate_name(const std::string& name, const std::string& flag) {
+  if (!is_plain_name(name)) {
+    throw UsageError(
+        fmt::format("{} must be 1 to 200 of the characters a-z A-Z 0-9 . _ -, got \"{}\"", flag, name));
+  }
+}
 
 void require_partitions(const TopicInfo& info, int partitions) {
   if (!info.partitions.empty() && info.partitions.size() != static_cast<std::size_t>(partitions)) {

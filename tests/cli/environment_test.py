@@ -90,7 +90,7 @@ class EnvironmentTest(unittest.TestCase):
         self.assertIn("--prometheus http://127.0.0.1:2 is given twice", self.error(window, {"PROMETHEUS_URL": twice}))
 
     def test_the_input_topic_moves_feed_too(self):
-        self.assertIn('--topic may have letters, digits, \'.\', \'_\' and \'-\', got "no topic"',
+        self.assertIn('--topic must be 1 to 200 of the characters a-z A-Z 0-9 . _ -, got "no topic"',
                       self.error(["feed", "--dry-run"], {"KAFKA_INPUT_TOPIC": "no topic"}))
         self.assertNotIn("no topic", self.error(["feed", "--dry-run", "--topic", "t"], {"KAFKA_INPUT_TOPIC": "no topic"}))
 

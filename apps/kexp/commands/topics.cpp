@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "kexp/core/ids.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/kafka/topic_tasks.hpp"
+#include "kexp/kafka/topics.hpp"
 
 #include "confirm.hpp"
 
@@ -128,9 +128,8 @@ ExitCode run_describe(const DescribeFlags& flags, Context& context) {
 ExitCode run_lag(const LagFlags& flags, Context& context) {
   kafka::validate(flags.topics);
   require_seconds(flags.timeout_s);
-  if (!flags.group.empty() && !is_plain_name(flags.group)) {
-    throw UsageError(
-        fmt::format("--group may have letters, digits, '.', '_' and '-', got \"{}\"", flags.group));
+  if (!flags.group.empty()) {
+    kafka::validate_name(flags.group, "--group");
   }
   const std::string group = flags.group.empty() ? kafka::consumer_group(flags.topics.input) : flags.group;
   const auto admin = make_admin(flags, context);

@@ -9,6 +9,9 @@
 
 namespace kexp::kafka {
 
+/// Checks the name of a topic, group or member. Errors: UsageError naming `flag`, which gave it.
+void validate_name(const std::string& name, const std::string& flag);
+
 /// Creates `topic` and waits until the metadata shows exactly `partitions` of them, each with a leader.
 ///
 /// Replaces the probe messages of earlier tools, which hung when a group member was slow: nothing is sent.
