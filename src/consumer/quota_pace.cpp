@@ -1,7 +1,6 @@
 #include "quota_pace.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace kexp::consumer {
@@ -22,12 +21,6 @@ Nanoseconds times(Nanoseconds duration, double factor) {
 }
 
 }  // namespace
-
-Nanoseconds process_cpu_time() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 QuotaPace::QuotaPace(const Setting& setting, Clock& clock, std::function<Nanoseconds()> cpu_time)
     : quota_(kAimedAt * setting.quota_cpus),

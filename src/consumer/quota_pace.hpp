@@ -5,11 +5,9 @@
 #include <stop_token>
 
 #include "kexp/core/clock.hpp"
+#include "kexp/core/cpu_time.hpp"
 
 namespace kexp::consumer {
-
-/// CPU time of the process so far, of all its threads.
-[[nodiscard]] Nanoseconds process_cpu_time();
 
 /// Keeps a consumer within its CPU quota by short pauses between images.
 ///

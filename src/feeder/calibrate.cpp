@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/cpu_time.hpp"
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/ids.hpp"
@@ -21,7 +22,6 @@
 #include "kexp/core/units.hpp"
 #include "kexp/dataset/stored.hpp"
 
-#include "cpu_time.hpp"
 #include "scratch_topic.hpp"
 
 namespace kexp::feeder {

@@ -17,7 +17,7 @@
 
 #include "account.hpp"
 #include "clock_watch.hpp"
-#include "cpu_time.hpp"
+#include "cpu_share.hpp"
 #include "feed_images.hpp"
 #include "pacing_threads.hpp"
 #include "plan_files.hpp"

@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "cpu_time.hpp"
+#include "kexp/core/cpu_time.hpp"
 
 namespace kexp::feeder {
 namespace {

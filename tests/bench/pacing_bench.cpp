@@ -16,10 +16,10 @@
 
 #include <fmt/format.h>
 
+#include "kexp/core/cpu_time.hpp"
 #include "kexp/cycle/plan.hpp"
 #include "kexp/stats/histogram.hpp"
 
-#include "cpu_time.hpp"
 #include "pacer.hpp"
 
 namespace kexp::feeder {

@@ -4,10 +4,6 @@
 
 namespace kexp::feeder {
 
-/// CPU time that this process, or the calling thread, has used so far.
-[[nodiscard]] Nanoseconds process_cpu_time();
-[[nodiscard]] Nanoseconds thread_cpu_time();
-
 /// How much of the CPUs that it may use (quota and affinity) this process takes, from now on.
 class CpuShare {
  public:

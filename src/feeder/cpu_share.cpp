@@ -1,24 +1,11 @@
-#include "cpu_time.hpp"
+#include "cpu_share.hpp"
 
 #include <algorithm>
-#include <time.h>
 
 #include "kexp/core/cpu_quota.hpp"
+#include "kexp/core/cpu_time.hpp"
 
 namespace kexp::feeder {
-namespace {
-
-Nanoseconds read(clockid_t clock) {
-  timespec time{};
-  (void)clock_gettime(clock, &time);
-  return std::chrono::seconds(time.tv_sec) + Nanoseconds(time.tv_nsec);
-}
-
-}  // namespace
-
-Nanoseconds process_cpu_time() { return read(CLOCK_PROCESS_CPUTIME_ID); }
-
-Nanoseconds thread_cpu_time() { return read(CLOCK_THREAD_CPUTIME_ID); }
 
 CpuShare::CpuShare(const Clock& clock)
     : clock_(clock), began_(clock.now()), cpu_before_(process_cpu_time()) {}
