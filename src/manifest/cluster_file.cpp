@@ -137,9 +137,8 @@ LoadedClusterFile load_cluster_file(const std::filesystem::path& file) {
 }
 
 std::string to_text(const Problem& problem, const std::string& file) {
-  return fmt::format("{}:{}{}{}{}{}", file, problem.line == 0 ? "" : fmt::format("{}:", problem.line),
-                     problem.severity == Problem::Severity::warning ? " warning: " : " ", problem.field,
-                     problem.field.empty() ? "" : ": ", problem.message);
+  return fmt::format("{}:{} {}{}{}", file, problem.line == 0 ? "" : fmt::format("{}:", problem.line),
+                     problem.field, problem.field.empty() ? "" : ": ", problem.message);
 }
 
 }  // namespace kexp::manifest

@@ -114,7 +114,7 @@ void check_against_room(const std::string& field, int pods, const ClusterFile& c
   findings.warning(
       field, {"consumers.requests", "nodes.workers", "nodes.cpus", "nodes.memory"},
       fmt::format("{} pods of {} CPU and {} do not fit: {} workers with {} CPUs and {} left for them take "
-                  "{}, the others stay Pending",
+                  "{}, the others stay Pending: lower it, request less, or add workers",
                   pods, to_text(cluster.consumers.requests.cpu), to_text(cluster.consumers.requests.memory),
                   cluster.nodes.workers.size(), to_text(room.cpu), to_text(room.memory), fit));
 }

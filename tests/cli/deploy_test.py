@@ -150,7 +150,7 @@ class RenderTest(DeployCase):
         self.change("max_pods:", "max_pods: 34 #")  # more than there is room for
         done = self.kexp("render", "cluster.yaml", "-o", "out")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, r"cluster\.yaml:\d+: warning: scaler\.max_pods: ")
+        self.assertRegex(done.stderr, r"(?m)^\S+Z warning cluster\.yaml:\d+: scaler\.max_pods: ")
         self.assertNotIn("warning", done.stdout)
 
     def test_warns_of_manifests_that_would_be_applied_along(self):

@@ -196,7 +196,7 @@ struct LoadedClusterFile {
 /// lines are 0.
 [[nodiscard]] std::vector<Problem> check(const ClusterFile& cluster);
 
-/// `file:line: warning: field: message`.
+/// `file:line: field: message`; how severe it is says whoever shows it.
 [[nodiscard]] std::string to_text(const Problem& problem, const std::string& file);
 
 /// JSON Schema (draft 2020-12) of a cluster file, for editors.

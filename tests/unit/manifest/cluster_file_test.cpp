@@ -419,16 +419,14 @@ TEST(ClusterFileTest, AClusterThatIsThereHasNoNodesOfOurs) {
 }
 
 TEST(ClusterFileTest, AKeyThatAnotherMakesUselessIsAWarning) {
-  EXPECT_THAT(
-      warnings_of(shortest("kafka:\n  servers: kafka.lab:9092\n  heap: 2Gi\n")),
-      "c.yaml:13: warning: kafka.heap: does nothing with kafka.servers: no broker of ours runs; remove it\n");
+  EXPECT_THAT(warnings_of(shortest("kafka:\n  servers: kafka.lab:9092\n  heap: 2Gi\n")),
+              "c.yaml:13: kafka.heap: does nothing with kafka.servers: no broker of ours runs; remove it\n");
   EXPECT_THAT(warnings_of(shortest("kepler:\n  enabled: false\n  interval: 2s\n")),
-              HasSubstr("c.yaml:13: warning: kepler.interval: does nothing while kepler.enabled is false"));
-  EXPECT_THAT(
-      warnings_of(shortest("scaler:\n  keda: {lag: 5, polling_interval: 5s}\n")),
-      HasSubstr("c.yaml:12: warning: scaler.keda.polling_interval: does nothing while scaler.min_pods"));
+              HasSubstr("c.yaml:13: kepler.interval: does nothing while kepler.enabled is false"));
+  EXPECT_THAT(warnings_of(shortest("scaler:\n  keda: {lag: 5, polling_interval: 5s}\n")),
+              HasSubstr("c.yaml:12: scaler.keda.polling_interval: does nothing while scaler.min_pods"));
   EXPECT_THAT(warnings_of("existing: lab\nkafka: {servers: \"k:9092\"}\naccess: {grafana_port: 3000}\n"),
-              HasSubstr("c.yaml:3: warning: access: does nothing"));
+              HasSubstr("c.yaml:3: access: does nothing"));
 }
 
 // -- the page
