@@ -133,14 +133,24 @@ class Walk {
                                    fmt::join(words_of(app), " and "), argument));
     }
     if (taken == 0) {
-      const bool is_root = chain_.size() == 1;
-      const auto names = command_names(app);
-      if (names.empty()) {
-        throw UsageError(fmt::format("{} takes no argument, got \"{}\"", app.get_name(), argument));
-      }
-      throw UsageError(fmt::format("unknown command \"{}{}{}\"{}", is_root ? "" : app.get_name(),
-                                   is_root ? "" : " ", argument, suggestion(argument, names)));
+      refuse_word(app, argument);
     }
+  }
+
+  /// Errors: UsageError for a word where `app` takes none.
+  [[noreturn]] void refuse_word(const CLI::App& app, const std::string& argument) const {
+    const std::string name = full_name().empty() ? "" : full_name() + " ";  // Of the root: none.
+    const auto commands = command_names(app);
+    if (!commands.empty()) {
+      const std::string near = suggestion(argument, commands);
+      throw UsageError(
+          fmt::format("unknown command \"{}{}\"{}", name, argument,
+                      near.empty() ? fmt::format(": kexp {}--help lists what there is", name) : near));
+    }
+    const bool writes = app.get_option_no_throw("--out") != nullptr;
+    throw UsageError(fmt::format("{}takes no argument, got \"{}\": {}", name, argument,
+                                 writes ? fmt::format("--out {} would write there", argument)
+                                        : fmt::format("kexp {}--help lists its flags", name)));
   }
 
   /// What is missing at the end, and would be named by the parser in its own words.

@@ -61,6 +61,8 @@ class CommandLineTest(unittest.TestCase):
     def test_an_unknown_command_names_the_nearest(self):
         self.fails(["fed"], "unknown command", '"fed"', "did you mean feed?")
         self.fails(["topics", "crate"], "topics crate", "did you mean create?")
+        self.fails(["experiment"], 'kexp: unknown command "experiment": kexp --help lists what there is\n')
+        self.fails(["feed", "extra"], 'kexp: unknown command "feed extra": kexp feed --help lists what there is\n')
 
     def test_an_unknown_flag_names_the_nearest(self):
         self.fails(["feed", "--max-mbs", "3"], "--max-mbs", "did you mean --max-mbps?")
@@ -98,7 +100,8 @@ class CommandLineTest(unittest.TestCase):
         self.fails(["feed", "--duration"], "--duration needs a value")
 
     def test_a_word_too_many_is_an_error(self):
-        self.fails(["track", "now"], "track takes no argument", '"now"')
+        self.fails(["track", "now"], 'kexp: track takes no argument, got "now": kexp track --help lists its flags\n')
+        self.fails(["deploy", "init", "c.yaml"], 'kexp: deploy init takes no argument, got "c.yaml": --out c.yaml would write there\n')
         self.fails(["feed", "verfy"], 'unknown command "feed verfy"', "verify")
 
     def test_log_level_and_progress_are_checked(self):
