@@ -252,8 +252,7 @@ void Membership::tell_refusals(const Exchange::State& state) {
   if (state.shortened > 0 && !std::exchange(shortened_told_, true)) {
     ports_.log.warn(
         "consume: shortened={} text=\"{} takes no larger answers, so these have no detections and say why; "
-        "raise "
-        "its max.message.bytes\"",
+        "raise its max.message.bytes\"",
         state.shortened, options_.output_topic);
   }
   if (!state.refused.empty() && state.refused != refused_told_) {

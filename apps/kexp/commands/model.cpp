@@ -304,7 +304,7 @@ void add_check_flags(CLI::App& check, CheckFlags& flags) {
   add_models_dir(check, flags.models_dir);
   check.add_option("--images", flags.images, "Folder of JPEG and PNG files, or one file");
   check.add_option("--annotate", flags.annotate,
-                   "Folder that gets the pictures with their boxes drawn, as PNG");
+                   "Folder that gets the pictures with their boxes drawn, as PNG: dog.jpg.png of dog.jpg");
   add_engine(check, flags.detector);
   check.add_option("--threads", flags.detector.threads, "Threads of the engine")->capture_default_str();
   check.add_option("--confidence", flags.detector.confidence, "Least confidence")->capture_default_str();
