@@ -98,8 +98,7 @@ std::vector<Segment> read_step_function(const std::filesystem::path& file, doubl
     if (line.first > duration_s) {
       throw UsageError(
           fmt::format("{}: t_s {} is beyond --duration {}, which cuts a csv profile and does not stretch it: "
-                      "raise it, or leave "
-                      "the lines out",
+                      "raise it, or leave the lines out",
                       line.where, line.first, duration_s));
     }
     if (line.first == duration_s) {

@@ -241,8 +241,7 @@ void warn_of_bf16(const DetectorOptions& options) {
   if (options.precision == "bf16" && options.log != nullptr) {
     options.log->warn(
         "inference: --precision bf16 is faster, and moves boxes by up to 2.5 px and confidences by up to "
-        "0.03; "
-        "results differ between machines");
+        "0.03; results differ between machines");
   }
 }
 

@@ -21,8 +21,7 @@ constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
 constexpr const char* kPublished =
     "A host port, not a NodePort: those listen on every address of every node and begin at 30000. Not "
     "externalIPs: deprecated since 1.36. The pod is on the master, so its LAN address can stand here, and "
-    "the "
-    "client's own address reaches the NetworkPolicy that lets the LAN in.";
+    "the client's own address reaches the NetworkPolicy that lets the LAN in.";
 
 Yaml published_port(const ClusterFile& cluster, const char* name, int container_port, int port) {
   return Yaml::map({{"name", name},
