@@ -3,12 +3,11 @@
 import csv
 import json
 import sys
-import tempfile
-import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.folder_case import FolderCase
 
 START = 1795280000  # Unix seconds
 
@@ -30,13 +29,11 @@ def load(second):
     return round(low + (high - low) * (place % 1))
 
 
-class ToolsTest(unittest.TestCase):
+class ToolsTest(FolderCase):
     """A run of half an hour; its node burns with the load, 20 s later."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.run_dir = self.folder / "run"
         self.write_run()
         self.write_dataset()

@@ -8,14 +8,12 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
-import time
-import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.bad_world import small_disk
+from kexp_test.history_case import HistoryCase
 
 
 def import_parquet():
@@ -28,26 +26,17 @@ def import_parquet():
     return pyarrow.parquet
 
 
-class ExtractParquetTest(unittest.TestCase):
-    """Half an hour of one sample a second, written by promtool."""
+class ExtractParquetTest(HistoryCase):
+    """Half an hour of one sample a second."""
 
-    LENGTH = 1800
+    length = 1800
 
     @classmethod
     def setUpClass(cls):
         module = re.search("Parquet module (.*)", kexp_test.run(["--version"]).stdout)[1]
         kexp_test.require(Path(module).exists(), "this build has no kexp_arrow.so")
         cls.parquet = import_parquet()
-        cls.end = int(time.time()) // 60 * 60 - 3600
-        cls.start = cls.end - cls.LENGTH
-        cls.prometheus = kexp_test.LocalPrometheus(scrape_interval=60)
-        cls.addClassCleanup(cls.prometheus.close)
-        source = Path(cls.prometheus.dir, "history.txt")
-        with open(source, "w", encoding="utf-8") as lines:
-            cls.write(lines)
-        subprocess.run([kexp_test.fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
-                       check=True, stdout=subprocess.DEVNULL, timeout=300)
-        cls.prometheus.start()
+        super().setUpClass()
 
     @classmethod
     def write(cls, lines):
@@ -64,12 +53,6 @@ class ExtractParquetTest(unittest.TestCase):
         lines.write("# TYPE up gauge\n")
         for t in seconds:
             lines.write(f'up{{job="test"}} 1 {t}\n')
-        lines.write("# EOF\n")
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
 
     def extract(self, out, *more, form="parquet", expect=0, env=None):
         done = kexp_test.run(["extract", "--prometheus", self.prometheus.url, "--start", self.start, "--end", self.end,
@@ -101,7 +84,7 @@ class ExtractParquetTest(unittest.TestCase):
             self.assertEqual(list(columns), list(wanted[0]))
             for name, values in columns.items():
                 self.assertEqual(list(map(same, values)), [same(type(values[0])(row[name])) for row in wanted], f"{table}, {name}")
-        self.assertEqual(len(self.columns("parquet/samples/odd.parquet")["value"]), 2 * (self.LENGTH + 1))
+        self.assertEqual(len(self.columns("parquet/samples/odd.parquet")["value"]), 2 * (self.length + 1))
 
     def test_types_are_those_that_pandas_wants(self):
         self.extract("out")
@@ -140,7 +123,7 @@ class ExtractParquetTest(unittest.TestCase):
         for pod in ("a", 'b "quoted", größer'):
             rates = table.column(f"work_total:rate{{pod={pod}}}").to_pylist()
             self.assertEqual(set(rates[2:]), {3.0})
-            self.assertEqual(len(rates), self.LENGTH // 10 + 1)
+            self.assertEqual(len(rates), self.length // 10 + 1)
 
     def test_a_full_disk_is_named_once_and_the_extraction_goes_on_when_there_is_room(self):
         disk = small_disk(self, self.folder / "disk", "32k")  # one metric fits, all do not

@@ -1,23 +1,21 @@
 """`kexp extract` that is killed or interrupted goes on where it was, and ends with the same bytes as one that nobody disturbed."""
 
 import contextlib
-import http.server
 import json
 import os
 import random
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-import unittest
 import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
+from kexp_test.history_case import HistoryCase
+from kexp_test.http_server import Answer, HttpServer
 
 
 class Gate:
@@ -25,56 +23,28 @@ class Gate:
 
     def __init__(self, url, metric):
         self.asked, self.opened = threading.Event(), threading.Event()
-        gate = self
+        self._upstream, self._metric = url, metric.encode()
+        self._server = HttpServer(self._answer)
+        self.url = self._server.url
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if self.path == "/api/v1/read" and metric.encode() in body:
-                    gate.asked.set()
-                    gate.opened.wait(60)
-                headers = {name: value for name, value in self.headers.items() if name.startswith(("Content-", "X-"))}
-                request = urllib.request.Request(url + self.path, body or None, headers, method=self.command)
-                with urllib.request.urlopen(request, timeout=60) as answer, contextlib.suppress(ConnectionError):  # who asked may be gone
-                    content = answer.read()
-                    self.send_response(answer.status)
-                    self.send_header("Content-Type", answer.headers["Content-Type"])
-                    self.send_header("Content-Length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
-
-            do_POST = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def _answer(self, request):
+        if request.path == "/api/v1/read" and self._metric in request.body:
+            self.asked.set()
+            self.opened.wait(60)
+        headers = {name: value for name, value in request.headers.items() if name.startswith(("Content-", "X-"))}
+        passed_on = urllib.request.Request(self._upstream + request.path, request.body or None, headers, method=request.command)
+        with urllib.request.urlopen(passed_on, timeout=60) as answer:
+            return Answer(answer.read(), answer.status, answer.headers["Content-Type"])
 
     def close(self):
         self.opened.set()
-        self.server.shutdown()
-        self.server.server_close()
+        self._server.close()
 
 
-class ExtractResumeTest(unittest.TestCase):
+class ExtractResumeTest(HistoryCase):
     METRICS, SERIES, SAMPLES = 60, 10, 200
+    length = SAMPLES
     KILLS = 10
-
-    @classmethod
-    def setUpClass(cls):
-        cls.end = int(time.time()) // 60 * 60 - 3600
-        cls.start = cls.end - cls.SAMPLES
-        cls.prometheus = kexp_test.LocalPrometheus(scrape_interval=60)
-        cls.addClassCleanup(cls.prometheus.close)
-        source = Path(cls.prometheus.dir, "history.txt")
-        with open(source, "w", encoding="ascii") as lines:
-            cls.write(lines)
-        subprocess.run([kexp_test.fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
-                       check=True, stdout=subprocess.DEVNULL, timeout=300)
-        cls.prometheus.start()
 
     @classmethod
     def write(cls, lines):
@@ -84,12 +54,6 @@ class ExtractResumeTest(unittest.TestCase):
             for series in range(cls.SERIES):
                 for t in range(cls.start, cls.end):
                     lines.write(f'm{metric:02}{{job="test",pod="{series}"}} {rng.gauss(50, 10)!r} {t}\n')
-        lines.write("# EOF\n")
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
 
     def command(self, out, *more, url=None):
         return ["extract", "--prometheus", url or self.prometheus.url, "--start", self.start, "--end", self.end, "--match", '{job="test"}',

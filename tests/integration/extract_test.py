@@ -1,16 +1,12 @@
 """`kexp extract` on a real Prometheus: every point that it has, none that it has not."""
 
 import csv
-import http.server
 import json
 import math
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-import unittest
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -18,6 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.bad_world import OnTerminal, small_disk
+from kexp_test.folder_case import FolderCase
+from kexp_test.history_case import HistoryCase
+from kexp_test.http_server import Answer, HttpServer
 
 
 def rows(file):
@@ -30,48 +29,7 @@ def api(url, path, **parameters):
         return json.load(answer)["data"]["result"]
 
 
-class Server:
-    """An HTTP server on 127.0.0.1; `answer(path)` gives status and text. `headers`: of every request."""
-
-    def __init__(self, answer):
-        self.headers = headers = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                headers.append(dict(self.headers))
-                length = int(self.headers.get("Content-Length", 0))
-                body = self.rfile.read(length).decode(errors="replace")
-                status, text = answer(self.path, body)
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Type", "text/plain; version=0.0.4")
-                    self.end_headers()
-                    self.wfile.write(text.encode())
-                except ConnectionError:
-                    pass  # the client is gone, as a test wants it
-
-            do_POST = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.target = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.target}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class ExtractCase(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class ExtractCase(FolderCase):
     def extract(self, url, start, end, *more, out="out", expect=0):
         done = kexp_test.run(["extract", "--prometheus", url, "--start", f"{start:.3f}", "--end", f"{end:.3f}",
                               "--out", self.folder / out, *more], timeout=120)
@@ -101,14 +59,14 @@ class LiveTest(ExtractCase):
     def test_has_every_scraped_value_and_nothing_after_the_end(self):
         counter = 0
 
-        def exposition(path, _):
+        def exposition(_):
             nonlocal counter
             counter += 3
             now = int(time.time() * 1000)
-            return 200, (f"# TYPE work_total counter\nwork_total {counter}\n# TYPE level gauge\nlevel{{kind=\"nan\"}} NaN\n"
-                         f"level{{kind=\"inf\"}} +Inf\n# TYPE stamped gauge\nstamped {counter} {now}\n")
+            return Answer((f"# TYPE work_total counter\nwork_total {counter}\n# TYPE level gauge\nlevel{{kind=\"nan\"}} NaN\n"
+                           f"level{{kind=\"inf\"}} +Inf\n# TYPE stamped gauge\nstamped {counter} {now}\n").encode())
 
-        target = Server(exposition)
+        target = HttpServer(exposition)
         with kexp_test.LocalPrometheus(scrape_interval=1) as prometheus:
             Path(prometheus.sd_dir, "target.json").write_text(json.dumps([{"targets": [target.target], "labels": {"role": "test"}}]))
 
@@ -174,23 +132,10 @@ class LiveTest(ExtractCase):
                 self.assertGreater(t - before[-1][0], 900, f"no point at {t}, though there is a sample of {before[-1][0]}")
 
 
-class HistoryTest(ExtractCase):
-    """Four hours of one sample a second, written by promtool: more points than one query may have."""
+class HistoryTest(HistoryCase, ExtractCase):
+    """Four hours of one sample a second: more points than one query may have."""
 
-    LENGTH = 4 * 3600
-
-    @classmethod
-    def setUpClass(cls):
-        cls.end = int(time.time()) // 60 * 60 - 3600
-        cls.start = cls.end - cls.LENGTH
-        cls.prometheus = kexp_test.LocalPrometheus(scrape_interval=60)
-        cls.addClassCleanup(cls.prometheus.close)
-        source = Path(cls.prometheus.dir, "history.txt")
-        with open(source, "w") as lines:
-            cls.write(lines)
-        subprocess.run([kexp_test.fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
-                       check=True, stdout=subprocess.DEVNULL, timeout=300)
-        cls.prometheus.start()
+    length = 4 * 3600
 
     @classmethod
     def write(cls, lines):
@@ -205,7 +150,6 @@ class HistoryTest(ExtractCase):
             lines.write(f'up{{job="fast"}} 1 {t}\n')
         for t in seconds[::30]:
             lines.write(f'up{{job="slow"}} 1 {t}\n')
-        lines.write("# EOF\n")
 
     @staticmethod
     def value(t):
@@ -331,7 +275,6 @@ class HistoryTest(ExtractCase):
         self.extract(self.prometheus.url, self.start, self.start + 60, "--match", "up", "--force")
         self.assertEqual([file.name for file in (self.folder / "out/samples").iterdir()], ["up.csv"])
 
-
     def test_a_full_disk_is_named_and_nothing_is_left(self):
         disk = small_disk(self, self.folder / "disk")
         done = self.extract(self.prometheus.url, self.start, self.end, "--sampling", 1, "--match", "wave", out="disk/out", expect=1)
@@ -347,13 +290,13 @@ class OutsideTest(ExtractCase):
         self.assertIn("--prometheus", done.stderr)
 
     def test_something_else_than_a_prometheus(self):
-        server = Server(lambda *_: (200, "<html>Welcome to the printer</html>"))
+        server = HttpServer(lambda _: Answer(b"<html>Welcome to the printer</html>"))
         self.addCleanup(server.close)
         done = self.extract(server.url, 1795280000, 1795280100, expect=3)
         self.assertIn("another way than Prometheus", done.stderr)
 
     def test_who_we_are_is_sent_and_never_shown(self):
-        server = Server(lambda *_: (401, "who are you?"))
+        server = HttpServer(lambda _: Answer(b"who are you?", status=401))
         self.addCleanup(server.close)
         for flags, env, header, value in (([], {"PROMETHEUS_BEARER_TOKEN": "s3cret"}, "Authorization", "Bearer s3cret"),
                                           (["--user", "me"], {"PROMETHEUS_PASSWORD": "s3cret"}, "Authorization", "Basic bWU6czNjcmV0"),
@@ -361,7 +304,7 @@ class OutsideTest(ExtractCase):
             done = kexp_test.run(["extract", "--prometheus", server.url, "--start", "1795280000", "--end", "1795280100", "--log-level", "debug",
                                   "--out", self.folder / "out", *flags], env=env)
             self.assertEqual(done.returncode, 3, done.stderr)
-            self.assertEqual(server.headers[-1].get(header), value)
+            self.assertEqual(server.requests[-1].headers.get(header), value)
             self.assertNotIn("s3cret", done.stdout + done.stderr)
 
     def test_a_half_identity_is_refused_without_showing_it(self):
@@ -382,21 +325,21 @@ class OutsideTest(ExtractCase):
         """A server whose range queries wait for `release`; `asked` is set by the first of them."""
         asked, release = threading.Event(), threading.Event()
 
-        def answer(path, _):
-            if "query_range" in path:
+        def answer(request):
+            if "query_range" in request.path:
                 asked.set()
                 release.wait(60)
-                return 200, ('{"status":"success","data":{"resultType":"matrix","result":'
-                             '[{"metric":{"__name__":"up"},"values":[[1795280000,"1"],[1795280005,"1"]]}]}}')
-            if "/label/" in path:
-                return 200, '{"status":"success","data":["up"]}'
-            if "/series" in path:
-                return 200, '{"status":"success","data":[{"__name__":"up"}]}'
-            if path.endswith("/query"):
-                return 200, '{"status":"success","data":{"resultType":"matrix","result":[]}}'
-            return 200, '{"status":"success","data":{}}'
+                return Answer(b'{"status":"success","data":{"resultType":"matrix","result":'
+                              b'[{"metric":{"__name__":"up"},"values":[[1795280000,"1"],[1795280005,"1"]]}]}}')
+            if "/label/" in request.path:
+                return Answer(b'{"status":"success","data":["up"]}')
+            if "/series" in request.path:
+                return Answer(b'{"status":"success","data":[{"__name__":"up"}]}')
+            if request.path.endswith("/query"):
+                return Answer(b'{"status":"success","data":{"resultType":"matrix","result":[]}}')
+            return Answer(b'{"status":"success","data":{}}')
 
-        server = Server(answer)
+        server = HttpServer(answer)
         self.addCleanup(server.close)
         self.addCleanup(release.set)
         return ["extract", "--prometheus", server.url, "--start", 1795280000, "--end", 1795280100, "--out", self.folder / "out"], asked, release
