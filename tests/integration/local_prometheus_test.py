@@ -8,13 +8,12 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))  # to be run without ctest, too
 import kexp_test  # noqa: E402
 from kexp_test.bad_world import small_disk  # noqa: E402
+from kexp_test.http_server import Answer, HttpServer  # noqa: E402
 from kexp_test.sockets import sockets_of  # noqa: E402
 
 PROMETHEUS = kexp_test.ROOT / "scripts/local-prometheus.sh"
@@ -41,32 +40,17 @@ class LocalPrometheusTest(kexp_test.BrokerCase):
         self.assertTrue(self.prometheus.query("node_cpu_seconds_total"))
 
     def test_scrapes_what_leaves_a_target_file(self):
-        class Metrics(BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = b"kexp_test_answer 42\n"
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = HTTPServer(("127.0.0.1", 0), Metrics)
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            targets = [{"targets": [f"127.0.0.1:{server.server_port}"], "labels": {"role": "test"}}]
-            new = Path(self.prometheus.sd_dir, "new")
-            new.write_text(json.dumps(targets))
-            new.rename(Path(self.prometheus.sd_dir, "1234.json"))
-            samples = kexp_test.wait_until(lambda: self.prometheus.query("kexp_test_answer"), 60, "the sample")
-            self.assertEqual(samples[0]["value"][1], "42")
-            self.assertEqual((samples[0]["metric"]["job"], samples[0]["metric"]["role"]), ("kexp", "test"))
-            Path(self.prometheus.sd_dir, "1234.json").unlink()
-            kexp_test.wait_until(lambda: not self.up("kexp"), 60, "the target to go")
-        finally:
-            server.shutdown()
-            server.server_close()
+        server = HttpServer(lambda _: Answer(b"kexp_test_answer 42\n"))
+        self.addCleanup(server.close)
+        targets = [{"targets": [server.target], "labels": {"role": "test"}}]
+        new = Path(self.prometheus.sd_dir, "new")
+        new.write_text(json.dumps(targets))
+        new.rename(Path(self.prometheus.sd_dir, "1234.json"))
+        samples = kexp_test.wait_until(lambda: self.prometheus.query("kexp_test_answer"), 60, "the sample")
+        self.assertEqual(samples[0]["value"][1], "42")
+        self.assertEqual((samples[0]["metric"]["job"], samples[0]["metric"]["role"]), ("kexp", "test"))
+        Path(self.prometheus.sd_dir, "1234.json").unlink()
+        kexp_test.wait_until(lambda: not self.up("kexp"), 60, "the target to go")
 
     def test_listens_on_loopback_only_and_without_admin_api(self):
         for service in ("prometheus", "node-exporter"):
