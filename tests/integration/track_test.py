@@ -5,20 +5,19 @@ import csv
 import json
 import os
 import pty
-import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.bad_world import small_disk
+from kexp_test.folder_case import FolderCase
 from kexp_test.images import write_images
+from kexp_test.wait import wait_for_shown
 
 INTENDED_MS = 1_795_284_000_000
 RESULT_COLUMNS = ("source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,run,node,pod,engine,threads,width,height,"
@@ -43,7 +42,7 @@ def answer(image, run):
     }
 
 
-class TrackTest(unittest.TestCase):
+class TrackTest(FolderCase):
     @classmethod
     def setUpClass(cls):
         cls.kafka = kexp_test.LocalKafka()
@@ -51,9 +50,7 @@ class TrackTest(unittest.TestCase):
         cls.kafka.start()
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.run = self.folder / "run"
         self.topic = f"output-{self.id().rsplit('.', 1)[1]}"
         self.kafka.create_topic(self.topic, 2)
@@ -242,12 +239,9 @@ class TrackTest(unittest.TestCase):
                                    stdout=subprocess.PIPE, stderr=its_end, env=kexp_test.clean_environment())
         os.close(its_end)
         self.addCleanup(tracker.kill)
-        shown = ""
-        while not re.search(r"answered +answers/s", shown):
-            shown += os.read(terminal, 4096).decode()
+        wait_for_shown(terminal, r"answered +answers/s")
         self.produce([answer(i, self.run_json()["id"]) for i in range(3)], self.run_json()["id"])
-        while not re.search(r"\r\x1b\[K +3 +[0-9]+ +- +0 +70\.0 +70\.0 +70\.0 +100\.00", shown):
-            shown += os.read(terminal, 4096).decode()
+        wait_for_shown(terminal, r"\r\x1b\[K +3 +[0-9]+ +- +0 +70\.0 +70\.0 +70\.0 +100\.00")
         tracker.send_signal(signal.SIGTERM)
         self.assertIn("verdict       PARTIAL", tracker.communicate(timeout=60)[0].decode())
         self.assertRegex((self.run / "log").read_text(), r"track: progress processed=3 ")

@@ -1,7 +1,9 @@
-"""Waiting for a condition, and ports."""
+"""Waiting for a condition or for what a terminal shows, and ports."""
 
 import itertools
 import os
+import re
+import select
 import socket
 import time
 
@@ -21,6 +23,16 @@ def wait_until(predicate, timeout, what):
         if time.monotonic() >= deadline:
             raise AssertionError(f"waited {timeout} s in vain for {what() if callable(what) else what}")
         time.sleep(0.02)
+
+
+def wait_for_shown(terminal, pattern, timeout=60):
+    """Reads what a program writes to its terminal until it matches; `terminal` is the other side's descriptor."""
+    shown = ""
+    deadline = time.monotonic() + timeout
+    while not re.search(pattern, shown):
+        readable, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+        assert readable, f"nothing like '{pattern}' was shown within {timeout} s: {shown!r}"
+        shown += os.read(terminal, 4096).decode(errors="replace")
 
 
 def free_port():
