@@ -136,10 +136,11 @@ class LocalKafkaErrorsTest(unittest.TestCase):
         self.assertRegex(done.stderr, "^local-kafka: cannot write in .*full")
 
     def test_a_broker_that_dies_shows_its_log(self):
-        with kexp_test.LocalKafka() as kafka:
-            kafka.stop()
-            Path(kafka.dir, "data/meta.properties").write_text("version=1\nnode.id=7\ncluster.id=other\n")
-            done = kafka.command("start")
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder, "data")
+            data.mkdir()
+            (data / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=other\n")  # of another node
+            done = script("start", "--dir", folder, "--port", 0)
             self.assertEqual(done.returncode, 1)
             self.assertIn("kafka.log: ", done.stderr)
             self.assertIn("Kafka ended while starting", done.stderr)
