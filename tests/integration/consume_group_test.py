@@ -106,8 +106,7 @@ class ConsumeGroupTest(PodCase):
         pod = self.in_mid_image(topics)
         pod.signal(signal.SIGINT)
         pod.wait_for(lambda: "stopping" in pod.get("/readyz")[1], 60, "the first signal to be seen")
-        pod.signal(signal.SIGINT)
-        self.assertEqual(pod.wait(), 130)
+        self.assertEqual(pod.insist(signal.SIGINT), 130)
         self.assertEqual(topics.ids(), [])
 
 

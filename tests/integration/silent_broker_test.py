@@ -40,8 +40,7 @@ class SilentBrokerTest(MainPathCase):
     def stop_twice(self, process, number):
         signal_and_wait(process, number)
         self.assertTrue(process.running(), f"it did not drain: {process.output()}")
-        process.signal(number)
-        self.assertEqual(process.wait(10), 128 + number, process.output())
+        self.assertEqual(process.insist(number), 128 + number, process.output())
 
     def test_a_second_signal_ends_a_feed_at_once(self):
         self.feed_into_silence(lambda feed: self.stop_twice(feed, signal.SIGTERM))

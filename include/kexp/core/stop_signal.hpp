@@ -6,8 +6,8 @@
 
 namespace kexp {
 
-/// Turns SIGINT and SIGTERM into a stop request; the second one ends the process at once (128 +
-/// signal).
+/// Turns SIGINT and SIGTERM into a stop request; one that comes more than 200 ms after the first ends the
+/// process at once (128 + signal).
 ///
 /// Build it first in main: every later thread inherits its signal mask. SIGHUP is ignored, so that
 /// a job goes on when its terminal is gone; SIGPIPE likewise.

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from .wait import wait_until
+
 ROOT = Path(__file__).resolve().parents[3]  # of the checkout
 
 _live = []  # what has to be closed when the test program ends, in the order of its start
@@ -121,6 +123,15 @@ class Process:
 
     def signal(self, number):
         self._popen.send_signal(number)
+
+    def insist(self, number):
+        """Signals until it ends (right after another, a signal is the same request); its exit code."""
+        def ended():
+            self.signal(number)
+            return not self.running()
+
+        wait_until(ended, 10, "the end of a process that was told twice")
+        return self.wait()
 
     def kill(self):
         """kill -9, and waits for the end."""
