@@ -83,7 +83,8 @@ class QuickstartTest(unittest.TestCase):
         self.assertEqual(sum(int(row["n_detections"]) for row in results), len(detections))
         self.assertIn("person", {row["label"] for row in detections})
 
-        names = {row["metric"] for row in rows(self.run_folder / "metrics")}
+        with open(self.run_folder / "metrics/series.csv", newline="") as series:
+            names = {row["metric"] for row in csv.DictReader(series)}
         self.assertIn("kexp_records_acknowledged_total", names)
         self.assertTrue(any(name.startswith("kafka_") for name in names), names)
         self.assertTrue(any(name.startswith("node_") for name in names), names)
