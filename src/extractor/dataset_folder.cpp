@@ -52,7 +52,7 @@ void DatasetFolder::check_place(const fs::path& place, bool replace) {
 DatasetFolder::DatasetFolder(fs::path place)
     : place_(normal(place)), partial_(beside(place_, "partial")), journal_(beside(place_, "journal")) {
   on_disk("write", [&] {
-    fs::create_directories(partial_);
+    is_kept_ = !fs::create_directories(partial_);
     if (std::optional<FileLock> lock = FileLock::try_acquire(partial_ / kLockFile)) {
       lock_.emplace(std::move(*lock));
     } else {

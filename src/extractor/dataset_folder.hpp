@@ -22,7 +22,8 @@ class DatasetFolder {
   explicit DatasetFolder(std::filesystem::path place);
   DatasetFolder(const DatasetFolder&) = delete;
   DatasetFolder& operator=(const DatasetFolder&) = delete;
-  /// Removes everything, the journal too, unless it was put in place or is to be kept.
+  /// Removes everything, the journal too, unless it was put in place or is to be kept. What was taken over
+  /// is, until somebody says otherwise.
   ~DatasetFolder();
 
   /// Where to write.
@@ -33,6 +34,8 @@ class DatasetFolder {
   void remove_others(const std::set<std::string>& files);
   /// Leaves everything for an extraction that goes on from here.
   void keep() { is_kept_ = true; }
+  /// Leaves nothing.
+  void give_up() { is_kept_ = false; }
   /// Moves it to its place, instead of the dataset there.
   void put_in_place();
 

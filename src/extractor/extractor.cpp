@@ -214,6 +214,7 @@ class Extraction {
   /// Leaves what is finished for the next extraction; says what and how.
   [[nodiscard]] std::string keep(DatasetFolder& folder, const Journal& journal, std::size_t metrics) const {
     if (journal.files().empty()) {
+      folder.give_up();
       return "nothing was written";
     }
     folder.keep();

@@ -70,6 +70,21 @@ TEST_F(DatasetFolderTest, LeavesEverythingWhenItIsToBeKept) {
   EXPECT_FALSE(fs::exists(place_));
 }
 
+// An extraction that failed before its first metric, on a disk still full, deleted what the one before had
+// kept.
+TEST_F(DatasetFolderTest, LeavesWhatItTookOverUnlessItIsGivenUp) {
+  dir_.write(".metrics.partial/samples/up.csv", "whole");
+  dir_.write(".metrics.journal", "up");
+  { const DatasetFolder folder(place_); }
+  EXPECT_EQ(read_file(dir_ / ".metrics.partial/samples/up.csv"), "whole");
+  EXPECT_EQ(read_file(dir_ / ".metrics.journal"), "up");
+  {
+    DatasetFolder folder(place_);
+    folder.give_up();
+  }
+  EXPECT_TRUE(fs::is_empty(dir_.path()));
+}
+
 TEST_F(DatasetFolderTest, ReplacesADatasetAsAWhole) {
   make("old");
   dir_.write("metrics/samples/old.csv", "old");
