@@ -173,27 +173,30 @@ class Extraction {
     DatasetFolder folder(place_);
     Journal journal(folder.journal(), folder.path(), identity_json(plan), ports_.log);
     folder.remove_others(journal.files());
+    ExtractorResult result;
     try {
-      return fill(folder, plan, journal);
+      result = fill(folder.path(), plan, journal);
+      folder.put_in_place();
     } catch (const InterruptedError&) {
       throw InterruptedError(fmt::format("extraction interrupted: {}", keep(folder, journal, plan.size())));
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       ports_.log.warn("extract: {}", keep(folder, journal, plan.size()));
       throw;
     }
+    result.directory = place_;
+    finish(result);
+    return result;
   }
 
  private:
-  ExtractorResult fill(DatasetFolder& folder, const std::vector<PlannedMetric>& plan, Journal& journal) {
-    const std::vector<WrittenMetric> written = read_all(plan, folder.path(), journal);
+  ExtractorResult fill(const fs::path& folder, const std::vector<PlannedMetric>& plan, Journal& journal) {
+    const std::vector<WrittenMetric> written = read_all(plan, folder, journal);
     const std::optional<std::vector<CountDifference>> differences = verify(plan, written);
     ExtractorResult result =
-        describe(folder.path(), {options_, window_, grid_, servers_, plan, written, differences});
+        describe(folder, {options_, window_, grid_, servers_, plan, written, differences});
     if (result.metrics == 0) {
       throw nothing_there();
     }
-    result.directory = place_;
-    finish(folder, result);
     return result;
   }
 
@@ -412,7 +415,7 @@ class Extraction {
 
   // The run is joined by a dataset that is complete and in its place: an extraction that failed may be tried
   // again, and what the last one left is kept until then.
-  void finish(DatasetFolder& folder, const ExtractorResult& result) {
+  void finish(const ExtractorResult& result) {
     const Json fields = {{"start", format_utc(window_.start)},
                          {"end", format_utc(window_.end)},
                          {"directory", place_.string()},
@@ -420,7 +423,6 @@ class Extraction {
                          {"series", result.series},
                          {"samples", result.samples},
                          {"bytes", result.bytes}};
-    folder.put_in_place();
     if (!options_.run.empty()) {
       if (options_.replace) {
         on_disk("remove", [&] { return fs::remove(role_file()); });

@@ -570,6 +570,22 @@ TEST_F(ExtractorTest, KeepsTheRunsExtractionUntilTheNewDatasetIsInItsPlace) {
   EXPECT_EQ(read_file(run_dir / "extract.json"), before);
 }
 
+// The dataset was in its place, and the log said that it was kept beside it, for the same command to go on.
+TEST_F(ExtractorTest, ADatasetInItsPlaceStaysWhenItsRunCannotBeJoined) {
+  const std::filesystem::path run_dir = dir_ / "run";
+  static_cast<void>(record::RunDirectory::join(run_dir, "feed", Json::object(), *options_.start));
+  options_.run = run_dir;
+  options_.out.clear();
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  http_.on("/api/v1/query_range", [&](const net::HttpRequest& r) {
+    write_file_atomically(run_dir / "extract.json", "");  // Another extraction of the run has begun.
+    return one_.range(r.body);
+  });
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("extract already"));
+  EXPECT_EQ(read_json(run_dir / "metrics/metadata.json")["totals"]["samples"], 5);
+  EXPECT_FALSE(log_.contains("kept"));
+}
+
 TEST_F(ExtractorTest, ARunWhoseNameNoFileCanHaveIsAFailure) {
   options_.run = dir_ / std::string(300, 'x');
   EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("xxx"));
