@@ -422,6 +422,8 @@ class Extraction {
                          {"metrics", result.metrics},
                          {"series", result.series},
                          {"samples", result.samples},
+                         {"histograms", result.histograms},
+                         {"ends", result.ends},
                          {"bytes", result.bytes}};
     if (!options_.run.empty()) {
       if (options_.replace) {

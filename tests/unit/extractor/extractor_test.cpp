@@ -531,6 +531,7 @@ TEST_F(ExtractorTest, JoinsARunAndWritesItsMetrics) {
   const Json derived = read_json(run_dir / "run.json");
   EXPECT_EQ(derived["phases"]["extract_start"], "2026-11-21T16:53:10.000Z");
   EXPECT_EQ(derived["phases"]["extract_end"], "2026-11-21T16:54:30.000Z");
+  EXPECT_EQ(derived["roles"]["extract"]["result"]["histograms"], 0);
   EXPECT_EQ(read_json(run_dir / "metrics/metadata.json")["totals"]["samples"], 17);
   EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--force"));
   options_.replace = true;
