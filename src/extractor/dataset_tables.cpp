@@ -212,17 +212,6 @@ Json metric_json(const PlannedMetric& metric, const WrittenMetric& written, cons
   return json;
 }
 
-Json verified_json(const std::vector<CountDifference>& differences) {
-  Json list = Json::array();
-  for (const CountDifference& difference : differences) {
-    list.push_back({{"metric", difference.metric},
-                    {"source", difference.source},
-                    {"on_server", difference.on_server},
-                    {"written", difference.written}});
-  }
-  return {{"differences", std::move(list)}};
-}
-
 /// Series, samples and bytes of the metrics, and the entries of metadata.json that list them.
 ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& files) {
   ExtractorResult totals;
@@ -276,7 +265,7 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
                    {"metrics", std::move(metrics)},
                    {"files", std::move(files)}};
   if (dataset.differences) {
-    metadata["verified"] = verified_json(*dataset.differences);
+    metadata["verified"] = {{"differences", to_json(*dataset.differences)}};
   }
   const fs::path file = folder / metadata_file(dataset.options.format);
   write_json(file, metadata);

@@ -1,5 +1,7 @@
 #include "verify.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "parallel.hpp"
 
 namespace kexp::extractor {
@@ -41,6 +43,17 @@ std::vector<CountDifference> count_differences(const std::vector<Server>& server
     differences.insert(differences.end(), of_metric.begin(), of_metric.end());
   }
   return differences;
+}
+
+Json to_json(const std::vector<CountDifference>& differences) {
+  Json list = Json::array();
+  for (const CountDifference& one : differences) {
+    list.push_back({{"metric", one.metric},
+                    {"source", one.source},
+                    {"on_server", one.on_server},
+                    {"written", one.written}});
+  }
+  return list;
 }
 
 }  // namespace kexp::extractor

@@ -107,17 +107,6 @@ extractor::ExtractorOptions options_of(const ExtractFlags& flags, WallTime now) 
   return options;
 }
 
-Json differences_json(const std::vector<extractor::CountDifference>& differences) {
-  Json list = Json::array();
-  for (const extractor::CountDifference& one : differences) {
-    list.push_back({{"metric", one.metric},
-                    {"source", one.source},
-                    {"on_server", one.on_server},
-                    {"written", one.written}});
-  }
-  return list;
-}
-
 void print_differences(std::ostream& out, const std::vector<extractor::CountDifference>& differences) {
   out << fmt::format("verified {}\n", differences.empty()
                                           ? "every metric has as many samples as the servers count"
@@ -143,7 +132,7 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result,
                 {"ends", result.ends},
                 {"bytes", result.bytes}};
     if (result.differences) {
-      object["differences"] = differences_json(*result.differences);
+      object["differences"] = extractor::to_json(*result.differences);
     }
     if (energy) {
       object["energy"] = extractor::to_json(*energy);

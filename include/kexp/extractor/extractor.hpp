@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kexp/core/clock.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/log.hpp"
 #include "kexp/core/progress.hpp"
 #include "kexp/net/http_client.hpp"
@@ -66,6 +67,7 @@ struct CountDifference {
   std::uint64_t on_server = 0;
   std::uint64_t written = 0;
 };
+[[nodiscard]] Json to_json(const std::vector<CountDifference>& differences);
 
 struct ExtractorResult {
   std::filesystem::path directory;
