@@ -184,7 +184,8 @@ class Extraction {
       throw;
     }
     result.directory = place_;
-    finish(result);
+    join_run(result);
+    announce_end(result);
     return result;
   }
 
@@ -197,7 +198,26 @@ class Extraction {
     if (result.metrics == 0) {
       throw nothing_there();
     }
+    if (options_.format != kLegacy) {
+      result.energy = measure_energy(folder, options_.run);
+      write_energy(*result.energy, folder);
+    }
+    if (options_.wide) {
+      write_wide_table(folder);
+    }
     return result;
+  }
+
+  /// One in the dataset's place comes there with the dataset.
+  void write_wide_table(const fs::path& folder) const {
+    const auto normal = [](const fs::path& path) { return fs::absolute(path).lexically_normal(); };
+    const fs::path inside = normal(options_.wide->file).lexically_relative(normal(place_));
+    WideOptions wide = *options_.wide;
+    wide.dataset = folder;
+    wide.file = inside.empty() || *inside.begin() == ".." ? wide.file : folder / inside;
+    const WideResult table = write_wide(wide);
+    ports_.log.info("extract: wide={} rows={} columns={}", options_.wide->file.string(), table.rows,
+                    table.columns);
   }
 
   /// What another extraction must have in common with this one to go on where it was cut short.
@@ -373,6 +393,15 @@ class Extraction {
                              {"samples", samples_done_}}});
   }
 
+  void announce_end(const ExtractorResult& result) {
+    ports_.progress.report({"extract",
+                            "finished",
+                            {{"directory", place_.string()},
+                             {"metrics", static_cast<std::int64_t>(result.metrics)},
+                             {"series", static_cast<std::int64_t>(result.series)},
+                             {"samples", static_cast<std::int64_t>(result.samples)}}});
+  }
+
   /// What is likely when the window misses all that a server has by no more than the zone of this machine.
   [[nodiscard]] std::string zone_hint(const prom::Window& stored) const {
     const auto reaches = [&](Nanoseconds shift) {
@@ -415,7 +444,10 @@ class Extraction {
 
   // The run is joined by a dataset that is complete and in its place: an extraction that failed may be tried
   // again, and what the last one left is kept until then.
-  void finish(const ExtractorResult& result) {
+  void join_run(const ExtractorResult& result) const {
+    if (options_.run.empty()) {
+      return;
+    }
     const Json fields = {{"start", format_utc(window_.start)},
                          {"end", format_utc(window_.end)},
                          {"directory", place_.string()},
@@ -425,21 +457,13 @@ class Extraction {
                          {"histograms", result.histograms},
                          {"ends", result.ends},
                          {"bytes", result.bytes}};
-    if (!options_.run.empty()) {
-      if (options_.replace) {
-        on_disk("remove", [&] { return fs::remove(role_file()); });
-      }
-      auto run = record::RunDirectory::join(options_.run, "extract", settings_json(options_, servers_),
-                                            ports_.clock.wall_now());
-      run.append("finished", fields, ports_.clock.wall_now());
-      static_cast<void>(record::derive(options_.run));
+    if (options_.replace) {
+      on_disk("remove", [&] { return fs::remove(role_file()); });
     }
-    ports_.progress.report({"extract",
-                            "finished",
-                            {{"directory", place_.string()},
-                             {"metrics", static_cast<std::int64_t>(result.metrics)},
-                             {"series", static_cast<std::int64_t>(result.series)},
-                             {"samples", static_cast<std::int64_t>(result.samples)}}});
+    auto run = record::RunDirectory::join(options_.run, "extract", settings_json(options_, servers_),
+                                          ports_.clock.wall_now());
+    run.append("finished", fields, ports_.clock.wall_now());
+    static_cast<void>(record::derive(options_.run));
   }
 
   const ExtractorOptions& options_;
@@ -483,6 +507,12 @@ void validate(const ExtractorOptions& options) {
                                  format_utc(*options.end)));
   }
   static_cast<void>(selectors_of(options));
+  if (options.wide && options.format == kLegacy) {
+    throw UsageError("--wide needs --format csv or parquet");
+  }
+  if (options.wide) {
+    validate(*options.wide);
+  }
 }
 
 ExtractorResult run_extractor(const ExtractorOptions& options, const ExtractorPorts& ports,

@@ -103,6 +103,7 @@ extractor::ExtractorOptions options_of(const ExtractFlags& flags, WallTime now) 
   }
   options.run = flags.run;
   options.out = flags.out;
+  options.wide = wide_options(flags.wide, options.replace);
   extractor::validate(options);
   return options;
 }
@@ -117,8 +118,7 @@ void print_differences(std::ostream& out, const std::vector<extractor::CountDiff
   }
 }
 
-void print_result(std::ostream& out, const extractor::ExtractorResult& result,
-                  const std::optional<extractor::Energy>& energy, bool json) {
+void print_result(std::ostream& out, const extractor::ExtractorResult& result, bool json) {
   const std::string start = format_utc(result.window.start);
   const std::string end = format_utc(result.window.end);
   if (json) {
@@ -134,8 +134,8 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result,
     if (result.differences) {
       object["differences"] = extractor::to_json(*result.differences);
     }
-    if (energy) {
-      object["energy"] = extractor::to_json(*energy);
+    if (result.energy) {
+      object["energy"] = extractor::to_json(*result.energy);
     }
     out << object.dump(2) << '\n';
     return;
@@ -149,38 +149,17 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result,
   if (result.differences) {
     print_differences(out, *result.differences);
   }
-  if (energy) {
-    out << extractor::to_table(*energy);
+  if (result.energy) {
+    out << extractor::to_table(*result.energy);
   }
-}
-
-/// Nothing of the legacy format, which has no table of series.
-std::optional<extractor::Energy> measure(const extractor::ExtractorResult& result,
-                                         const extractor::ExtractorOptions& options) {
-  if (options.format == "legacy") {
-    return std::nullopt;
-  }
-  extractor::Energy energy = extractor::measure_energy(result.directory, options.run);
-  extractor::write_energy(energy, result.directory);
-  return energy;
 }
 
 ExitCode run_extract(const ExtractFlags& flags, Context& context) {
   const extractor::ExtractorOptions options = options_of(flags, context.clock.wall_now());
-  auto wide = wide_options(flags.wide, options.replace);
-  if (wide && options.format == "legacy") {
-    throw UsageError("--wide needs --format csv or parquet");
-  }
   const std::unique_ptr<net::HttpClient> http = own_client(flags.identity);
   const extractor::ExtractorResult result = extractor::run_extractor(
       options, {http ? *http : context.http, context.clock, context.log, context.progress}, context.stop);
-  const auto energy = measure(result, options);
-  if (wide) {
-    wide->dataset = result.directory;
-    const extractor::WideResult table = extractor::write_wide(*wide);
-    context.log.info("extract: wide={} rows={} columns={}", wide->file.string(), table.rows, table.columns);
-  }
-  print_result(context.out, result, energy, flags.json);
+  print_result(context.out, result, flags.json);
   return result.differences && !result.differences->empty() ? ExitCode::failed : ExitCode::ok;
 }
 

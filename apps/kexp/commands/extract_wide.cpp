@@ -46,9 +46,7 @@ std::optional<extractor::WideOptions> wide_options(const WideFlags& flags, bool 
   if (flags.file.empty()) {
     return std::nullopt;
   }
-  const extractor::WideOptions options{{}, flags.file, parse_duration(flags.step, "--step"), replace};
-  extractor::validate(options);
-  return options;
+  return extractor::WideOptions{{}, flags.file, parse_duration(flags.step, "--step"), replace};
 }
 
 CommandRun add_extract_wide(CLI::App& command) {

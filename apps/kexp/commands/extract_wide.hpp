@@ -16,8 +16,8 @@ struct WideFlags {
   std::string step = "5s";
 };
 void add_wide_flags(CLI::App& command, WideFlags& flags);
-/// What they ask for, checked; the dataset is for the caller to say. nullopt: no table.
-/// Errors: UsageError naming the flag.
+/// What they ask for; the dataset is for the caller to say. nullopt: no table. Errors: UsageError naming
+/// --step.
 [[nodiscard]] std::optional<extractor::WideOptions> wide_options(const WideFlags& flags, bool replace);
 
 /// `kexp extract wide`: the same of a dataset that is there already.

@@ -19,6 +19,8 @@
 #include "kexp/core/json.hpp"
 #include "kexp/core/log.hpp"
 #include "kexp/core/progress.hpp"
+#include "kexp/extractor/energy.hpp"
+#include "kexp/extractor/wide.hpp"
 #include "kexp/net/http_client.hpp"
 #include "kexp/prom/grid.hpp"
 
@@ -43,10 +45,11 @@ struct ExtractorOptions {
   /// Most seconds that one range query, and with legacy one file, is about; without it 2000 for legacy, else
   /// what a query may have.
   std::optional<int> segment_s;
-  std::filesystem::path out;  ///< Empty: `run`/metrics, else metrics-<start>.
-  int connections = 2;        ///< Metrics that are read at a time.
-  bool verify = false;        ///< Whether the servers count what was to be written.
-  bool replace = false;       ///< Whether a dataset that is there already may be replaced.
+  std::filesystem::path out;        ///< Empty: `run`/metrics, else metrics-<start>.
+  int connections = 2;              ///< Metrics that are read at a time.
+  bool verify = false;              ///< Whether the servers count what was to be written.
+  bool replace = false;             ///< Whether a dataset that is there already may be replaced.
+  std::optional<WideOptions> wide;  ///< One table more; its `dataset` is this one.
 };
 
 /// Checks everything that needs neither the run nor a server. Errors: UsageError naming the flag.
@@ -80,10 +83,12 @@ struct ExtractorResult {
   std::uint64_t bytes = 0;  ///< Of all files.
   /// What `verify` found; nullopt when it was not asked for.
   std::optional<std::vector<CountDifference>> differences;
+  std::optional<Energy> energy;  ///< Of the window; none with legacy, which has no table of series.
 };
 
-/// Writes the dataset: whole, or not at all. Metrics that an extraction of the same window, series and
-/// settings finished before it was killed, interrupted or failed are not read again.
+/// Writes the dataset with its energy, and the wide table: whole, or not at all. Metrics that an extraction
+/// of the same window, series and settings finished before it was killed, interrupted or failed are not read
+/// again.
 ///
 /// Memory: the list of series and their ends; per connection one message of the server (1 MiB), or by range
 /// queries one answer of about half a million samples; for Parquet also a row group of a million (24 MiB) and

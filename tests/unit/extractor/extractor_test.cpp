@@ -324,6 +324,39 @@ TEST_F(ExtractorTest, CannotVerifyPoints) {
   EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("--verify"));
 }
 
+TEST_F(ExtractorTest, MeasuresTheEnergyOfTheWindowAndMakesTheWideTable) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  options_.wide = WideOptions{{}, dir_ / "wide.csv", 10s, false};
+  const ExtractorResult result = run();
+  EXPECT_EQ(result.energy->kind, EnergyKind::not_measured);
+  EXPECT_EQ(read_json(options_.out / "energy.json"), to_json(*result.energy));
+  EXPECT_EQ(read_file(dir_ / "wide.csv"),
+            "time,up\n2026-11-21T16:53:20.000Z,0\n2026-11-21T16:53:30.000Z,1\n2026-11-21T16:53:40.000Z,2\n");
+}
+
+// A kill between the dataset and what is made of it left them apart, and the same command was refused.
+TEST_F(ExtractorTest, WhatIsMadeOfTheDatasetComesIntoPlaceWithIt) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  options_.wide = WideOptions{{}, options_.out / "wide.csv", 10s, false};
+  static_cast<void>(run());
+  const std::map<std::string, std::string> undisturbed = files();
+  EXPECT_TRUE(undisturbed.contains("energy.csv"));
+  EXPECT_TRUE(undisturbed.contains("wide.csv"));
+
+  options_.out = dir_ / "again";
+  options_.wide->file = options_.out / "wide.csv";
+  http_.on("/api/v1/query_range", [&](const net::HttpRequest& r) {
+    dir_.write("again/thesis.tex", "precious");  // The place is taken, and the last step fails.
+    return one_.range(r.body);
+  });
+  EXPECT_THROW(static_cast<void>(run()), FailedError);
+  std::filesystem::remove_all(options_.out);
+  EXPECT_TRUE(std::filesystem::exists(dir_ / ".again.partial/energy.json"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / ".again.partial/wide.csv"));
+  static_cast<void>(run());
+  EXPECT_EQ(files(), undisturbed);
+}
+
 TEST_F(ExtractorTest, WritesTheFilesOfTheOldExtractor) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
   one_.serve_remote_read();
@@ -611,6 +644,8 @@ TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   refused([](auto& o) { o.connections = 17; }, "--connections");
   refused([](auto& o) { o.format = "hdf5"; }, "--format must be csv, parquet or legacy");
   refused([](auto& o) { o.format = "legacy", o.source = "remote-read"; }, "--format legacy");
+  refused([](auto& o) { o.format = "legacy", o.wide = WideOptions{}; }, "--wide needs --format");
+  refused([](auto& o) { o.wide = WideOptions{{}, "wide.csv", 0s, false}; }, "--step");
   refused([](auto& o) { o.segment_s = 0; }, "--segment-size");
   refused([](auto& o) { o.matches = {"rate(up[5m])"}; }, "--match");
   refused([](auto& o) { o.servers.clear(); }, "--prometheus");
