@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <fcntl.h>
+#include <fstream>
+#include <limits>
 #include <optional>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -113,8 +111,8 @@ class Torn {
     if (found + '\n' != header) {
       throw FailedError(fmt::format("{} has other columns than this kexp writes", file_.string()));
     }
-    whole_lines_ = 1;
     width_ = reader_.row().size();
+    keep();
   }
 
   /// The next whole row; null at the end.
@@ -131,7 +129,8 @@ class Torn {
   [[nodiscard]] FailedError no_row() const {
     return FailedError(fmt::format("{}:{} is no row that kexp has written", file_.string(), reader_.line()));
   }
-  void keep(std::size_t lines) { whole_lines_ += lines; }
+  /// Nothing up to the row that `next` gave last is cut.
+  void keep() { whole_lines_ = reader_.line() - 1 + lines_of(reader_.row()); }
 
   /// Cuts the file after the lines that are kept.
   void cut() const {
@@ -144,27 +143,14 @@ class Torn {
 
  private:
   [[nodiscard]] std::uintmax_t end_of_whole() const {
-    const int fd = open(file_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    std::ifstream stream(file_, std::ios::binary);
+    for (std::size_t line = 0; line < whole_lines_; ++line) {
+      stream.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    }
+    if (!stream.good()) {  // Those lines were there before: nothing is cut on such a word.
       throw FailedError(fmt::format("cannot read {}", file_.string()));
     }
-    std::array<char, 64 * 1024> chunk{};
-    std::uintmax_t before = 0;
-    std::size_t left = whole_lines_;
-    ssize_t got = 0;
-    while (left > 0 && (got = read(fd, chunk.data(), chunk.size())) > 0) {
-      const auto end = chunk.begin() + got;
-      for (auto at = chunk.begin(); left > 0 && (at = std::find(at, end, '\n')) != end;) {
-        ++at;
-        if (--left == 0) {
-          close(fd);
-          return before + static_cast<std::uintmax_t>(at - chunk.begin());
-        }
-      }
-      before += static_cast<std::uintmax_t>(got);
-    }
-    close(fd);
-    return 0;
+    return static_cast<std::uintmax_t>(stream.tellg());
   }
 
   fs::path file_;
@@ -174,7 +160,7 @@ class Torn {
 };
 
 // All detections of `whole`, or false when the table ends before them.
-bool take_detections(Torn& table, WholeRow& whole, std::size_t& lines) {
+bool take_detections(Torn& table, WholeRow& whole) {
   for (std::size_t i = 0; i < whole.detections; ++i) {
     const Row* row = table.next();
     if (row == nullptr) {
@@ -184,7 +170,6 @@ bool take_detections(Torn& table, WholeRow& whole, std::size_t& lines) {
     if (!detection) {
       throw table.no_row();
     }
-    lines += lines_of(*row);
     whole.result.detections.push_back(*detection);
   }
   return true;
@@ -224,17 +209,15 @@ void recover_results(const fs::path& run, const std::string& name, const ResultV
   }
   Torn detections(detections_file, detection_header());
   while (const Row* row = results.next()) {
-    const std::size_t result_lines = lines_of(*row);
     std::optional<WholeRow> whole = read_whole(*row);
     if (!whole) {
       throw results.no_row();
     }
-    std::size_t detection_lines = 0;
-    if (!take_detections(detections, *whole, detection_lines)) {
+    if (!take_detections(detections, *whole)) {
       break;
     }
-    results.keep(result_lines);
-    detections.keep(detection_lines);
+    results.keep();
+    detections.keep();
     visit(whole->result, whole->reception);
   }
   results.cut();

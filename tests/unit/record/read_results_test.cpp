@@ -144,6 +144,16 @@ TEST_F(ReadResultsTest, ARowThatSomebodyHasChangedIsNamedAndNothingIsCut) {
   EXPECT_EQ(read_file(results()), changed);
 }
 
+// Rows were counted where the file has lines: an empty one cost the last answer.
+TEST_F(ReadResultsTest, AnEmptyLineCostsNoAnswer) {
+  write_whole();
+  const std::string spaced =
+      results_.substr(0, results_.find('\n')) + "\n" + results_.substr(results_.find('\n'));
+  put(results(), spaced);
+  EXPECT_THAT(recover(), ElementsAre("0", "1", "2"));
+  EXPECT_EQ(read_file(results()), spaced);
+}
+
 TEST_F(ReadResultsTest, ColumnsOfAnotherVersionAreRefused) {
   put(results(), "id,errors\n1,0\n");
   put(detections(), record::detection_header());
