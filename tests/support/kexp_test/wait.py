@@ -17,12 +17,15 @@ def wait_until(predicate, timeout, what):
     """Polls until `predicate()` is true and returns its value; AssertionError naming `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
+        asked = time.monotonic()
         value = predicate()
         if value:
             return value
-        if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline:
             raise AssertionError(f"waited {timeout} s in vain for {what() if callable(what) else what}")
-        time.sleep(0.02)
+        # An answer that takes a program costs what is waited for its CPU.
+        time.sleep(min(max(0.02, 2 * (now - asked)), 0.5))
 
 
 def wait_for_shown(terminal, pattern, timeout=60):
