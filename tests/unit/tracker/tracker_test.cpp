@@ -113,6 +113,11 @@ class TrackerTest : public testing::Test {
     stop_.request_stop();
     return track();
   }
+  /// As `track`, with a clock that goes on while there is work.
+  TrackerResult track_busily() {
+    BusyClock clock(clock_);
+    return run_tracker(options_, {kafka_, clock, log_, progress_, metrics_}, stop_.get_token());
+  }
 
   [[nodiscard]] std::string only_file(const char* folder) const {
     std::vector<fs::path> files;
@@ -389,10 +394,10 @@ TEST_F(TrackerTest, AStopRequestDrainsForTenSecondsAtMost) {
   for (int i = 0; i < 3000; ++i) {
     send(std::to_string(i));
   }
-  BusyClock clock(clock_);
   stop_.request_stop();
-  const TrackerResult result =
-      run_tracker(options_, {kafka_, clock, log_, progress_, metrics_}, stop_.get_token());
+
+  const TrackerResult result = track_busily();
+
   EXPECT_LT(result.counts.processed, 1000);
   EXPECT_LT(clock_.now().time_since_epoch(), 11s);
   EXPECT_EQ(log_.count(LogLevel::warn, "not drained within 10 s"), 1U);
@@ -407,9 +412,9 @@ TEST_F(TrackerTest, ATrackerThatIsCompleteDrainsAsLongAsRecordsCome) {
   for (int i = 0; i < 3000; ++i) {
     send("0");
   }
-  BusyClock clock(clock_);
-  const TrackerResult result =
-      run_tracker(options_, {kafka_, clock, log_, progress_, metrics_}, stop_.get_token());
+
+  const TrackerResult result = track_busily();
+
   EXPECT_EQ(result.counts.duplicates, 3000);
   EXPECT_GT(clock_.now().time_since_epoch(), 30s);
   EXPECT_EQ(log_.count(LogLevel::warn, "not drained"), 0U);
@@ -445,7 +450,6 @@ TEST_F(TrackerTest, GoesOnWhereAKilledTrackerHasEnded) {
   const std::string before = read_file(results);
   clock_.advance(10s);
   send("4");
-  stop_ = std::stop_source();
 
   const TrackerResult result = track_and_stop();
 
@@ -465,7 +469,6 @@ TEST_F(TrackerTest, AnswersAfterTheEndOfATrackerAreTold) {
     send(id);
     finish_feed(std::vector<std::string>(4, "acknowledged"));
     clock_.advance(1s);
-    stop_ = std::stop_source();
     track_and_stop();
     clock_.advance(1s);
   }
@@ -480,9 +483,7 @@ TEST_F(TrackerTest, MetricsOfATrackerThatGoesOnBeginAnew) {
   send("1");
   track_and_stop();
   send("2");
-  stop_ = std::stop_source();
   telemetry::Metrics metrics;
-  stop_.request_stop();
   static_cast<void>(run_tracker(options_, {kafka_, clock_, log_, progress_, metrics}, stop_.get_token()));
   EXPECT_THAT(metrics.render(), HasSubstr("kexp_results_received_total{model=\"yolov5n\"} 1\n"));
   EXPECT_THAT(metrics.render(), HasSubstr("kexp_end_to_end_seconds_count 1\n"));
@@ -496,7 +497,6 @@ TEST_F(TrackerTest, WhatIsInNoFileIsCountedAnew) {
   send("0");
   track_and_stop();
   send(foreign);
-  stop_ = std::stop_source();
   const TrackerResult result = track_and_stop();
   EXPECT_EQ(result.counts.foreign, 2);
   EXPECT_EQ(result.counts.invalid, 1);
@@ -510,7 +510,6 @@ TEST_F(TrackerTest, FromLatestGoesOnWhereItBeganAtFirst) {
   track_and_stop();
   send("2");
   send("3");
-  stop_ = std::stop_source();
   track_and_stop();
   EXPECT_THAT(ids_in("results"), testing::UnorderedElementsAre("2", "3"));
 }
@@ -523,7 +522,6 @@ TEST_F(TrackerTest, ATopicThatWasMadeAnewIsNotMixedIn) {
   kafka_.delete_topic(kTopic);
   kafka_.add_topic(kTopic, 2);
   send("4");
-  stop_ = std::stop_source();
   EXPECT_THAT(message_of<UsageError>([&] { return track_and_stop(); }), HasSubstr("--topic yolo_output"));
   EXPECT_EQ(ids_in("results").size(), 4U);
 }
@@ -544,7 +542,6 @@ TEST_F(TrackerTest, RecordsThatWereDeletedUnreadAreWarnedOf) {
     send(id);
   }
   kafka_.delete_before(kTopic, 0, 2);
-  stop_ = std::stop_source();
   track_and_stop();
   EXPECT_EQ(log_.count(LogLevel::warn, "partition=0 deleted=1"), 1U);
   EXPECT_EQ(log_.count(LogLevel::warn, "deleted="), 1U);
