@@ -58,6 +58,18 @@ std::vector<std::string> told(const Verification& verification) {
   return named(verification, Check::Outcome::told);
 }
 
+/// The working directory, until the end of the scope.
+class WorkingDirectory {
+ public:
+  explicit WorkingDirectory(const std::filesystem::path& folder) { std::filesystem::current_path(folder); }
+  WorkingDirectory(const WorkingDirectory&) = delete;
+  WorkingDirectory& operator=(const WorkingDirectory&) = delete;
+  ~WorkingDirectory() { std::filesystem::current_path(before_); }
+
+ private:
+  const std::filesystem::path before_ = std::filesystem::current_path();
+};
+
 /// A run that a feed has played into the fake Kafka: 40 images of 1000, 3000 and 500 bytes in four seconds.
 class VerifyTest : public testing::Test {
  protected:
@@ -314,11 +326,11 @@ TEST_F(VerifyTest, ADatasetThatBecameAnotherMakesNoPlan) {
 
 // It was looked for where verify ran, and "ok" was said of what was not checked.
 TEST_F(VerifyTest, ADatasetThatWasNamedRelativeIsFoundFromAnywhere) {
-  const std::filesystem::path before = std::filesystem::current_path();
-  std::filesystem::current_path(dir_.path());
   dataset_ = "images.hdf5";
-  feed();
-  std::filesystem::current_path(before);
+  {
+    const WorkingDirectory here(dir_.path());
+    feed();
+  }
 
   EXPECT_EQ(record::last_event(run_, "feed", "started")["settings"]["dataset"],
             (dir_ / "images.hdf5").string());
