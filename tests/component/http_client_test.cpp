@@ -5,15 +5,13 @@
 #include <condition_variable>
 #include <mutex>
 #include <set>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 
 #include "support/errors.hpp"
 #include "support/loopback_server.hpp"
+#include "support/loopback_socket.hpp"
 #include "support/scoped_env.hpp"
 
 namespace kexp::net {
@@ -155,16 +153,9 @@ TEST_F(HttpClientTest, NeverSendsLoopbackTrafficToAProxy) {
 }
 
 TEST_F(HttpClientTest, SaysWhoRefusedTheConnectionAndMasksThePassword) {
-  // A bound socket that does not listen keeps its port from everybody else and refuses.
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const test::LoopbackSocket nobody;
   HttpRequest request;
-  request.url = "http://me:secret@127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/x";
+  request.url = "http://me:secret@" + nobody.address() + "/x";
 
   try {
     static_cast<void>(send(request));
@@ -176,7 +167,6 @@ TEST_F(HttpClientTest, SaysWhoRefusedTheConnectionAndMasksThePassword) {
     EXPECT_THAT(e.what(),
                 AllOf(HasSubstr("***@127.0.0.1"), HasSubstr("Connection refused"), Not(HasSubstr("secret"))));
   }
-  close(fd);
 }
 
 TEST_F(HttpClientTest, FailsWhenTheAnswerEndsEarly) {

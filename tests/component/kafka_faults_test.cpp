@@ -2,19 +2,17 @@
 
 #include <array>
 #include <mutex>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
-#include <netinet/in.h>
 
 #include "kexp/core/error.hpp"
 #include "kexp/kafka/librdkafka.hpp"
 
 #include "support/capturing_log.hpp"
 #include "support/errors.hpp"
+#include "support/loopback_socket.hpp"
 
 namespace kexp::kafka {
 namespace {
@@ -481,42 +479,18 @@ TEST(KafkaUnavailableTest, AdminNamesTheServersAndTheFlagsWithinItsTimeout) {
   EXPECT_LT(time, kAtOnce);
 }
 
-/// Takes connections and never says a word.
-class SilentServer {
- public:
-  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    const bool up = ::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
-                    ::listen(socket_, 8) == 0 &&
-                    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    EXPECT_TRUE(up);
-    servers_ = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
-  }
-  ~SilentServer() { ::close(socket_); }
-  SilentServer(const SilentServer&) = delete;
-  SilentServer& operator=(const SilentServer&) = delete;
-  [[nodiscard]] const std::string& servers() const { return servers_; }
-
- private:
-  int socket_;
-  std::string servers_;
-};
-
 TEST(KafkaUnavailableTest, AStopEndsTheWaitForASilentBroker) {
-  const SilentServer broker;
+  const test::LoopbackSocket broker(test::LoopbackSocket::Connections::taken);
   CapturingLog log;
   ClientOptions options;
-  options.servers = broker.servers();
+  options.servers = broker.address();
   options.admin_timeout = kDeadline;
   std::stop_source stop;
   stop.request_stop();
   const auto admin = make_client_factory(log)->make_admin(options, stop.get_token());
   const auto time = time_of([&] {
     EXPECT_THAT(message_of<InterruptedError>([&] { return admin->describe("in"); }),
-                HasSubstr(broker.servers()));
+                HasSubstr(broker.address()));
   });
   EXPECT_LT(time, 10s);
 }

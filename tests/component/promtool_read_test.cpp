@@ -6,13 +6,10 @@
 #include <cstdlib>
 #include <random>
 #include <sstream>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 
 #include "kexp/core/process.hpp"
 #include "kexp/prom/client.hpp"
@@ -20,6 +17,7 @@
 #include "chunk.hpp"
 #include "read_request.hpp"
 #include "support/capturing_log.hpp"
+#include "support/loopback_socket.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/prom/chunk_writer.hpp"
 
@@ -43,18 +41,6 @@ std::string fetched(const std::string& program) {
   const ProcessResult result =
       SystemProcessRunner().run({KEXP_SOURCE_DIR "/scripts/lib/fetch.sh", program}, {}, 300s, {});
   return result.exit_code == 0 ? result.out.substr(0, result.out.find('\n')) : std::string();
-}
-
-int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(fd);
-  return ntohs(address.sin_port);
 }
 
 /// `{__name__="up", job="a"}`, as promtool prints it.
@@ -160,7 +146,7 @@ class WithoutStreams final : public net::HttpClient {
 class PrometheusProcess {
  public:
   PrometheusProcess(const std::string& program, const test::TempDir& folder)
-      : url_(fmt::format("http://127.0.0.1:{}", free_port())) {
+      : url_("http://" + test::LoopbackSocket().address()) {
     const std::string config =
         folder.write("prometheus.yml", "global: {external_labels: {site: lab, rack: '7'}}\n").string();
     std::vector<std::string> argv = {program,
