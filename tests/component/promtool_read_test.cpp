@@ -17,9 +17,9 @@
 #include "chunk.hpp"
 #include "read_request.hpp"
 #include "support/capturing_log.hpp"
+#include "support/chunk_writer.hpp"
 #include "support/loopback_socket.hpp"
 #include "support/temp_dir.hpp"
-#include "unit/prom/chunk_writer.hpp"
 
 namespace kexp::prom {
 namespace {

@@ -11,12 +11,12 @@
 #include "kexp/inference/darknet.hpp"
 #include "kexp/record/result.hpp"
 
-#include "chunk_writer.hpp"
 #include "darknet_files.hpp"
 #include "graph/prepare_graph.hpp"
 #include "graph_files.hpp"
 #include "onnx_files.hpp"
 #include "picture_files.hpp"
+#include "support/chunk_writer.hpp"
 
 namespace kexp::test {
 namespace {

@@ -23,12 +23,12 @@
 #include "chunk.hpp"
 #include "support/canned_http.hpp"
 #include "support/capturing_log.hpp"
+#include "support/chunk_writer.hpp"
 #include "support/errors.hpp"
 #include "support/fake_clock.hpp"
 #include "support/recording_progress.hpp"
 #include "support/scoped_env.hpp"
 #include "support/temp_dir.hpp"
-#include "unit/prom/chunk_writer.hpp"
 
 namespace kexp::extractor {
 namespace {

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "bad_answer.hpp"
-#include "chunk_writer.hpp"
+#include "support/chunk_writer.hpp"
 
 namespace kexp::prom {
 namespace {

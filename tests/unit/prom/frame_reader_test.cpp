@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "chunk_writer.hpp"
 #include "crc32c.hpp"
+#include "support/chunk_writer.hpp"
 #include "support/errors.hpp"
 
 namespace kexp::prom {

@@ -11,9 +11,9 @@
 #include "kexp/prom/client.hpp"
 
 #include "chunk.hpp"
-#include "chunk_writer.hpp"
 #include "support/canned_http.hpp"
 #include "support/capturing_log.hpp"
+#include "support/chunk_writer.hpp"
 #include "support/errors.hpp"
 #include "support/fake_clock.hpp"
 #include "wire.hpp"

@@ -1,4 +1,4 @@
-#include "chunk_writer.hpp"
+#include "support/chunk_writer.hpp"
 
 #include <bit>
 #include <cmath>
