@@ -1,6 +1,7 @@
 #include "support/scoped_env.hpp"
 
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 namespace kexp::test {
@@ -25,5 +26,15 @@ ScopedEnv::ScopedEnv(std::string name, const std::optional<std::string>& value) 
 }
 
 ScopedEnv::~ScopedEnv() { set(name_, before_); }
+
+ScopedZone::ScopedZone(const std::string& rule) {
+  variable_.emplace("TZ", rule);
+  tzset();
+}
+
+ScopedZone::~ScopedZone() {
+  variable_.reset();
+  tzset();
+}
 
 }  // namespace kexp::test

@@ -18,4 +18,17 @@ class ScopedEnv {
   std::optional<std::string> before_;
 };
 
+/// The time zone of this process, until the end of the scope; by its rule (`EET-2EEST,M3.5.0/3,M10.5.0/4`),
+/// so that no table of zones is needed.
+class ScopedZone {
+ public:
+  explicit ScopedZone(const std::string& rule);
+  ScopedZone(const ScopedZone&) = delete;
+  ScopedZone& operator=(const ScopedZone&) = delete;
+  ~ScopedZone();
+
+ private:
+  std::optional<ScopedEnv> variable_;
+};
+
 }  // namespace kexp::test

@@ -420,8 +420,7 @@ TEST_F(ExtractorTest, SuspectsTheZoneWhenTheWindowMissesEverythingByIt) {
   one_.stored = {{"up", R"({"job":"a"})", kStart - 2000, kStart - 1000}};
   clock_.step_wall(6h);
   const auto message_at = [&](const char* zone, std::chrono::hours late) {
-    const test::ScopedEnv variable("TZ", zone);
-    tzset();
+    const test::ScopedZone scoped_zone(zone);
     options_.start = WallTime(std::chrono::seconds(kStart - 2000)) + late;
     options_.end = WallTime(std::chrono::seconds(kStart - 1000)) + late;
     return message_of<FailedError>([&] { return run(); });
@@ -429,7 +428,6 @@ TEST_F(ExtractorTest, SuspectsTheZoneWhenTheWindowMissesEverythingByIt) {
   EXPECT_THAT(message_at("EET-2", -2h), HasSubstr("as UTC the same clock times would reach them"));
   EXPECT_THAT(message_at("EET-2", 2h), HasSubstr("as local time the same clock times would reach them"));
   EXPECT_THAT(message_at("EET-2", 3h), Not(HasSubstr("same clock times")));
-  tzset();
 }
 
 TEST_F(ExtractorTest, WarnsOfAClockThatIsOffByMoreThanAScrapeInterval) {

@@ -1,8 +1,5 @@
 #include "kexp/extractor/window_time.hpp"
 
-#include <ctime>
-#include <optional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,24 +14,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::message_of;
+using test::ScopedZone;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-/// The zone of this process, until it is destroyed; by its rule, so that no table of zones is needed.
-class ScopedZone {
- public:
-  explicit ScopedZone(const char* rule) {
-    variable_.emplace("TZ", rule);
-    tzset();
-  }
-  ~ScopedZone() {
-    variable_.reset();
-    tzset();
-  }
-
- private:
-  std::optional<test::ScopedEnv> variable_;
-};
 
 constexpr const char* kHelsinki = "EET-2EEST,M3.5.0/3,M10.5.0/4";
 const WallTime kNow = parse_time("2026-11-21T18:00:00Z", "test");
