@@ -105,4 +105,10 @@ std::size_t CannedHttp::count(const std::string& part) const {
       requests_.begin(), requests_.end(), [&](const auto& request) { return contains(request, part); }));
 }
 
+CannedHttp::Answer in_turn(std::vector<net::HttpResponse> answers) {
+  return [answers = std::move(answers), next = std::size_t{0}](const net::HttpRequest&) mutable {
+    return answers[std::min(next++, answers.size() - 1)];
+  };
+}
+
 }  // namespace kexp::test

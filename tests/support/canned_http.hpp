@@ -52,6 +52,9 @@ class CannedHttp final : public net::HttpClient {
   std::size_t piece_size_ = 64 * 1024;
 };
 
+/// The answers one after another; the last one again and again.
+[[nodiscard]] CannedHttp::Answer in_turn(std::vector<net::HttpResponse> answers);
+
 /// What an unreachable server is to its client.
 [[nodiscard]] net::HttpError connection_refused(const std::string& url);
 /// What a connection that breaks during the answer is to its client.

@@ -16,6 +16,27 @@ bool fits(std::int64_t value, unsigned bits) {
   const std::int64_t half = std::int64_t{1} << (bits - 1);
   return value > -half && value <= half;
 }
+bool fits(std::uint64_t value, unsigned bits) { return value < std::uint64_t{1} << bits; }
+
+/// A number of a histogram behind the code of the least size that it fits.
+template <typename Number>
+void write_sized(BitWriter& out, Number value) {
+  if (value == 0) {
+    out.bits(0, 1);
+    return;
+  }
+  unsigned ones = 1;
+  for (const unsigned size : {3U, 6U, 9U, 12U, 18U, 25U, 56U}) {
+    if (fits(value, size)) {
+      out.bits(((1U << ones) - 1) << 1U, ones + 1);
+      out.bits(static_cast<std::uint64_t>(value), size);
+      return;
+    }
+    ++ones;
+  }
+  out.bits(0xff, 8);
+  out.bits(static_cast<std::uint64_t>(value), 64);
+}
 
 /// A value as its difference to the one before.
 class XorWriter {
@@ -208,41 +229,9 @@ void BitWriter::zigzag(std::int64_t value) {
   varint((static_cast<std::uint64_t>(value) << 1U) ^ (value < 0 ? ~std::uint64_t{0} : 0));
 }
 
-void BitWriter::histogram_int(std::int64_t value) {
-  if (value == 0) {
-    bits(0, 1);
-    return;
-  }
-  unsigned ones = 1;
-  for (const unsigned size : {3U, 6U, 9U, 12U, 18U, 25U, 56U}) {
-    if (fits(value, size)) {
-      bits(((1U << ones) - 1) << 1U, ones + 1);
-      bits(static_cast<std::uint64_t>(value), size);
-      return;
-    }
-    ++ones;
-  }
-  bits(0xff, 8);
-  bits(static_cast<std::uint64_t>(value), 64);
-}
+void BitWriter::histogram_int(std::int64_t value) { write_sized(*this, value); }
 
-void BitWriter::histogram_uint(std::uint64_t value) {
-  if (value == 0) {
-    bits(0, 1);
-    return;
-  }
-  unsigned ones = 1;
-  for (const unsigned size : {3U, 6U, 9U, 12U, 18U, 25U, 56U}) {
-    if (value < std::uint64_t{1} << size) {
-      bits(((1U << ones) - 1) << 1U, ones + 1);
-      bits(value, size);
-      return;
-    }
-    ++ones;
-  }
-  bits(0xff, 8);
-  bits(value, 64);
-}
+void BitWriter::histogram_uint(std::uint64_t value) { write_sized(*this, value); }
 
 std::string xor_chunk(const std::vector<Sample>& samples) {
   BitWriter out;
@@ -398,6 +387,17 @@ std::string framed(const std::string& message) {
   head.varint(message.size());
   head.bits(crc32c(bytes_of(message)), 32);
   return head.bytes() + message;
+}
+
+net::HttpResponse streamed(std::string frames) {
+  return {200,
+          {{"content-type", "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"}},
+          std::move(frames)};
+}
+
+net::HttpResponse packed(std::string samples) {
+  return {
+      200, {{"content-type", "application/x-protobuf"}, {"content-encoding", "snappy"}}, std::move(samples)};
 }
 
 }  // namespace kexp::prom

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kexp/net/http_client.hpp"
 #include "kexp/prom/client.hpp"
 
 namespace kexp::prom {
@@ -50,6 +51,10 @@ using LabelList = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::string packed_message(const std::string& message);
 /// With its length and its checksum before it.
 [[nodiscard]] std::string framed(const std::string& message);
+
+/// The answers to a remote read: frames of chunks, and packed samples.
+[[nodiscard]] net::HttpResponse streamed(std::string frames);
+[[nodiscard]] net::HttpResponse packed(std::string samples);
 
 [[nodiscard]] inline std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));

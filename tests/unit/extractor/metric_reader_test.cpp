@@ -40,10 +40,6 @@ std::string series(const std::string& instance, const std::vector<prom::Sample>&
   return prom::framed(prom::chunked_response(labels, {{1, prom::xor_chunk(shifted)}}));
 }
 
-net::HttpResponse streamed(std::string body) {
-  return {200, {{"content-type", "application/x-streamed-protobuf"}}, std::move(body)};
-}
-
 class MetricReaderTest : public ::testing::Test {
  protected:
   MetricReaderTest() {
@@ -59,7 +55,7 @@ class MetricReaderTest : public ::testing::Test {
   }
   void answer(const std::string& url, std::string body) {
     http_.on(url + "/api/v1/read",
-             [body = std::move(body)](const net::HttpRequest&) { return streamed(body); });
+             [body = std::move(body)](const net::HttpRequest&) { return prom::streamed(body); });
   }
   WrittenMetric read() {
     TableWriter writer(dir_.path(), "csv", metric_);
@@ -120,7 +116,7 @@ TEST_F(MetricReaderTest, DropsWhatCameBeforeAnAnswerWasCutOff) {
   const std::string whole = series("a", {{0, 1}}) + series("b", {{0, 2}});
   int asked = 0;
   http_.on("http://one/api/v1/read", [&](const net::HttpRequest&) {
-    return streamed(++asked == 1 ? whole.substr(0, whole.size() - 3) : whole);
+    return prom::streamed(++asked == 1 ? whole.substr(0, whole.size() - 3) : whole);
   });
   EXPECT_EQ(read().samples, 2U);
   EXPECT_EQ(samples(), "series_id,ts_ms,value\n7,1795280000000,1\n8,1795280000000,2\n");
@@ -135,7 +131,7 @@ TEST_F(MetricReaderTest, KeepsTheFirstServersRowsWhenTheSecondHasToStartAgain) {
   const std::string whole = series("a", {{0, 2}, {1, 3}});
   int asked = 0;
   http_.on("http://two/api/v1/read",
-           [&](const net::HttpRequest&) { return streamed(++asked == 1 ? whole + "\x05" : whole); });
+           [&](const net::HttpRequest&) { return prom::streamed(++asked == 1 ? whole + "\x05" : whole); });
   EXPECT_EQ(read().samples, 3U);
   EXPECT_EQ(samples(), "series_id,ts_ms,value\n7,1795280000000,1\n8,1795280000000,2\n8,1795280001000,3\n");
 }

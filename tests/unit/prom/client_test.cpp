@@ -28,13 +28,6 @@ std::string error_body(const std::string& type, const std::string& text) {
   return R"({"status":"error","errorType":")" + type + R"(","error":")" + text + R"("})";
 }
 
-/// Answers in turn; the last one again and again.
-test::CannedHttp::Answer in_turn(std::vector<net::HttpResponse> answers) {
-  return [answers = std::move(answers), next = std::size_t{0}](const net::HttpRequest&) mutable {
-    return answers[std::min(next++, answers.size() - 1)];
-  };
-}
-
 class ClientTest : public ::testing::Test {
  protected:
   std::vector<SeriesSamples> query(const Grid& grid = {1000, 1000, 4}) {
@@ -130,7 +123,8 @@ TEST_F(ClientTest, TakesAnErrorInAGoodStatusForAnError) {
 
 TEST_F(ClientTest, TriesAgainWhatFailsForAWhile) {
   for (const long status : {429L, 500L, 502L, 503L}) {
-    http_.on("/query_range", in_turn({{status, {}, "busy"}, {status, {}, "busy"}, {200, {}, kEmptyMatrix}}));
+    http_.on("/query_range",
+             test::in_turn({{status, {}, "busy"}, {status, {}, "busy"}, {200, {}, kEmptyMatrix}}));
     const SteadyTime before = clock_.now();
     EXPECT_THAT(query(), IsEmpty());
     EXPECT_EQ(clock_.now() - before, 750ms);
@@ -359,8 +353,8 @@ TEST_F(ClientTest, CountsInHalvesWhatIsTooMuchAtOnce) {
   const auto two =
       R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[9,"2"]}]}})";
   http_.on("/api/v1/query ",
-           in_turn({{422, {}, error_body("execution", "query processing would load too many samples")},
-                    {200, {}, two}}));
+           test::in_turn({{422, {}, error_body("execution", "query processing would load too many samples")},
+                          {200, {}, two}}));
   EXPECT_EQ(client_.count_samples({"up", {}, {}, {}}, 1000, 2000, {"2.42.0", ""}, {}), 4U);
   EXPECT_THAT(http_.requests()[1].body, AllOf(HasSubstr("%5B500ms%5D"), HasSubstr("time=1.500")));
   EXPECT_THAT(http_.requests()[2].body, AllOf(HasSubstr("%5B499ms%5D"), HasSubstr("time=2.000")));

@@ -36,14 +36,6 @@ constexpr std::int64_t kEnd = kStart + 3'600'000;
 constexpr std::uint64_t kNumbers = 1, kHistograms = 2, kFloatHistograms = 3, kUnknown = 4;
 const double kStale = std::bit_cast<double>(kStaleBits);
 
-net::HttpResponse streamed(std::string body) {
-  return {200,
-          {{"content-type", "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"}},
-          std::move(body)};
-}
-net::HttpResponse packed(std::string body) {
-  return {200, {{"content-type", "application/x-protobuf"}, {"content-encoding", "snappy"}}, std::move(body)};
-}
 net::HttpResponse refused(long status, std::string body = "no") { return {status, {}, std::move(body)}; }
 
 /// What a request asks for.
@@ -152,12 +144,8 @@ class RemoteReadTest : public ::testing::Test {
   void serve(const std::string& chunks) {
     http_.on("/api/v1/read", [=](const net::HttpRequest&) { return streamed(chunks); });
   }
-  /// Answers in turn; the last one again and again.
   void serve_in_turn(std::vector<net::HttpResponse> answers) {
-    http_.on("/api/v1/read",
-             [answers = std::move(answers), next = std::size_t{0}](const net::HttpRequest&) mutable {
-               return answers[std::min(next++, answers.size() - 1)];
-             });
+    http_.on("/api/v1/read", test::in_turn(std::move(answers)));
   }
   static std::string up(const std::string& instance,
                         const std::vector<std::pair<std::uint64_t, std::string>>& chunks) {
