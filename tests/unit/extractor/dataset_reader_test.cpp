@@ -15,13 +15,9 @@
 namespace kexp::extractor {
 namespace {
 
+using namespace ::testing;
 using test::DatasetFiles;
 using test::message_of;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Pair;
 
 class DatasetReaderTest : public testing::Test {
  protected:

@@ -19,13 +19,9 @@
 namespace kexp::extractor {
 namespace {
 
+using namespace ::testing;
 using test::DatasetFiles;
 using test::message_of;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Optional;
-using ::testing::SizeIs;
 
 constexpr std::int64_t kStart = 1795280000'000;
 constexpr const char* kRapl = "/host/sys/class/powercap/intel-rapl:0";
@@ -134,7 +130,7 @@ TEST_F(EnergyTest, APodThatEndsLosesNothingBetweenItsTwoSeries) {
 
   const EnergyRow a = row(energy, "w1", "a");
   EXPECT_THAT(a.active_joules, Optional(26));
-  EXPECT_THAT(a.idle_joules, Optional(::testing::DoubleEq(90.0 * 26 / 45)));
+  EXPECT_THAT(a.idle_joules, Optional(DoubleEq(90.0 * 26 / 45)));
   EXPECT_EQ(a.kind, EnergyKind::measured);
   ASSERT_THAT(energy.checks, SizeIs(1));
   EXPECT_TRUE(energy.checks[0].holds());
@@ -180,7 +176,7 @@ TEST_F(EnergyTest, WithoutKeplerNothingWasMeasured) {
   EXPECT_EQ(energy.kind, EnergyKind::not_measured);
   EXPECT_THAT(energy.reason, HasSubstr("no counter of Kepler's"));
   EXPECT_THAT(energy.rows, IsEmpty());
-  EXPECT_THAT(to_table(energy), AllOf(HasSubstr("not measured"), ::testing::Not(HasSubstr("0.0"))));
+  EXPECT_THAT(to_table(energy), AllOf(HasSubstr("not measured"), Not(HasSubstr("0.0"))));
   EXPECT_TRUE(to_json(energy).at("total").is_null());
 }
 
@@ -266,7 +262,7 @@ TEST_F(EnergyTest, ImagesAreFirstAnswersWithinTheWindowByWhoGaveThem) {
   EXPECT_THAT(energy.total.joules_per_image(), Optional(10));
   EXPECT_THAT(row(energy, "w1").images, Optional(3));
   EXPECT_THAT(row(energy, "w1", "a").images, Optional(2));
-  EXPECT_THAT(row(energy, "w1", "a").joules_per_image(), Optional(::testing::DoubleEq((8 + 16) / 2.0)));
+  EXPECT_THAT(row(energy, "w1", "a").joules_per_image(), Optional(DoubleEq((8 + 16) / 2.0)));
   EXPECT_THAT(to_table(energy), HasSubstr("10.000 J an image"));
 }
 

@@ -22,13 +22,9 @@ namespace kexp::extractor {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace ::testing;
 using test::DatasetFiles;
 using test::message_of;
-using ::testing::DoubleEq;
-using ::testing::DoubleNear;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsNan;
 
 constexpr std::int64_t kStart = 1795280000'000;
 const double kNan = std::nan("");

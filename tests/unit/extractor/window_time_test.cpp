@@ -13,10 +13,9 @@ namespace kexp::extractor {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace ::testing;
 using test::message_of;
 using test::ScopedZone;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 
 constexpr const char* kHelsinki = "EET-2EEST,M3.5.0/3,M10.5.0/4";
 const WallTime kNow = parse_time("2026-11-21T18:00:00Z", "test");

@@ -14,13 +14,8 @@ namespace kexp::prom {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace ::testing;
 using test::message_of;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::Pair;
 
 constexpr const char* kEmptyMatrix = R"({"status":"success","data":{"resultType":"matrix","result":[]}})";
 

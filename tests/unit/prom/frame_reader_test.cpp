@@ -12,10 +12,8 @@
 namespace kexp::prom {
 namespace {
 
+using namespace ::testing;
 using test::message_of;
-using ::testing::ElementsAre;
-using ::testing::ElementsAreArray;
-using ::testing::HasSubstr;
 
 TEST(Crc32cTest, GivesTheValuesOfItsDefinition) {
   EXPECT_EQ(crc32c({}), 0U);

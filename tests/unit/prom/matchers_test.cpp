@@ -11,10 +11,8 @@
 namespace kexp::prom {
 namespace {
 
+using namespace ::testing;
 using test::message_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using Type = Matcher::Type;
 
 TEST(MatchersTest, ReadsEveryKind) {

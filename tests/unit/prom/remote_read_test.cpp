@@ -22,14 +22,8 @@ namespace kexp::prom {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace ::testing;
 using test::message_of;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::Pair;
-using ::testing::SizeIs;
 
 constexpr std::int64_t kStart = 1'795'284'000'000;
 constexpr std::int64_t kEnd = kStart + 3'600'000;

@@ -12,12 +12,9 @@
 namespace kexp::table {
 namespace {
 
+using namespace ::testing;
 using test::message_of;
 using test::TempDir;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsNan;
 
 const Schema kSamples = {
     {"ts_ms", ColumnType::timestamp_ms}, {"value", ColumnType::float64}, {"note, if any", ColumnType::text}};
