@@ -28,15 +28,14 @@ class ConsumeCpuTest(unittest.TestCase):
     def test_one_thread_is_busy_under_a_quota_of_one_cpu(self):
         with kexp_test.LocalKafka() as kafka, CpuQuota(1) as group:
             topics = Topics(kafka, "cpu")
-            file = Path(kafka.dir, "image.png")
-            file.write_bytes(png(640, 480, (40, 90, 160)))
-            topics.send_file(file, (str(i) for i in range(20)))
+            image = png(640, 480, (40, 90, 160))
+            topics.send_copies(image, 20, partition=0)
             with group.pod(kafka.servers, *topics.arguments()) as pod:
                 pod.wait_for_line(r"threads=1 chosen_by=limits quota_cpus=1\.00")
                 # What loads the model may use other threads; what works may not.
                 pod.wait_for(lambda: pod.metric("kexp_records_processed_total") == 20, 120, "the first images")
                 before = cpu_seconds_by_thread(pod.pid)
-                topics.send_file(file, (str(i) for i in range(20, 120)))
+                topics.send_copies(image, 100, partition=0)
                 pod.wait_for(lambda: pod.metric("kexp_records_processed_total") == 120, 120, "all images")
                 after = cpu_seconds_by_thread(pod.pid)
                 self.assertEqual(pod.metric("kexp_inference_threads"), 1)
