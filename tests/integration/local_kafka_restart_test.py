@@ -20,21 +20,16 @@ class LocalKafkaRestartTest(unittest.TestCase):
             servers = kafka.servers
             kafka.create_topic("kept")
             kcat(servers, "-P", "-t", "kept", stdin=b"one\ntwo\n")
-            kafka.kill()
-            self.assertEqual(kafka.command("status").returncode, 3)
-            kafka.start()
-            self.assertEqual(kafka.servers, servers)
-            self.assertEqual(kcat(servers, "-C", "-t", "kept", "-e", "-q"), b"one\ntwo\n")
-
-            # a pid file that names a stranger (us) after a crash, and one that names nobody
-            for stale in (str(os.getpid()), "4194999"):
-                kafka.stop()
-                Path(kafka.dir, "kafka.pid").write_text(stale)
-                done = kafka.command("start")
-                self.assertEqual(done.returncode, 0, done.stderr)
-                self.assertIn("stale", done.stderr)
-                self.assertIn(f"KAFKA_SERVERS={servers}\n", done.stdout)
-            self.assertEqual(kcat(servers, "-C", "-t", "kept", "-e", "-q"), b"one\ntwo\n")
+            # Its pid file names nobody, and after a crash of the machine perhaps a stranger, such as us.
+            for stale in (None, os.getpid()):
+                kafka.kill()
+                if stale:
+                    Path(kafka.dir, "kafka.pid").write_text(str(stale))
+                self.assertEqual(kafka.command("status").returncode, 3)
+                said = kafka.start()
+                self.assertIn("stale", said)
+                self.assertEqual(kafka.servers, servers)
+                self.assertEqual(kcat(servers, "-C", "-t", "kept", "-e", "-q"), b"one\ntwo\n")
 
             self.assertEqual(kafka.command("reset", "--yes").returncode, 0)
             self.assertNotIn(b"kept", kcat(servers, "-L"))

@@ -49,12 +49,13 @@ class _Service:
         self.close()
 
     def start(self):
-        """Starts it, or starts it again on the same port with the same data."""
+        """Starts it, or starts it again on the same port with the same data; what the script said."""
         done = self.command("start", *self.options)
         # 3: Java or a download is not to be had here
         require(done.returncode != 3, f"{self.script}: {done.stderr.strip()}")
         assert done.returncode == 0, f"{self.script} start: exit {done.returncode}\n{done.stderr}"
         self.settings = dict(word.split("=", 1) for word in shlex.split(done.stdout))
+        return done.stderr
 
     def command(self, verb, *options):
         """Runs the script with this service's folder."""
@@ -110,6 +111,12 @@ class LocalKafka(_Service):
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not _alive(pid), 60, f"broker {pid} to die")
+
+    def close(self):
+        # Its data goes with it, so an orderly end, which takes seconds, is for nobody.
+        if self.settings and _is_service(self.pid, "kafka", self.dir):
+            self.kill()
+        super().close()
 
     def restart(self):
         """The broker again, on the same port with the same data; stops it first when it runs."""
@@ -227,6 +234,15 @@ def _alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _is_service(pid, name, folder):
+    """Whether a process is that service, and not a stranger who was given its number."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as environment:
+            return f"KEXP_SERVICE={name} {folder}".encode() in environment.read().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return False
 
