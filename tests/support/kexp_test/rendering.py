@@ -1,5 +1,6 @@
 """What `kexp deploy render` writes, as tests look at it. Needs `import_kubernetes_validate()` first, for PyYAML."""
 
+import functools
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,12 @@ def changed(existing, **sections):
     return yaml.safe_dump(root, sort_keys=False)
 
 
+@functools.cache
+def _parsed(text):
+    import yaml
+    return list(yaml.safe_load_all(text))
+
+
 def _merged(old, new):
     merged = {**old, **{key: _merged(old.get(key) or {}, value) if isinstance(value, dict) else value for key, value in new.items()}}
     return {key: value for key, value in merged.items() if value is not None}
@@ -105,8 +112,8 @@ class Rendering:
         return (self.folder / path).read_text()
 
     def documents(self, path):
-        import yaml
-        return list(yaml.safe_load_all(self.text(path)))
+        """Not to be changed: they are parsed once."""
+        return _parsed(self.text(path))
 
     def objects(self):
         """Every Kubernetes object, in the order in which a person applies them."""
