@@ -165,6 +165,27 @@ const char* rule_of(Source source) {
                "point; none after the mark of a series' end";
 }
 
+/// null where the server does not tell them.
+Json targets_json(const prom::Targets& targets) {
+  if (!targets.refused.empty()) {
+    return nullptr;
+  }
+  Json all = Json::array();
+  for (const prom::Target& target : targets.active) {
+    const auto label = [&](const char* name) {
+      const auto found = target.labels.find(name);
+      return found == target.labels.end() ? Json() : Json(found->second);
+    };
+    all.push_back(
+        {{"job", label("job")},
+         {"instance", label("instance")},
+         {"labels", target.labels},
+         {"scrape_interval_s", target.scrape_interval ? Json(seconds(*target.scrape_interval)) : Json()},
+         {"health", target.health}});
+  }
+  return all;
+}
+
 Json servers_json(const std::vector<Server>& servers) {
   Json all = Json::array();
   for (const Server& server : servers) {
@@ -177,8 +198,12 @@ Json servers_json(const std::vector<Server>& servers) {
                    {"retention", server.info.retention},
                    {"read_by", source_name(server.source)},
                    {"rule", rule_of(server.source)},
-                   {"external_labels", server.external_labels},
-                   {"scrape_interval_s", std::move(intervals)}});
+                   {"external_labels", external_labels_json(server)},
+                   {"scrape_interval_s", std::move(intervals)},
+                   {"targets", targets_json(server.targets)}});
+    if (!server.targets.refused.empty()) {
+      all.back()["targets_refused"] = server.targets.refused;
+    }
   }
   return all;
 }
@@ -236,6 +261,10 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
 }
 
 }  // namespace
+
+Json external_labels_json(const Server& server) {
+  return server.external_labels ? Json(*server.external_labels) : Json();
+}
 
 std::string metadata_file(const std::string& format) {
   return format == kLegacy ? ".metadata.json" : "metadata.json";

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kexp/core/json.hpp"
 #include "kexp/extractor/extractor.hpp"
 
 #include "metric_writer.hpp"
@@ -21,6 +22,9 @@ inline constexpr const char* kLegacy = "legacy";
 /// What describes a dataset; hidden in the legacy format, whose readers take every name in the folder for a
 /// metric.
 [[nodiscard]] std::string metadata_file(const std::string& format);
+
+/// What a server adds to every series on the way out; null where it does not tell.
+[[nodiscard]] Json external_labels_json(const Server& server);
 
 /// Everything that was read, for what describes it.
 struct Dataset {

@@ -226,7 +226,7 @@ class Extraction {
     for (const Server& server : servers_) {
       servers.push_back({{"source", server.client.source()},
                          {"read_by", source_name(server.source)},
-                         {"external_labels", server.external_labels}});
+                         {"external_labels", external_labels_json(server)}});
     }
     return {{"kexp_version", version()},          {"format", options_.format},
             {"start_ns", unix_ns(window_.start)}, {"end_ns", unix_ns(window_.end)},
@@ -279,11 +279,17 @@ class Extraction {
                       [&](const Server& one) { return one.client.source() == client.source(); })) {
         throw UsageError(fmt::format("--prometheus {} is given twice", client.source()));
       }
-      Server& server = servers_.emplace_back(Server{std::move(client), Source::query, {}, {}, {}, {}});
+      Server& server = servers_.emplace_back(Server{std::move(client), Source::query, {}, {}, {}, {}, {}});
       server.info = server.client.server_info(stop_);
       choose_source(server);
+      server.external_labels = server.client.external_labels(stop_);
       server.scrape_intervals = server.client.scrape_intervals(window_, stop_);
       server.metadata = server.client.metadata(stop_);
+      server.targets = server.client.targets(stop_);
+      if (!server.targets.refused.empty()) {
+        ports_.log.warn("extract: server={} does not tell its targets: {}", server.client.source(),
+                        server.targets.refused);
+      }
       compare_clocks(server);
     }
   }
@@ -292,7 +298,6 @@ class Extraction {
     const std::string& name = server.client.source();
     if (!by_query_only(options_) && server.client.has_remote_read(stop_)) {
       server.source = Source::remote_read;
-      server.external_labels = server.client.external_labels(stop_).value_or(prom::Labels());
       return;
     }
     if (options_.source == "remote-read") {

@@ -192,7 +192,8 @@ class MetricReading {
   void remote_read(std::size_t index, prom::SeriesSink& sink) const {
     const Server& server = reading_.servers[index];
     const prom::ReadQuery query{metric_.name, reading_.selectors, first_ms(reading_.window),
-                                unix_ms(reading_.window.end), server.external_labels};
+                                unix_ms(reading_.window.end),
+                                server.external_labels.value_or(prom::Labels())};
     static_cast<void>(server.client.remote_read(query, sink, stop_));
   }
 

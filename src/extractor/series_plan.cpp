@@ -33,13 +33,15 @@ std::vector<std::string> names_on(const Server& server, const prom::Window& wind
 PlannedSeries planned(std::size_t index, const Server& server, const prom::Labels& labels) {
   const auto job = labels.find("job");
   PlannedSeries series{index, labels_json(labels), job == labels.end() ? "" : job->second, {}};
-  prom::Labels bare = labels;
-  std::erase_if(bare, [&](const auto& label) {
-    const auto external = server.external_labels.find(label.first);
-    return external != server.external_labels.end() && external->second == label.second;
-  });
-  if (bare.size() < labels.size()) {
-    series.bare_labels = labels_json(bare);
+  if (server.external_labels) {
+    prom::Labels bare = labels;
+    std::erase_if(bare, [&](const auto& label) {
+      const auto external = server.external_labels->find(label.first);
+      return external != server.external_labels->end() && external->second == label.second;
+    });
+    if (bare.size() < labels.size()) {
+      series.bare_labels = labels_json(bare);
+    }
   }
   return series;
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -24,10 +25,11 @@ enum class Source { remote_read, query };
 struct Server {
   prom::Client client;
   Source source = Source::query;
-  prom::Labels external_labels;
+  std::optional<prom::Labels> external_labels;  ///< nullopt where the server does not tell.
   prom::ServerInfo info;
-  std::map<std::string, std::chrono::milliseconds> scrape_intervals;  ///< By job.
+  std::map<std::string, std::chrono::milliseconds> scrape_intervals;  ///< By job, as measured.
   std::map<std::string, prom::MetricMetadata> metadata;               ///< By metric.
+  prom::Targets targets;
 };
 
 /// How old a sample that a point shows may be: one and a half scrape intervals of its job. A scrape may come

@@ -1,6 +1,7 @@
 #include "answers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -50,6 +51,32 @@ dom::element data_of(dom::parser& parser, const std::string& body, Warnings& war
     }
   }
   return root["data"];
+}
+
+/// Prometheus' way to write a duration: 1m30s, 500ms.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> kUnits = {
+      {{"ms", 1},
+       {"s", 1000},
+       {"m", 60'000},
+       {"h", 3'600'000},
+       {"d", 86'400'000},
+       {"w", 604'800'000},
+       {"y", 31'536'000'000}}};
+  std::int64_t sum_ms = 0;
+  for (bool first = true; first || !text.empty(); first = false) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    const auto unit = std::find_if(kUnits.begin(), kUnits.end(),
+                                   [&](const auto& one) { return text.starts_with(one.first); });
+    if (error != std::errc() || number < 0 || number > 1'000'000 || unit == kUnits.end()) {
+      return std::nullopt;
+    }
+    sum_ms += number * unit->second;
+    text.remove_prefix(unit->first.size());
+  }
+  return std::chrono::milliseconds(sum_ms);
 }
 
 double parse_value(std::string_view text) {
@@ -179,6 +206,25 @@ std::map<std::string, MetricMetadata> parse_metadata(std::string body, Warnings&
       }
     }
     return all;
+  });
+}
+
+std::vector<Target> parse_targets(std::string body, Warnings& warnings) {
+  return reading([&] {
+    dom::parser parser;
+    std::vector<Target> targets;
+    for (const dom::object one : dom::array(data_of(parser, body, warnings)["activeTargets"])) {
+      Target& target = targets.emplace_back();
+      for (const auto& [name, value] : dom::object(one["labels"])) {
+        target.labels.emplace(name, std::string_view(value));
+      }
+      target.health = std::string_view(one["health"]);
+      std::string_view interval;
+      if (one["scrapeInterval"].get(interval) == simdjson::SUCCESS) {
+        target.scrape_interval = parse_duration(interval);
+      }
+    }
+    return targets;
   });
 }
 

@@ -27,6 +27,7 @@ struct Problem {
 [[nodiscard]] std::vector<std::string> parse_strings(std::string body, Warnings& warnings);
 [[nodiscard]] std::vector<Labels> parse_series(std::string body, Warnings& warnings);
 [[nodiscard]] std::map<std::string, MetricMetadata> parse_metadata(std::string body, Warnings& warnings);
+[[nodiscard]] std::vector<Target> parse_targets(std::string body, Warnings& warnings);
 /// The string members of `data`: buildinfo, runtimeinfo.
 [[nodiscard]] std::map<std::string, std::string> parse_info(std::string body, Warnings& warnings);
 /// `global.external_labels` of the configuration that status/config holds.

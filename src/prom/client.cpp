@@ -292,6 +292,22 @@ std::map<std::string, MetricMetadata> Client::metadata(const std::stop_token& st
   return parsed(path, body_of(Method::get, path, {}, stop), parse_metadata);
 }
 
+Targets Client::targets(const std::stop_token& stop) const {
+  const std::string path = "/api/v1/targets";
+  Answer answer = ask(Method::get, path, {{"state", "active"}}, Retry::always, stop);
+  if (answer.kind != Answer::Kind::good) {
+    return {{}, answer.text};
+  }
+  try {
+    Targets targets{parsed(path, std::move(answer.text), parse_targets), {}};
+    std::stable_sort(targets.active.begin(), targets.active.end(),
+                     [](const Target& a, const Target& b) { return a.labels < b.labels; });
+    return targets;
+  } catch (const PrometheusError& e) {  // An answer that is none.
+    return {{}, e.what()};
+  }
+}
+
 std::map<std::string, milliseconds> Client::scrape_intervals(const Window& window,
                                                              const std::stop_token& stop) const {
   const auto length = std::chrono::ceil<milliseconds>(window.end - window.start);

@@ -60,6 +60,18 @@ struct MetricMetadata {
   std::string unit;
 };
 
+/// What a server scrapes.
+struct Target {
+  Labels labels;  ///< As its series have them: job, instance, and what the configuration adds.
+  std::optional<std::chrono::milliseconds> scrape_interval;  ///< Servers before 2.28 do not tell.
+  std::string health;  ///< Of its last scrape: up, down, or unknown before the first one.
+};
+
+struct Targets {
+  std::vector<Target> active;  ///< In the order of their labels.
+  std::string refused;         ///< Why the server does not tell; empty where it does.
+};
+
 struct Answer;
 
 class Client {
@@ -91,6 +103,10 @@ class Client {
                                            const std::stop_token& stop) const;
   /// By metric; of those only that a target shows now.
   [[nodiscard]] std::map<std::string, MetricMetadata> metadata(const std::stop_token& stop) const;
+
+  /// What the server scrapes at this moment. Relatives of Prometheus may scrape nothing, and servers may keep
+  /// it to themselves: what goes wrong is told, not thrown.
+  [[nodiscard]] Targets targets(const std::stop_token& stop) const;
 
   /// How often each job was really scraped in the window: the median distance of the samples of `up`, of the
   /// slowest target of the job. Jobs without two samples are absent.

@@ -62,6 +62,10 @@ class FakePrometheus {
         R"({"status":"success","data":{"up":[{"type":"gauge","help":"","unit":""}],"lat":[{"type":"histogram","help":"How long.","unit":"s"}]}})");
     http.on(url + "/api/v1/query ", R"({"status":"success","data":{"resultType":"matrix","result":[
         {"metric":{"job":"a"},"values":[[0,"1"],[5,"1"],[10,"1"]]},{"metric":{"job":"slow"},"values":[[0,"1"],[30,"1"]]}]}})");
+    http.on(url + "/api/v1/status/config", R"({"status":"success","data":{"yaml":"global: {}"}})");
+    http.on(
+        url + "/api/v1/targets",
+        R"({"status":"success","data":{"activeTargets":[{"labels":{"instance":"i:1","job":"a"},"scrapeInterval":"5s","health":"up"}]}})");
     http.on(url + "/api/v1/label/__name__/values",
             [this](const net::HttpRequest& r) { return names(r.url); });
     http.on(url + "/api/v1/series", [this](const net::HttpRequest& r) { return series(r.body); });
@@ -227,6 +231,9 @@ TEST_F(ExtractorTest, DescribesTheDatasetWithChecksums) {
   EXPECT_EQ(json["window"]["points"], 5);
   EXPECT_EQ(json["servers"][0]["version"], "2.42.0");
   EXPECT_EQ(json["servers"][0]["scrape_interval_s"]["a"], 5.0);
+  EXPECT_EQ(json["servers"][0]["external_labels"], Json::object());
+  EXPECT_EQ(json["servers"][0]["targets"], Json::parse(R"([{"job":"a","instance":"i:1",
+      "labels":{"instance":"i:1","job":"a"},"scrape_interval_s":5.0,"health":"up"}])"));
   EXPECT_EQ(json["metrics"]["up"]["type"], "gauge");
   EXPECT_EQ(json["metrics"]["up"]["samples"], 5);
   EXPECT_THAT(json["selectors"], ElementsAre("up"));
@@ -238,6 +245,18 @@ TEST_F(ExtractorTest, DescribesTheDatasetWithChecksums) {
     bytes += entry["bytes"].get<std::uint64_t>();
   }
   EXPECT_EQ(result.bytes, bytes);
+}
+
+TEST_F(ExtractorTest, GoesOnWhereAServerTellsNothingOfItself) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  http_.on("/api/v1/targets", "404 page not found", 404);
+  http_.on("/api/v1/status/config", "404 page not found", 404);
+  EXPECT_EQ(run().samples, 5U);
+  EXPECT_TRUE(log_.contains("http://one:9090 does not tell its targets: HTTP 404"));
+  const Json server = metadata()["servers"][0];
+  EXPECT_TRUE(server["targets"].is_null());
+  EXPECT_EQ(server["targets_refused"], "HTTP 404: 404 page not found");
+  EXPECT_TRUE(server["external_labels"].is_null());
 }
 
 TEST_F(ExtractorTest, KeepsSeriesOfTwoServersApart) {

@@ -47,7 +47,7 @@ class MetricReaderTest : public ::testing::Test {
     metric_.first_id = 7;
   }
   void add_server(const std::string& url, Source source = Source::remote_read, prom::Labels external = {}) {
-    servers_.push_back({prom::Client(url, http_, clock_, log_), source, std::move(external), {}, {}, {}});
+    servers_.push_back({prom::Client(url, http_, clock_, log_), source, std::move(external), {}, {}, {}, {}});
   }
   /// A series of the last server.
   void plan(const std::string& labels, const std::string& bare_labels = "") {

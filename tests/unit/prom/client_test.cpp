@@ -270,6 +270,32 @@ TEST_F(ClientTest, ReadsTypesAndHelpOfMetrics) {
   EXPECT_EQ(metadata.at("up").help, "Is it \"up\"?");
 }
 
+TEST_F(ClientTest, ListsTargetsInTheOrderOfTheirLabels) {
+  http_.on("/api/v1/targets?state=active", R"({"status":"success","data":{"activeTargets":[
+      {"labels":{"instance":"b:1","job":"node"},"scrapeUrl":"http://b:1/metrics","health":"down","scrapeInterval":"1m30s"},
+      {"labels":{"instance":"a:1","job":"node","rack":"7"},"health":"up","scrapeInterval":"500ms"},
+      {"labels":{"instance":"c:1","job":"node"},"health":"unknown"},
+      {"labels":{"instance":"d:1","job":"node"},"health":"up","scrapeInterval":"soon"}],"droppedTargets":[]}})");
+  const Targets targets = client_.targets({});
+  EXPECT_EQ(targets.refused, "");
+  ASSERT_EQ(targets.active.size(), 4U);
+  EXPECT_THAT(targets.active[0].labels,
+              ElementsAre(Pair("instance", "a:1"), Pair("job", "node"), Pair("rack", "7")));
+  EXPECT_EQ(targets.active[0].scrape_interval, 500ms);
+  EXPECT_EQ(targets.active[0].health, "up");
+  EXPECT_EQ(targets.active[1].scrape_interval, 90s);
+  EXPECT_EQ(targets.active[1].health, "down");
+  EXPECT_EQ(targets.active[2].scrape_interval, std::nullopt);
+  EXPECT_EQ(targets.active[3].scrape_interval, std::nullopt);
+}
+
+TEST_F(ClientTest, AServerMayKeepItsTargetsToItself) {
+  http_.on("/api/v1/targets", "404 page not found", 404);
+  EXPECT_EQ(client_.targets({}).refused, "HTTP 404: 404 page not found");
+  http_.on("/api/v1/targets", "<html>login</html>");
+  EXPECT_THAT(client_.targets({}).refused, HasSubstr("another way"));
+}
+
 TEST_F(ClientTest, MeasuresScrapeIntervalsOfTheSlowestTargetOfAJob) {
   const auto series = [](const std::string& labels, std::vector<double> times) {
     std::string values;
