@@ -284,6 +284,7 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
                    {"format", dataset.options.format},
                    {"window", window_json(dataset)},
                    {"selectors", dataset.options.matches},
+                   {"selectors_without_samples", dataset.unmatched},
                    {"servers", servers_json(dataset.servers)},
                    {"totals",
                     {{"metrics", result.metrics},

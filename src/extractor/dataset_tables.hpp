@@ -34,6 +34,7 @@ struct Dataset {
   const std::vector<Server>& servers;
   const std::vector<PlannedMetric>& plan;
   const std::vector<WrittenMetric>& written;  ///< As the plan.
+  const std::vector<std::string>& unmatched;  ///< Selectors that nothing is of.
   const std::optional<std::vector<CountDifference>>& differences;
 };
 

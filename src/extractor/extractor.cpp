@@ -23,6 +23,7 @@
 #include "legacy_writer.hpp"
 #include "metric_reader.hpp"
 #include "parallel.hpp"
+#include "unmatched.hpp"
 #include "verify.hpp"
 #include "window.hpp"
 
@@ -192,11 +193,16 @@ class Extraction {
  private:
   ExtractorResult fill(const fs::path& folder, const std::vector<PlannedMetric>& plan, Journal& journal) {
     const std::vector<WrittenMetric> written = read_all(plan, folder, journal);
+    const std::vector<std::string> unmatched =
+        unmatched_selectors(servers_, selectors_, window_, plan, written, stop_);
     const std::optional<std::vector<CountDifference>> differences = verify(plan, written);
     ExtractorResult result =
-        describe(folder, {options_, window_, grid_, servers_, plan, written, differences});
+        describe(folder, {options_, window_, grid_, servers_, plan, written, unmatched, differences});
     if (result.metrics == 0) {
       throw nothing_there();
+    }
+    for (const std::string& selector : unmatched) {
+      ports_.log.warn("extract: match={} has no sample in the window", selector);
     }
     if (options_.format != kLegacy) {
       result.energy = measure_energy(folder, options_.run);

@@ -214,6 +214,14 @@ class HistoryTest(HistoryCase, ExtractCase):
         self.extract(self.prometheus.url, self.start, self.start + 300, "--match", '{job="fast"}', "--match", '{name=~"slow|whole"}')
         self.assertEqual({name: len(points) for name, points in self.waves().items()}, {"short": 301, "slow": 11, "whole": 301})
 
+    def test_a_selector_without_a_sample_is_named(self):
+        wrong = ['{job="fsat"}', '{name="short"}']  # The second one has samples before the window, in the same block.
+        done = self.extract(self.prometheus.url, self.start + 6000, self.start + 6300, "--match", '{name="whole"}', "--match", wrong[0], "--match", wrong[1])
+        for selector in wrong:
+            self.assertIn(f"match={selector} has no sample in the window", done.stderr)
+        metadata = json.loads((self.folder / "out/metadata.json").read_text())
+        self.assertEqual(metadata["selectors_without_samples"], wrong)
+
     def test_has_as_many_rows_as_the_server_has_samples(self):
         # Samples lie on this grid, each is one point; the slow job is read at its own distance.
         for job, step in (("fast", 1), ("slow", 30)):

@@ -681,6 +681,26 @@ TEST_F(ExtractorTest, RefusesAWindowWithoutAPoint) {
   EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--sampling"));
 }
 
+TEST_F(ExtractorTest, NamesASelectorThatHasNoSampleBesideOneThatHas) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"up", R"({"job":"b"})", kStart + 21, kStart + 100},
+                 {"between_points", R"({"job":"b"})", kStart + 1, kStart + 2}};
+  // Asked for one of them alone.
+  const auto names = [&](const std::string& job, const std::string& found) {
+    http_.on("end=1795280020.000&match%5B%5D=%7Bjob%3D%22" + job + "%22%7D ",
+             R"({"status":"success","data":)" + found + "}");
+  };
+  names("a", R"(["up"])");
+  names("typo", "[]");
+  names("b", R"(["between_points","up"])");
+  http_.on("end=1795280020.000&match%5B%5D=%7B__name__%3D%22up%22%2Cjob%3D%22b%22",
+           R"({"status":"success","data":[{"__name__":"up","job":"b"}]})");
+  options_.matches = {R"({job="a"})", R"({job="typo"})", R"({job="b"})"};
+  EXPECT_EQ(run().samples, 5U);
+  EXPECT_THAT(metadata()["selectors_without_samples"], ElementsAre(R"({job="typo"})", R"({job="b"})"));
+  EXPECT_TRUE(log_.contains(R"(match={job="typo"} has no sample)"));
+}
+
 TEST_F(ExtractorTest, BlamesTheSelectorThatTheServerDoesNotUnderstand) {
   options_.matches = {R"({job=~"["})"};
   http_.on("/label/__name__/values",
