@@ -19,6 +19,7 @@
 #include "acknowledged.hpp"
 #include "answers.hpp"
 #include "awaited.hpp"
+#include "feed_watch.hpp"
 #include "quality.hpp"
 #include "reading.hpp"
 
@@ -57,6 +58,7 @@ Json settings_json(const TrackerOptions& options) {
                 {"any_run", options.any_run},
                 {"until_complete", options.until_complete},
                 {"timeout_s", options.timeout.count()},
+                {"feed_timeout_s", options.feed_timeout.count()},
                 {"deadline_s", seconds(options.deadline)},
                 {"validate_results", options.validate_results}};
   if (!options.validate_results) {
@@ -131,6 +133,7 @@ class Tracking {
         first_end_(first_end),
         answers_(run_.path(), start_stamp(ports.clock.wall_now()), options.deadline, ports.metrics),
         awaited_(run_.path(), options.validate_results ? Awaited::By::answers : Awaited::By::offsets),
+        feed_(run_.path()),
         acknowledged_(run_.path()) {
     ports_.log.copy_to(run_.file("log"));
     if (first_end_) {
@@ -170,6 +173,9 @@ class Tracking {
       take(clients_.consumer->poll(kPoll));
       keep_up(ports_.clock.now());
     }
+    if (!stop.stop_requested() && awaited_.left() != std::int64_t{0}) {
+      ports_.log.warn("track: gave_up_after_s={} waiting_for=\"{}\"", patience()->count(), waiting_for());
+    }
   }
 
   // What is due besides reading.
@@ -184,11 +190,25 @@ class Tracking {
   }
 
   [[nodiscard]] bool is_done() const {
-    if (!options_.until_complete) {
-      return false;
+    return options_.until_complete && (awaited_.left() == std::int64_t{0} || has_given_up());
+  }
+
+  [[nodiscard]] bool has_given_up() const {
+    const auto longest = patience();
+    return longest && ports_.clock.now() - last_change_ > *longest;
+  }
+
+  // How long nothing new may come; nullopt: a feed is at work here, and its end will be seen.
+  [[nodiscard]] std::optional<std::chrono::seconds> patience() const {
+    using State = FeedWatch::State;
+    if (awaited_.left() || feed_.state() == State::killed || feed_.state() == State::elsewhere) {
+      return options_.timeout;
     }
-    const bool waited = ports_.clock.now() - last_change_ > options_.timeout;
-    return awaited_.left() ? *awaited_.left() == 0 || waited : feed_has_died_ && waited;
+    return feed_.state() == State::missing ? std::optional(options_.feed_timeout) : std::nullopt;
+  }
+
+  [[nodiscard]] std::string_view waiting_for() const {
+    return awaited_.left() ? "answers to what the feed has sent" : awaited_of(feed_.state());
   }
 
   void look() {
@@ -209,8 +229,11 @@ class Tracking {
   }
 
   void look_after_feed() {
-    if (!feed_has_died_ && record::a_feed_has_died(run_.path())) {
-      feed_has_died_ = true;
+    const bool was_killed = feed_.state() == FeedWatch::State::killed;
+    if (feed_.look(ports_.clock.wall_now())) {
+      last_change_ = ports_.clock.now();
+    }
+    if (!was_killed && feed_.state() == FeedWatch::State::killed) {
       ports_.log.warn("track: text=\"a feed of the run was killed: nobody knows all that it has sent\"");
     }
   }
@@ -317,7 +340,7 @@ class Tracking {
                                 std::max<std::int64_t>(0, acknowledged_.count() - counts.processed));
     }
     if (!awaited_.left() && options_.until_complete) {
-      event.fields.emplace_back("waiting_for", std::string("feed"));
+      event.fields.emplace_back("waiting_for", std::string(waiting_for()));
     }
     ports_.progress.report(event);
     reported_ = counts.answers;
@@ -417,12 +440,12 @@ class Tracking {
   const std::optional<WallTime> first_end_;
   Answers answers_;
   Awaited awaited_;
+  FeedWatch feed_;
   Acknowledged acknowledged_;
-  bool feed_has_died_ = false;
   std::map<std::int32_t, std::int64_t> next_;  // Offset to read next, by partition.
   std::vector<kafka::PartitionLag> committed_;
   SteadyTime last_look_{}, last_progress_{};
-  SteadyTime last_change_{};  // The feed finished, or a new answer came.
+  SteadyTime last_change_{};  // The feed showed that it lives, or finished, or a new answer came.
   std::int64_t reported_ = 0;
 };
 
@@ -444,14 +467,18 @@ void validate(const TrackerOptions& options) {
       throw UsageError(fmt::format("{} may have letters, digits, '.', '_' and '-', got \"{}\"", flag, name));
     }
   };
+  const auto check_timeout = [](const char* flag, std::chrono::seconds timeout) {
+    if (timeout < 1s || timeout > 24h) {
+      throw UsageError(fmt::format("{} must be 1 to 86400 seconds, got {}", flag, timeout.count()));
+    }
+  };
   check_name("--topic", options.topic);
   check_name("--input-topic", options.input_topic);
   if (!options.group.empty()) {
     check_name("--group", options.group);
   }
-  if (options.timeout < 1s || options.timeout > 24h) {
-    throw UsageError(fmt::format("--timeout must be 1 to 86400 seconds, got {}", options.timeout.count()));
-  }
+  check_timeout("--timeout", options.timeout);
+  check_timeout("--feed-timeout", options.feed_timeout);
   if (options.deadline < 1ms || options.deadline > 24h) {
     throw UsageError(fmt::format("--deadline must be 1 ms to 24 h, got {} s", seconds(options.deadline)));
   }

@@ -141,6 +141,13 @@ class TrackTest(FolderCase):
         self.assertRegex(tracker.stdout, r"(?m)^delivery +4\.5")
         self.assertIn("verdict       INVALID", tracker.stdout)
         self.assertIn(str(self.run), tracker.stdout)
+        self.assertIn('gave_up_after_s=2 waiting_for="answers to what the feed has sent"', tracker.stderr)
+
+    def test_a_run_that_is_never_fed_is_given_up(self):
+        tracker, _ = self.start("--until-complete", "--feed-timeout", "1")
+        self.assertEqual(tracker.wait(), 5, tracker.output())
+        self.assertIn('gave_up_after_s=1 waiting_for="a feed to join the run"', tracker.stderr)
+        self.assertIn("verdict       PARTIAL", tracker.stdout)
 
     def test_sigterm_drains(self):
         tracker, run = self.start()

@@ -29,6 +29,7 @@ struct TrackFlags {
   std::string deadline = "1s";
   std::string validate_results = "TRUE";
   long timeout_s = options.timeout.count();
+  long feed_timeout_s = options.feed_timeout.count();
   bool json = false;
   std::vector<std::string> properties;
   MetricsEndpointFlags metrics;
@@ -65,6 +66,7 @@ tracker::TrackerOptions options_of(const TrackFlags& flags) {
   options.from = parse_from(flags.from);
   options.validate_results = parse_truth(flags.validate_results, "--validate-results");
   options.timeout = std::chrono::seconds(flags.timeout_s);
+  options.feed_timeout = std::chrono::seconds(flags.feed_timeout_s);
   options.deadline = parse_deadline(flags.deadline);
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
@@ -219,9 +221,15 @@ CommandRun add_track(CLI::App& command) {
   command.add_flag("--until-complete", options.until_complete,
                    "End when the run's feed has finished and every acknowledged image has its answer");
   command
+      .add_option("--timeout", flags->timeout_s,
+                  "Seconds without a new answer after the feed's end or death, or without a sign of a feed "
+                  "on another "
+                  "host, until --until-complete gives up")
+      ->capture_default_str();
+  command
       .add_option(
-          "--timeout", flags->timeout_s,
-          "Seconds without a new answer after the feed's end or death, until --until-complete gives up")
+          "--feed-timeout", flags->feed_timeout_s,
+          "Seconds without a feed in the run and without a new answer, until --until-complete gives up")
       ->capture_default_str();
   command
       .add_option("--validate-results", flags->validate_results,

@@ -37,8 +37,11 @@ struct TrackerOptions {
   bool any_run = false;  ///< Take the answers of every run, and those that name none.
   /// Ends when the feed of the run has finished and every acknowledged image has its answer.
   bool until_complete = false;
-  /// How long `until_complete` waits without a new answer once the feed has finished, or has died.
+  /// How long `until_complete` waits without a new answer once the feed has finished or was killed; and,
+  /// where the feed is on another host, without anything new in its files either.
   std::chrono::seconds timeout{300};
+  /// How long it waits without a new answer while no feed has joined the run, or a shard is missing.
+  std::chrono::seconds feed_timeout{3600};
   /// An answer counts as goodput when its image was done so soon after its intended time.
   std::chrono::milliseconds deadline{1000};
   /// How often progress is reported.

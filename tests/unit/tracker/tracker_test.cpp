@@ -698,7 +698,64 @@ TEST_F(TrackerTest, SaysThatItWaitsForTheFeedWhileItDoes) {
     }
   };
   track();
-  EXPECT_EQ(std::get<std::string>(progress_.last("progress", "waiting_for").value()), "feed");
+  EXPECT_EQ(std::get<std::string>(progress_.last("progress", "waiting_for").value()), "the end of the feed");
+}
+
+// It waited for ever then.
+TEST_F(TrackerTest, GivesUpWhenNoFeedJoins) {
+  options_.run = temp_ / "alone";
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  options_.feed_timeout = 60s;
+  const TrackerResult result = track();
+  EXPECT_FALSE(result.complete.has_value());
+  EXPECT_FALSE(result.stopped);
+  EXPECT_TRUE(log_.contains("gave_up_after_s=60 waiting_for=\"a feed to join the run\""));
+  EXPECT_GT(clock_.now().time_since_epoch(), 60s);
+  EXPECT_LT(clock_.now().time_since_epoch(), 63s);
+}
+
+TEST_F(TrackerTest, GivesUpWhenAShardOfTheFeedNeverJoins) {
+  options_.run = temp_ / "parts";
+  options_.until_complete = true;
+  options_.feed_timeout = 60s;
+  auto first = record::RunDirectory::join(options_.run, "feed-1", {{"shard", "1/2"}}, FakeClock::kStart);
+  first.append("finished", Json::object(), clock_.wall_now());
+  EXPECT_FALSE(track().complete.has_value());
+  EXPECT_TRUE(log_.contains("waiting_for=\"a feed to join the run\""));
+}
+
+TEST_F(TrackerTest, AFeedOnAnotherHostIsWaitedForAsLongAsItWrites) {
+  options_.run = temp_ / "elsewhere";
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  static_cast<void>(record::RunDirectory::join(options_.run, "feed", Json::object(), FakeClock::kStart));
+  std::ofstream(options_.run / "feed.json")
+      << R"({"event":"started","time":"2026-11-21T16:00:00Z","host":"far away","settings":{}})" << '\n';
+  on_idle_ = [this](int polls) {
+    if (polls % 200 == 0 && polls <= 1000) {  // Every 20 s, up to 100 s.
+      std::ofstream(options_.run / "seconds.csv", std::ios::app) << "a line\n";
+    }
+  };
+  const TrackerResult result = track();
+  EXPECT_FALSE(result.complete.has_value());
+  EXPECT_TRUE(log_.contains("gave_up_after_s=30 waiting_for=\"a sign of the feed on another host\""));
+  EXPECT_GT(clock_.now().time_since_epoch(), 130s);
+  EXPECT_LT(clock_.now().time_since_epoch(), 133s);
+}
+
+TEST_F(TrackerTest, AFeedThatIsStillToBeginIsWaitedFor) {
+  options_.run = temp_ / "elsewhere";
+  options_.until_complete = true;
+  options_.timeout = 30s;
+  static_cast<void>(record::RunDirectory::join(options_.run, "feed", Json::object(), FakeClock::kStart));
+  std::ofstream(options_.run / "feed.json")
+      << R"({"event":"started","time":"2026-11-21T16:00:00Z","host":"far away","settings":{}})" << '\n'
+      << fmt::format(R"({{"event":"sending","time":"2026-11-21T16:00:00Z","t0_unix_ns":{}}})",
+                     unix_ns(FakeClock::kStart + 100s))
+      << '\n';
+  track();
+  EXPECT_GT(clock_.now().time_since_epoch(), 128s);
 }
 
 TEST_F(TrackerTest, ReportsProgressEveryFiveSeconds) {
@@ -819,6 +876,7 @@ TEST(TrackerOptionsTest, MistakesNameTheFlag) {
       {[](TrackerOptions& o) { o.input_topic = "ü"; }, "--input-topic"},
       {[](TrackerOptions& o) { o.timeout = 0s; }, "--timeout"},
       {[](TrackerOptions& o) { o.timeout = 100'000s; }, "--timeout"},
+      {[](TrackerOptions& o) { o.feed_timeout = 0s; }, "--feed-timeout"},
       {[](TrackerOptions& o) { o.deadline = 0ms; }, "--deadline"},
       {[](TrackerOptions& o) { o.deadline = 25h; }, "--deadline"},
   };
