@@ -111,9 +111,8 @@ void DatasetReader::read_metadata() {
     start_ms_ = metadata.at("window").at("start_ms").get<std::int64_t>();
     end_ms_ = metadata.at("window").at("end_ms").get<std::int64_t>();
     for (const auto& [name, metric] : metadata.at("metrics").items()) {
-      if (metric.contains("file")) {  // One of native histograms alone has no samples.
-        by_metric_[name].file = metric.at("file").get<std::string>();
-      }
+      by_metric_[name].file = metric.value("file", "");  // One of native histograms alone has no samples.
+      by_metric_[name].histograms_file = metric.value("histograms_file", "");
     }
   } catch (const Json::exception& e) {
     throw FailedError(fmt::format("{} is no description of a dataset: {}", file.string(), e.what()));
@@ -146,7 +145,12 @@ void DatasetReader::read_series() {
   }
   std::erase_if(by_metric_, [](const auto& metric) { return metric.second.count == 0; });
   for (const auto& [name, range] : by_metric_) {
-    metrics_.push_back(name);
+    if (!range.file.empty()) {
+      metrics_.push_back(name);
+    }
+    if (!range.histograms_file.empty()) {
+      histograms_.push_back(name);
+    }
   }
 }
 
@@ -165,6 +169,11 @@ void DatasetReader::read_ends() {
   }
 }
 
+bool DatasetReader::has(const std::string& metric) const {
+  const auto found = by_metric_.find(metric);
+  return found != by_metric_.end() && !found->second.file.empty();
+}
+
 std::span<const DatasetSeries> DatasetReader::series_of(const std::string& metric) const {
   const Range& range = by_metric_.at(metric);
   return std::span(series_).subspan(range.first, range.count);
@@ -172,9 +181,19 @@ std::span<const DatasetSeries> DatasetReader::series_of(const std::string& metri
 
 void DatasetReader::read(const std::string& metric,
                          const std::function<void(const SeriesData&)>& take) const {
+  read_column(metric, by_metric_.at(metric).file, "value", take);
+}
+
+void DatasetReader::read_histograms(const std::string& metric, Part part,
+                                    const std::function<void(const SeriesData&)>& take) const {
+  read_column(metric, by_metric_.at(metric).histograms_file, part == Part::count ? "count" : "sum", take);
+}
+
+void DatasetReader::read_column(const std::string& metric, const std::string& file, const char* column,
+                                const std::function<void(const SeriesData&)>& take) const {
   const table::Schema schema = {
-      {"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}, {"value", ColumnType::float64}};
-  const auto reader = open_table(folder_ / by_metric_.at(metric).file, schema);
+      {"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}, {column, ColumnType::float64}};
+  const auto reader = open_table(folder_ / file, schema);
   SeriesCollector collector(series_of(metric), ends_ms_, take);
   table::Batch batch(schema);
   while (reader->read(batch)) {

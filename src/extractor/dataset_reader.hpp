@@ -48,27 +48,35 @@ class DatasetReader {
   [[nodiscard]] std::int64_t end_ms() const { return end_ms_; }
   /// In the order of their names.
   [[nodiscard]] const std::vector<std::string>& metrics() const { return metrics_; }
-  [[nodiscard]] bool has(const std::string& metric) const { return by_metric_.contains(metric); }
+  [[nodiscard]] bool has(const std::string& metric) const;
+  /// Metrics that have native histograms, likewise; they may have samples, too.
+  [[nodiscard]] const std::vector<std::string>& histograms() const { return histograms_; }
   /// In the order of the ids.
   [[nodiscard]] std::span<const DatasetSeries> series_of(const std::string& metric) const;
 
   /// Hands every series of `metric` that has samples to `take`, in the order of the ids. Memory: one series.
   void read(const std::string& metric, const std::function<void(const SeriesData&)>& take) const;
+  /// The same of the native histograms of `metric`: how much each has counted, or the sum of it.
+  enum class Part { count, sum };
+  void read_histograms(const std::string& metric, Part part,
+                       const std::function<void(const SeriesData&)>& take) const;
 
  private:
   struct Range {
-    std::size_t first = 0, count = 0;  ///< In series_.
-    std::string file;
+    std::size_t first = 0, count = 0;   ///< In series_.
+    std::string file, histograms_file;  ///< Empty where there is none.
   };
 
   void read_metadata();
   void read_series();
   void read_ends();
+  void read_column(const std::string& metric, const std::string& file, const char* column,
+                   const std::function<void(const SeriesData&)>& take) const;
 
   std::filesystem::path folder_;
   std::string format_;
   std::int64_t start_ms_ = 0, end_ms_ = 0;
-  std::vector<std::string> metrics_;
+  std::vector<std::string> metrics_, histograms_;
   std::vector<DatasetSeries> series_;
   std::map<std::string, Range> by_metric_;
   std::map<std::int64_t, std::vector<std::int64_t>> ends_ms_;  ///< By id.

@@ -2,48 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <tuple>
 
 #include <fmt/format.h>
 
-#include "kexp/core/cpu_quota.hpp"
 #include "kexp/core/error.hpp"
 #include "kexp/extractor/dataset.hpp"
 #include "kexp/stats/false_discovery.hpp"
 #include "kexp/stats/lag_test.hpp"
 
 #include "dataset_reader.hpp"
-#include "parallel.hpp"
 #include "patterns_load.hpp"
 #include "patterns_output.hpp"
-#include "wide_grid.hpp"
+#include "patterns_search.hpp"
 
 namespace kexp::extractor {
 
 namespace {
 
 constexpr std::size_t kLeastPoints = 100;
-constexpr double kMostGaps = 0.1;  // Of the points.
-
-/// Puts the value before it, or else the one after it, where there is none. False: too many are missing.
-bool fill_gaps(std::vector<double>& values) {
-  const auto missing = [](double value) { return std::isnan(value); };
-  const auto gaps = static_cast<double>(std::count_if(values.begin(), values.end(), missing));
-  if (gaps > kMostGaps * static_cast<double>(values.size())) {
-    return false;
-  }
-  const auto first = std::find_if_not(values.begin(), values.end(), missing);
-  std::fill(values.begin(), first, first == values.end() ? 0 : *first);
-  for (std::size_t i = 1; i < values.size(); ++i) {
-    values[i] = missing(values[i]) ? values[i - 1] : values[i];
-  }
-  return true;
-}
-
-bool is_flat(const std::vector<double>& values) {
-  return std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); });
-}
 
 /// Images are of many sizes, so a constant load is not the same in every step.
 bool is_constant(std::vector<double> load) {
@@ -51,42 +28,6 @@ bool is_constant(std::vector<double> load) {
   const double low = load[load.size() / 20];
   const double high = load[load.size() - 1 - load.size() / 20];
   return high - low <= 0.1 * high;
-}
-
-bool was_reset(std::span<const prom::Sample> samples, const prom::Grid& grid) {
-  for (std::size_t i = 1; i < samples.size(); ++i) {
-    if (samples[i].value < samples[i - 1].value && samples[i].ts_ms >= grid.first_ms &&
-        samples[i].ts_ms <= grid.last_ms()) {
-      return true;
-    }
-  }
-  return false;
-}
-
-Pattern look_at(const SeriesData& data, const Load& load, const stats::LagTest& test) {
-  Pattern pattern;
-  pattern.series_id = data.series.id;
-  pattern.source = data.series.source;
-  pattern.metric = data.series.metric;
-  pattern.labels = data.series.labels;
-  pattern.is_rate = is_counter(data.series);
-  if (pattern.is_rate && was_reset(data.samples, load.grid)) {
-    pattern.state = PatternState::reset;
-    return pattern;
-  }
-  std::vector<double> values =
-      pattern.is_rate ? rate_on_grid(data, load.grid) : last_on_grid(data, load.grid);
-  if (!fill_gaps(values)) {
-    pattern.state = PatternState::gaps;
-  } else if (is_flat(values)) {
-    pattern.state = PatternState::flat;
-  } else {
-    const stats::LagResult result = test.test(values);
-    pattern.rho = result.rho;
-    pattern.lag = std::chrono::milliseconds(static_cast<std::int64_t>(result.lag) * load.grid.step_ms);
-    pattern.p = result.p;
-  }
-  return pattern;
 }
 
 bool was_tested(const Pattern& pattern) {
@@ -113,7 +54,7 @@ void decide(std::vector<Pattern>& rows, double alpha) {
 bool comes_before(const Pattern& a, const Pattern& b) {
   const auto key = [](const Pattern& row) {
     const double within = row.state == PatternState::moved ? -std::abs(row.rho) : row.p;
-    return std::tuple(std::min(row.state, PatternState::flat), within, row.series_id);
+    return std::tuple(std::min(row.state, PatternState::flat), within, row.series_id, row.looked_at);
   };
   return key(a) < key(b);
 }
@@ -121,25 +62,6 @@ bool comes_before(const Pattern& a, const Pattern& b) {
 std::size_t lags_of(const PatternsOptions& options, std::size_t points) {
   const auto wanted = static_cast<std::size_t>(options.max_lag / options.step);
   return std::min(wanted, (points - kLeastPoints / 2) / 4);
-}
-
-std::vector<Pattern> look_at_all(const DatasetReader& dataset, const Load& load, const stats::LagTest& test,
-                                 const std::stop_token& stop) {
-  const std::vector<std::string>& metrics = dataset.metrics();
-  std::mutex mutex;
-  std::vector<Pattern> rows;  // Guarded by mutex.
-  parallel_for(metrics.size(), read_cpu_limits().threads(), stop,
-               [&](std::size_t i, const std::stop_token& stop_all) {
-                 dataset.read(metrics[i], [&](const SeriesData& data) {
-                   if (stop_all.stop_requested()) {
-                     return;
-                   }
-                   Pattern pattern = look_at(data, load, test);
-                   const std::lock_guard lock(mutex);
-                   rows.push_back(std::move(pattern));
-                 });
-               });
-  return rows;
 }
 
 }  // namespace
@@ -154,6 +76,10 @@ void validate(const PatternsOptions& options) {
   if (!(options.alpha > 0 && options.alpha < 1)) {
     throw UsageError(fmt::format("--alpha must be above 0 and below 1, got {}", options.alpha));
   }
+}
+
+const char* to_text(LookedAt looked_at) {
+  return looked_at == LookedAt::value ? "value" : looked_at == LookedAt::rate ? "rate" : "mean";
 }
 
 const char* to_text(PatternState state) {

@@ -1,6 +1,11 @@
 #include "patterns_output.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -26,8 +31,6 @@ std::size_t count(const Patterns& patterns, PatternState state) {
                                                 [&](const Pattern& row) { return row.state == state; }));
 }
 
-const char* value_of(const Pattern& row) { return row.is_rate ? "rate" : "value"; }
-
 /// {"pod":"a","zone":"b"} → pod=a zone=b, cut where a line of a terminal would end.
 std::string short_labels(const Pattern& row) {
   constexpr std::size_t kMost = 80;
@@ -39,15 +42,53 @@ std::string short_labels(const Pattern& row) {
   return text.size() <= kMost ? text : text.substr(0, kMost) + "…";
 }
 
+const char* suffix_of(const Pattern& row) {
+  return row.looked_at == LookedAt::value ? "" : row.looked_at == LookedAt::rate ? " (rate)" : " (mean)";
+}
+
+bool is_bucket_or_sum(const Pattern& row) {
+  return row.looked_at == LookedAt::rate && (row.metric.ends_with("_bucket") || row.metric.ends_with("_sum"));
+}
+
+/// The same for all parts of a histogram, and for its mean.
+std::string histogram_of(const Pattern& row) {
+  std::string name = row.metric;
+  for (const std::string_view part : {"_bucket", "_sum", "_count"}) {
+    if (row.looked_at == LookedAt::rate && name.ends_with(part)) {
+      name.resize(name.size() - part.size());
+      break;
+    }
+  }
+  Json labels = parse_json(row.labels, "labels of a series");
+  labels.erase("le");
+  return fmt::format("{} {} {}", row.source, name, labels.dump());
+}
+
+/// Those of `moved` that a person wants to see: one histogram has many buckets, which all move as its rate.
+std::vector<Pattern> shown_of(std::span<const Pattern> moved) {
+  std::set<std::string> told;
+  for (const Pattern& row : moved) {
+    if (row.looked_at != LookedAt::value && !is_bucket_or_sum(row)) {
+      told.insert(histogram_of(row));
+    }
+  }
+  std::vector<Pattern> shown;
+  std::copy_if(moved.begin(), moved.end(), std::back_inserter(shown), [&](const Pattern& row) {
+    return !is_bucket_or_sum(row) || told.insert(histogram_of(row)).second;
+  });
+  return shown;
+}
+
 }  // namespace
 
 void write_patterns(const Patterns& patterns) {
   std::string csv = "metric,series_id,source,labels,looked_at,state,rho,lag_s,p,q\n";
   for (const Pattern& row : patterns.rows) {
-    csv += was_tested(row) ? csv_line(row.metric, row.series_id, row.source, row.labels, value_of(row),
-                                      to_text(row.state), row.rho, in_seconds(row.lag), row.p, row.q)
-                           : csv_line(row.metric, row.series_id, row.source, row.labels, value_of(row),
-                                      to_text(row.state), "", "", "", "");
+    csv += was_tested(row)
+               ? csv_line(row.metric, row.series_id, row.source, row.labels, to_text(row.looked_at),
+                          to_text(row.state), row.rho, in_seconds(row.lag), row.p, row.q)
+               : csv_line(row.metric, row.series_id, row.source, row.labels, to_text(row.looked_at),
+                          to_text(row.state), "", "", "", "");
   }
   write_file_atomically(patterns.file, csv);
 }
@@ -60,7 +101,7 @@ Json to_json(const Patterns& patterns) {
                        {"series_id", row.series_id},
                        {"source", row.source},
                        {"labels", parse_json(row.labels, "labels of a series")},
-                       {"looked_at", value_of(row)},
+                       {"looked_at", to_text(row.looked_at)},
                        {"rho", row.rho},
                        {"lag_s", in_seconds(row.lag)},
                        {"p", row.p},
@@ -84,13 +125,17 @@ Json to_json(const Patterns& patterns) {
 std::string to_table(const Patterns& patterns) {
   std::string text = fmt::format("{:>7} {:>7} {:>9}  series\n", "rho", "lag", "q");
   const std::size_t moved = count(patterns, PatternState::moved);
-  for (std::size_t i = 0; i < std::min(moved, kRowsOfTable); ++i) {
-    const Pattern& row = patterns.rows[i];
+  const std::vector<Pattern> shown = shown_of(std::span(patterns.rows).first(moved));
+  for (std::size_t i = 0; i < std::min(shown.size(), kRowsOfTable); ++i) {
+    const Pattern& row = shown[i];
     text += fmt::format("{:>7.3f} {:>5.0f} s {:>9.2g}  {}{} {}\n", row.rho, in_seconds(row.lag), row.q,
-                        row.metric, row.is_rate ? " (rate)" : "", short_labels(row));
+                        row.metric, suffix_of(row), short_labels(row));
   }
-  if (moved > kRowsOfTable) {
-    text += fmt::format("and {} more\n", moved - kRowsOfTable);
+  if (shown.size() > kRowsOfTable) {
+    text += fmt::format("and {} more\n", shown.size() - kRowsOfTable);
+  }
+  if (shown.size() < moved) {
+    text += fmt::format("left out here: {} buckets and sums of histograms\n", moved - shown.size());
   }
   return text +
          fmt::format(

@@ -25,17 +25,22 @@ struct PatternsOptions {
 /// Errors: UsageError naming the flag.
 void validate(const PatternsOptions& options);
 
+/// What of a series was looked at: its values; of a counter its growth a second; of a histogram or summary
+/// the mean of what it counted within a step.
+enum class LookedAt { value, rate, mean };
+[[nodiscard]] const char* to_text(LookedAt looked_at);
+
 /// moved: q is at most alpha. not_shown: it is not. The others were not looked at: flat had one value only,
 /// gaps more than a tenth of its points empty, reset is a counter that began again.
 enum class PatternState { moved, not_shown, flat, gaps, reset };
 [[nodiscard]] const char* to_text(PatternState state);
 
 struct Pattern {
-  std::int64_t series_id = 0;
+  std::int64_t series_id = 0;  ///< For the mean of a classic histogram that of its sum.
   std::string source;
-  std::string metric;
-  std::string labels;    ///< As JSON.
-  bool is_rate = false;  ///< Growth a second was looked at, of a counter; else the values.
+  std::string metric;  ///< For a mean the histogram.
+  std::string labels;  ///< As JSON.
+  LookedAt looked_at = LookedAt::value;
   PatternState state = PatternState::not_shown;
   double rho = 0;  ///< As stats::LagResult; 0 where nothing was looked at.
   std::chrono::milliseconds lag{};
@@ -59,7 +64,8 @@ struct Patterns {
 [[nodiscard]] Patterns find_patterns(const PatternsOptions& options, std::stop_token stop);
 
 [[nodiscard]] Json to_json(const Patterns& patterns);
-/// For a terminal; at most 30 series.
+/// For a terminal; at most 30 rows. Buckets and sum of a histogram are not among them where its rate or mean
+/// is, else the strongest of them.
 [[nodiscard]] std::string to_table(const Patterns& patterns);
 
 }  // namespace kexp::extractor

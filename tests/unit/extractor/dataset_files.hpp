@@ -19,6 +19,13 @@ class DatasetFiles {
   /// Series are added metric by metric, in the order of names; `labels` is JSON. Returns the id.
   std::int64_t add(const std::string& metric, const std::string& type, const std::string& labels,
                    Samples samples, const std::string& source = "http://p");
+  /// Native histograms; what they have counted and the sum of it is all that they have.
+  struct HistogramRow {
+    std::int64_t ts_ms;
+    double count, sum;
+  };
+  void add_histograms(const std::string& metric, const std::string& labels, std::vector<HistogramRow> rows,
+                      const std::string& source = "http://p");
   void end(std::int64_t id, std::int64_t ts_ms) { ends_.emplace_back(id, ts_ms); }
 
   void write(const std::filesystem::path& folder) const;
@@ -27,6 +34,7 @@ class DatasetFiles {
   struct Series {
     std::string metric, type, labels, source;
     Samples samples;
+    std::vector<HistogramRow> histograms;
   };
 
   std::int64_t start_ms_, end_ms_;

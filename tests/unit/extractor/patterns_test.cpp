@@ -27,8 +27,10 @@ namespace {
 using namespace std::chrono_literals;
 using test::DatasetFiles;
 using test::message_of;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::int64_t kStart = 1795280000'000;
 constexpr std::int64_t kSeconds = 1800;
@@ -56,13 +58,13 @@ class PatternsTest : public testing::Test {
 
   /// A sample every 5 s: f(second).
   template <typename Value>
-  std::int64_t add(const std::string& metric, const std::string& type, const Value& value,
-                   std::int64_t from = -10) {
+  std::int64_t add(const std::string& metric, const std::string& type, Value value, std::int64_t from = -10,
+                   const std::string& labels = R"({"pod":"a"})") {
     DatasetFiles::Samples samples;
     for (std::int64_t second = from; second <= kSeconds + 10; second += 5) {
       samples.emplace_back(kStart + second * 1000, value(static_cast<double>(second)));
     }
-    return files_.add(metric, type, R"({"pod":"a"})", samples);
+    return files_.add(metric, type, labels, samples);
   }
 
   Patterns find(PatternsOptions options = {}) {
@@ -95,7 +97,7 @@ TEST_F(PatternsTest, WhatFollowsTheLoadComesFirstWithItsLag) {
 
   const Pattern busy = row(patterns, "busy_seconds_total");
   EXPECT_EQ(busy.state, PatternState::moved);
-  EXPECT_TRUE(busy.is_rate);
+  EXPECT_EQ(busy.looked_at, LookedAt::rate);
   EXPECT_GT(busy.rho, 0.95);
   EXPECT_NEAR(std::chrono::duration<double>(busy.lag).count(), 30, 5);
   const Pattern replicas = row(patterns, "replicas");
@@ -104,6 +106,78 @@ TEST_F(PatternsTest, WhatFollowsTheLoadComesFirstWithItsLag) {
   EXPECT_NEAR(std::chrono::duration<double>(replicas.lag).count(), 60, 5);
   EXPECT_EQ(row(patterns, "a_walk").state, PatternState::not_shown);
   EXPECT_EQ(patterns.rows.back().metric, "a_walk");
+}
+
+/// How much was counted up to each 5 s, in proportion to the load, and the sum of it: its mean is the load 30
+/// s before.
+struct Counted {
+  double count = 0, sum = 0;
+  Counted& operator()(double second) {
+    count += load_at(second);
+    sum += load_at(second) * load_at(second - 30);
+    return *this;
+  }
+};
+
+TEST_F(PatternsTest, AHistogramIsOneRateAndOneMean) {
+  for (const char* le : {"0.5", "1", "+Inf"}) {
+    add(
+        "lat_bucket", "histogram",
+        [counted = Counted()](double second) mutable { return counted(second).count; }, -10,
+        fmt::format(R"({{"le":"{}","pod":"a"}})", le));
+  }
+  add("lat_count", "histogram",
+      [counted = Counted()](double second) mutable { return counted(second).count; });
+  add("lat_sum", "histogram", [counted = Counted()](double second) mutable { return counted(second).sum; });
+
+  const Patterns patterns = find();
+
+  const Pattern mean = row(patterns, "lat");
+  EXPECT_EQ(mean.looked_at, LookedAt::mean);
+  EXPECT_EQ(mean.state, PatternState::moved);
+  EXPECT_EQ(mean.series_id, 4);
+  EXPECT_NEAR(std::chrono::duration<double>(mean.lag).count(), 30, 5);
+  EXPECT_EQ(row(patterns, "lat_bucket").state, PatternState::moved);
+  EXPECT_EQ(patterns.rows.size(), 6U);
+  EXPECT_THAT(to_table(patterns), AllOf(HasSubstr("lat_count (rate) pod=a"), HasSubstr("lat (mean) pod=a"),
+                                        HasSubstr("left out here: 4 buckets and sums of histograms\n"),
+                                        Not(HasSubstr("lat_bucket")), Not(HasSubstr("lat_sum"))));
+  EXPECT_THAT(read_file(patterns.file), AllOf(HasSubstr("lat_bucket,0,"), HasSubstr("lat,4,http://p,")));
+}
+
+TEST_F(PatternsTest, ABucketThatMovesAloneIsShown) {
+  add(
+      "lat_bucket", "histogram",
+      [counted = Counted()](double second) mutable { return counted(second).count; }, -10,
+      R"({"le":"1","pod":"a"})");
+  add(
+      "lat_bucket", "histogram",
+      [counted = Counted()](double second) mutable { return counted(second).count; }, -10,
+      R"({"le":"2","pod":"a"})");
+  EXPECT_THAT(to_table(find()), AllOf(HasSubstr("lat_bucket (rate) le=1 pod=a"), Not(HasSubstr("le=2")),
+                                      HasSubstr("left out here: 1 buckets and sums of histograms\n")));
+}
+
+TEST_F(PatternsTest, ANativeHistogramIsLookedAtByItsCountAndSum) {
+  std::vector<DatasetFiles::HistogramRow> rows;
+  Counted counted;
+  for (std::int64_t second = -10; second <= kSeconds + 10; second += 5) {
+    counted(static_cast<double>(second));
+    rows.push_back({kStart + second * 1000, counted.count, counted.sum});
+  }
+  files_.add_histograms("native", R"({"pod":"a"})", rows);
+
+  const Patterns patterns = find();
+
+  ASSERT_EQ(patterns.rows.size(), 2U);
+  EXPECT_THAT(to_table(patterns), AllOf(HasSubstr("native (rate) pod=a"), HasSubstr("native (mean) pod=a")));
+}
+
+// Where nothing was counted there is no mean.
+TEST_F(PatternsTest, AMeanOfNothingIsAGap) {
+  add("lat_count", "histogram", [](double second) { return second < 900 ? 0 : second; });
+  add("lat_sum", "histogram", [](double second) { return second < 900 ? 0 : second * second; });
+  EXPECT_EQ(row(find(), "lat").state, PatternState::gaps);
 }
 
 TEST_F(PatternsTest, WhatCannotBeLookedAtIsListedWithItsReason) {
