@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "piece_points.hpp"
 #include "sample_store.hpp"
 
 namespace kexp::extractor {
@@ -206,20 +207,50 @@ class MetricReading {
       if (groups.size() > 1) {
         query.jobs.assign(group.jobs.begin(), group.jobs.end());
       }
-      const auto keep = [&, &members = group.series](const std::vector<prom::SeriesSamples>& answer) {
-        for (const prom::SeriesSamples& series : answer) {
-          store_points(store, position_of(members, series.labels, metric_.name), series.samples);
-          left_out_ += series.histograms;
-        }
-      };
-      const std::string expression = prom::sampled_expression(query);
       const auto most = std::clamp<std::int64_t>(kMaxSamples / static_cast<std::int64_t>(group.series.size()),
                                                  1, reading_.most_points);
       for (const prom::Grid& piece : prom::split(reading_.grid, most)) {
-        server.client.query_range(expression, piece, keep, stop_);
+        const PiecePoints points = read_piece(server, query, piece, group.series);
+        for (const auto& [series, samples] : points.samples) {
+          store_points(store, series, samples);
+        }
+        left_out_ += points.histograms;
       }
     }
     write(store);
+  }
+
+  /// Marks of ends cost a server more than twice the time, so it is asked about them only where series stop.
+  [[nodiscard]] PiecePoints read_piece(const Server& server, const prom::MetricQuery& query,
+                                       const prom::Grid& piece, const SeriesIndex& members) const {
+    const std::string exactly = prom::sampled_expression(query);
+    PiecePoints points = ask(server, prom::recent_expression(query), piece, members);
+    for (const prom::Grid& stretch : stops_in(points, piece, query.lookback)) {
+      const PiecePoints exact = ask(server, exactly, stretch, members);
+      if (exact.histograms > points.histograms) {  // Up to 2.4x they are numbers for last_over_time: 0.
+        return ask(server, exactly, piece, members);
+      }
+      keep_only(points, stretch, exact);
+    }
+    return points;
+  }
+
+  [[nodiscard]] PiecePoints ask(const Server& server, const std::string& expression, const prom::Grid& grid,
+                                const SeriesIndex& members) const {
+    PiecePoints points;
+    const auto keep = [&](std::vector<prom::SeriesSamples> answer) {
+      for (prom::SeriesSamples& series : answer) {
+        std::vector<prom::Sample>& all = points.samples[position_of(members, series.labels, metric_.name)];
+        if (all.empty()) {
+          all = std::move(series.samples);
+        } else {  // The grid was asked for in halves.
+          all.insert(all.end(), series.samples.begin(), series.samples.end());
+        }
+        points.histograms += series.histograms;
+      }
+    };
+    server.client.query_range(expression, grid, keep, stop_);
+    return points;
   }
 
   void write(const SampleStore& store) {

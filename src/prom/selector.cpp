@@ -141,15 +141,17 @@ std::string count_expression(const MetricQuery& query, std::chrono::milliseconds
   return fmt::format("sum({})", counts);
 }
 
-std::string sampled_expression(const MetricQuery& query) {
-  std::string newest, recent;
-  const char* either = "";
+std::string recent_expression(const MetricQuery& query) {
+  std::string recent;
   for (const std::string& selector : narrowed_selectors(query)) {
-    newest += either + selector;
-    recent += fmt::format("{}last_over_time({}[{}ms])", either, selector, query.lookback.count());
-    either = " or ";
+    recent += fmt::format("{}last_over_time({}[{}ms])", recent.empty() ? "" : " or ", selector,
+                          query.lookback.count());
   }
-  return fmt::format("({}) and ({})", newest, recent);
+  return recent;
+}
+
+std::string sampled_expression(const MetricQuery& query) {
+  return fmt::format("({}) and ({})", fmt::join(narrowed_selectors(query), " or "), recent_expression(query));
 }
 
 }  // namespace kexp::prom

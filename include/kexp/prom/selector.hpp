@@ -49,6 +49,10 @@ struct MetricQuery {
 /// parameter against it; so the age is limited within the expression.
 [[nodiscard]] std::string sampled_expression(const MetricQuery& query);
 
+/// The same but for the marks: after one, the last sample is shown for as long as the lookback. Costs a
+/// server half as much.
+[[nodiscard]] std::string recent_expression(const MetricQuery& query);
+
 /// The expression whose value is the number of the metric's samples within `range`; each series counts once.
 [[nodiscard]] std::string count_expression(const MetricQuery& query, std::chrono::milliseconds range);
 

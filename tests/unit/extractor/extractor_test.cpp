@@ -291,8 +291,13 @@ TEST_F(ExtractorTest, LooksBackByTheScrapeIntervalOfTheJob) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
                  {"up", R"({"job":"slow"})", kStart, kStart + 100}};
   EXPECT_EQ(run().samples, 10U);
-  EXPECT_EQ(http_.count("%5B7500ms%5D"), 1U);
-  EXPECT_EQ(http_.count("%5B45000ms%5D"), 1U);
+  EXPECT_EQ(
+      http_.count("/query_range query=last_over_time%28%7B__name__%3D%22up%22%2Cjob%3D~%22a%22%7D%5B7500ms"),
+      1U);
+  EXPECT_EQ(
+      http_.count(
+          "/query_range query=last_over_time%28%7B__name__%3D%22up%22%2Cjob%3D~%22slow%22%7D%5B45000ms"),
+      1U);
 }
 
 TEST_F(ExtractorTest, TakesEveryStoredSampleWhereTheServerHasRemoteRead) {
@@ -403,7 +408,7 @@ TEST_F(ExtractorTest, AsksInPiecesWithoutSharedPoints) {
   options_.sampling_s = 1;
   options_.start = WallTime(std::chrono::seconds(kStart - 25'000));
   EXPECT_EQ(run().samples, 25'001U);
-  EXPECT_EQ(http_.count("/query_range"), 3U);
+  EXPECT_EQ(http_.count("/query_range query=last_over_time"), 3U);
 }
 
 TEST_F(ExtractorTest, WritesTheSameFilesOverAnyNumberOfConnections) {

@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,6 +39,25 @@ std::string series(const std::string& instance, const std::vector<prom::Sample>&
   prom::LabelList labels = {{"__name__", "up"}, {"instance", instance}};
   labels.insert(labels.end(), more.begin(), more.end());
   return prom::framed(prom::chunked_response(labels, {{1, prom::xor_chunk(shifted)}}));
+}
+
+/// A range query's answer of one series: its labels as JSON, and a value at each of these seconds.
+std::string points(const std::string& instance, const std::vector<int>& seconds) {
+  std::string values;
+  for (const int second : seconds) {
+    values += fmt::format("{}[{},\"{}\"]", values.empty() ? "" : ",", kStart / 1000 + second, second);
+  }
+  return fmt::format(
+      R"({{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"instance":"{}"}},"values":[{}]}}]}}}})",
+      instance, values);
+}
+
+std::vector<int> every_5_s(int from, int to) {
+  std::vector<int> seconds;
+  for (int second = from; second <= to; second += 5) {
+    seconds.push_back(second);
+  }
+  return seconds;
 }
 
 class MetricReaderTest : public ::testing::Test {
@@ -166,6 +186,35 @@ TEST_F(MetricReaderTest, WritesNativeHistogramsIntoATableOfTheirOwn) {
   EXPECT_EQ(written.histograms, 1U);
   EXPECT_EQ(written.series[0].first_ms, kStart);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "samples/up.csv"));
+}
+
+// last_over_time knows no marks of ends: it shows a sample until it is too old.
+TEST_F(MetricReaderTest, HasNoPointAfterTheMarkOfAnEnd) {
+  add_server("http://one", Source::query);
+  plan(R"({"instance":"a"})");
+  http_.on("/query_range query=last_over_time", points("a", every_5_s(0, 2000)));
+  http_.on("/query_range query=%28", points("a", every_5_s(1910, 1950)));
+
+  EXPECT_EQ(read().series[0].last_ms, kStart + 1'950'000);
+
+  EXPECT_EQ(http_.requests().size(), 2U);
+  EXPECT_THAT(http_.requests()[1].body,
+              HasSubstr(fmt::format("start={}.000&end={}.000", kStart / 1000 + 1910, kStart / 1000 + 2000)))
+      << "where the series stops: 1.5 minutes";
+}
+
+// Up to 2.42 last_over_time of a native histogram is 0.
+TEST_F(MetricReaderTest, TakesNoNumberForANativeHistogram) {
+  add_server("http://one", Source::query);
+  plan(R"({"instance":"a"})");
+  http_.on("/query_range query=last_over_time", points("a", every_5_s(0, 3600)));
+  http_.on("/query_range query=%28",
+           R"({"status":"success","data":{"resultType":"matrix","result":[
+      {"metric":{"instance":"a"},"histograms":[[1795280000,{"count":"1","sum":"1"}]]}]}})");
+  const WrittenMetric written = read();
+  EXPECT_EQ(written.samples, 0U);
+  EXPECT_EQ(written.left_out, 1);
+  EXPECT_THAT(http_.requests().back().body, HasSubstr(fmt::format("start={}.000", kStart / 1000)));
 }
 
 TEST_F(MetricReaderTest, ReportsASeriesThatAppearsInBetween) {

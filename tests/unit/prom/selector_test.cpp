@@ -41,6 +41,10 @@ TEST(SampledExpressionTest, LimitsTheAgeOfASampleAndKeepsEndMarks) {
             R"(({__name__="up"}) and (last_over_time({__name__="up"}[7500ms])))");
 }
 
+TEST(RecentExpressionTest, LimitsTheAgeOfASampleOnly) {
+  EXPECT_EQ(recent_expression({"up", {}, {}, 7500ms}), R"(last_over_time({__name__="up"}[7500ms]))");
+}
+
 TEST(SampledExpressionTest, ReadsTheSeriesOfEverySelectorOfTheGivenJobs) {
   const std::vector<Selector> selectors = {Selector::parse("up", "--match"),
                                            Selector::parse(R"({pod=~"k.*"})", "--match")};
