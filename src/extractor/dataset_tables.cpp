@@ -180,8 +180,7 @@ Json targets_json(const prom::Targets& targets) {
         {{"job", label("job")},
          {"instance", label("instance")},
          {"labels", target.labels},
-         {"scrape_interval_s", target.scrape_interval ? Json(seconds(*target.scrape_interval)) : Json()},
-         {"health", target.health}});
+         {"scrape_interval_s", target.scrape_interval ? Json(seconds(*target.scrape_interval)) : Json()}});
   }
   return all;
 }

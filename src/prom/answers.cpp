@@ -218,7 +218,6 @@ std::vector<Target> parse_targets(std::string body, Warnings& warnings) {
       for (const auto& [name, value] : dom::object(one["labels"])) {
         target.labels.emplace(name, std::string_view(value));
       }
-      target.health = std::string_view(one["health"]);
       std::string_view interval;
       if (one["scrapeInterval"].get(interval) == simdjson::SUCCESS) {
         target.scrape_interval = parse_duration(interval);

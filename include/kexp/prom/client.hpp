@@ -64,7 +64,6 @@ struct MetricMetadata {
 struct Target {
   Labels labels;  ///< As its series have them: job, instance, and what the configuration adds.
   std::optional<std::chrono::milliseconds> scrape_interval;  ///< Servers before 2.28 do not tell.
-  std::string health;  ///< Of its last scrape: up, down, or unknown before the first one.
 };
 
 struct Targets {

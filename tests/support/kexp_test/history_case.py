@@ -7,6 +7,7 @@ from pathlib import Path
 from .fetched import fetched
 from .folder_case import FolderCase
 from .stack import LocalPrometheus
+from .wait import wait_until
 
 
 class HistoryCase(FolderCase):
@@ -28,6 +29,8 @@ class HistoryCase(FolderCase):
         subprocess.run([fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
                        check=True, stdout=subprocess.DEVNULL, timeout=300)
         cls.prometheus.start()
+        # A dataset lists what its server scrapes, which is the server itself once it has found that out.
+        wait_until(cls.prometheus.targets, 60, "the server's own target")
 
     @classmethod
     def write(cls, lines):

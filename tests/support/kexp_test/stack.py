@@ -157,6 +157,10 @@ class LocalPrometheus(_Service):
         with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)["data"]["result"]
 
+    def targets(self):
+        with urllib.request.urlopen(f"{self.url}/api/v1/targets?state=active", timeout=30) as answer:
+            return json.load(answer)["data"]["activeTargets"]
+
 
 # Also the answer while the only broker is fenced: a broker that was stopped, or starved of CPU, is so for a moment.
 _INVALID_REPLICATION_FACTOR = 38

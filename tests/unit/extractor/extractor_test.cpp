@@ -233,7 +233,7 @@ TEST_F(ExtractorTest, DescribesTheDatasetWithChecksums) {
   EXPECT_EQ(json["servers"][0]["scrape_interval_s"]["a"], 5.0);
   EXPECT_EQ(json["servers"][0]["external_labels"], Json::object());
   EXPECT_EQ(json["servers"][0]["targets"], Json::parse(R"([{"job":"a","instance":"i:1",
-      "labels":{"instance":"i:1","job":"a"},"scrape_interval_s":5.0,"health":"up"}])"));
+      "labels":{"instance":"i:1","job":"a"},"scrape_interval_s":5.0}])"));
   EXPECT_EQ(json["metrics"]["up"]["type"], "gauge");
   EXPECT_EQ(json["metrics"]["up"]["samples"], 5);
   EXPECT_THAT(json["selectors"], ElementsAre("up"));

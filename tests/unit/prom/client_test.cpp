@@ -282,9 +282,7 @@ TEST_F(ClientTest, ListsTargetsInTheOrderOfTheirLabels) {
   EXPECT_THAT(targets.active[0].labels,
               ElementsAre(Pair("instance", "a:1"), Pair("job", "node"), Pair("rack", "7")));
   EXPECT_EQ(targets.active[0].scrape_interval, 500ms);
-  EXPECT_EQ(targets.active[0].health, "up");
   EXPECT_EQ(targets.active[1].scrape_interval, 90s);
-  EXPECT_EQ(targets.active[1].health, "down");
   EXPECT_EQ(targets.active[2].scrape_interval, std::nullopt);
   EXPECT_EQ(targets.active[3].scrape_interval, std::nullopt);
 }
