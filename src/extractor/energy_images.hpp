@@ -16,7 +16,8 @@ struct ImageCounts {
 };
 
 /// Counts the answers in results/ of `run`. Where no answers are sent, the total is what the consumers' group
-/// has committed of the run, and nobody knows by whom. Errors: FailedError naming the file.
+/// has committed of the run, and nobody knows by whom. Lines that are no rows are left out, as in the
+/// ledger. Errors: FailedError naming the file, also where there are only such lines.
 [[nodiscard]] ImageCounts count_images(const std::filesystem::path& run, std::int64_t start_ms,
                                        std::int64_t end_ms);
 

@@ -40,10 +40,14 @@ const std::vector<std::string_view> kTimeColumns = {"id",
                                                     "done_time",
                                                     "received_ms",
                                                     "answer_partition",
-                                                    "answer_offset"};
+                                                    "answer_offset",
+                                                    "node",
+                                                    "pod"};
 
 bool read_times(const Row& fields, Result& r, Reception& reception) {
   r.id = fields[0];
+  r.node = fields[14];
+  r.pod = fields[15];
   return parse(fields[1], r.errors) && parse(fields[2], r.idle_ms) && parse(fields[3], r.pre_ms) &&
          parse(fields[4], r.inf_ms) && parse(fields[5], r.post_ms) && parse(fields[6], r.queue_ms) &&
          parse(fields[7], r.start_time_ms) && parse(fields[8], r.end_time_ms) &&
@@ -64,11 +68,9 @@ std::optional<WholeRow> read_whole(const Row& row) {
   Result& r = whole.result;
   r.model = row[1];
   r.run = row[12];
-  r.node = row[13];
-  r.pod = row[14];
   r.engine = row[15];
-  const Row times = {row[10], row[11], row[3],  row[4],  row[5],  row[6],  row[7],
-                     row[8],  row[9],  row[21], row[23], row[24], row[26], row[27]};
+  const Row times = {row[10], row[11], row[3],  row[4],  row[5],  row[6],  row[7],  row[8],
+                     row[9],  row[21], row[23], row[24], row[26], row[27], row[13], row[14]};
   const bool is_row =
       read_times(times, r, whole.reception) && parse(row[16], r.threads) && parse(row[25], whole.detections);
   return is_row ? std::optional(std::move(whole)) : std::nullopt;

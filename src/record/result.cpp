@@ -27,6 +27,12 @@ Json detection_json(const ResultDetection& detection) {
 
 }  // namespace
 
+double done_ms(const Result& r) {
+  return r.done_time_ms != 0
+             ? static_cast<double>(r.done_time_ms)
+             : static_cast<double>(r.end_time_ms) + r.decode_ms + r.pre_ms + r.inf_ms + r.post_ms;
+}
+
 std::string to_json_text(const Result& result) {
   Json detections = Json::array();
   for (const ResultDetection& detection : result.detections) {

@@ -40,12 +40,6 @@ void count_up_to(Map& map, const Key& key, std::int64_t amount) {
 
 }  // namespace
 
-double done_ms(const record::Result& r) {
-  return r.done_time_ms != 0
-             ? static_cast<double>(r.done_time_ms)
-             : static_cast<double>(r.end_time_ms) + r.decode_ms + r.pre_ms + r.inf_ms + r.post_ms;
-}
-
 Answers::Answers(const fs::path& run, std::string_view start, Nanoseconds deadline,
                  telemetry::Metrics& metrics)
     : metrics_(metrics),
@@ -124,7 +118,7 @@ void Answers::measure(const record::Result& result, const record::Reception& rec
     record(Stage::pre, result.pre_ms);
     record(Stage::inf, result.inf_ms);
     record(Stage::post, result.post_ms);
-    const bool in_time = done_ms(result) - static_cast<double>(result.start_time_ms) <= deadline_ms_;
+    const bool in_time = record::done_ms(result) - static_cast<double>(result.start_time_ms) <= deadline_ms_;
     ++(in_time ? counts_.in_time : counts_.late);
   }
   if (result.done_time_ms != 0) {  // Earlier tools do not say when they were done.

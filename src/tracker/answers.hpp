@@ -85,8 +85,4 @@ class Answers {
   AppendFile detections_;
 };
 
-/// End of postprocessing, Unix ms; of earlier tools, which do not say it, the reception by the consumer and
-/// the stages after it.
-[[nodiscard]] double done_ms(const record::Result& result);
-
 }  // namespace kexp::tracker

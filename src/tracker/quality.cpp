@@ -12,7 +12,6 @@
 #include "kexp/record/plan_segments.hpp"
 #include "kexp/record/result_files.hpp"
 
-#include "answers.hpp"
 #include "sent_images.hpp"
 
 namespace kexp::tracker {
@@ -112,7 +111,7 @@ void look_at_clocks(const SentImage& image, const record::Result& result, const 
 // The feed tells nanoseconds, the consumer milliseconds.
 Nanoseconds latency_of(const SentImage& image, const record::Result& result) {
   constexpr std::int64_t kMs = 1'000'000;
-  const double whole_ms = done_ms(result) - static_cast<double>(image.intended_ns / kMs);
+  const double whole_ms = record::done_ms(result) - static_cast<double>(image.intended_ns / kMs);
   return from_ms(whole_ms) - Nanoseconds(image.intended_ns % kMs);
 }
 

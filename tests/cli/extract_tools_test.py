@@ -20,6 +20,8 @@ def table(file, header, rows):
         writer.writerows(rows)
 
 
+ANSWER = ["errors", "idle", "pre", "inf", "post", "queue", "start_time", "end_time", "decode", "received_ms", "answer_partition", "answer_offset",
+          "id", "done_time", "node", "pod"]  # The columns that are read.
 LEVELS = [30, 120, 560, 850, 590, 680, 970, 650, 340, 30]  # of a day of 450 s
 
 
@@ -45,8 +47,8 @@ class ToolsTest(FolderCase):
             json.dumps({"event": "started", "time": "2026-11-21T16:53:20.000Z", "role": "feed", "run": "r", "settings": {}}) + "\n"
             + json.dumps({"event": "sending", "time": "2026-11-21T16:53:20.000Z", "t0_unix_ns": START * 10**9}) + "\n")
         table(self.run_dir / "seconds.csv", ["second", "sent_bytes"], [(s, load(s)) for s in range(1800)])
-        table(self.run_dir / "results" / "1.csv", ["id", "node", "pod", "end_time", "done_time"],
-              [(i, "w1", "a", (START + i) * 1000, (START + i) * 1000) for i in range(100)])
+        table(self.run_dir / "results" / "1.csv", ANSWER,
+              [(*[0] * 12, i, (START + i) * 1000, "w1", "a") for i in range(100)])
 
     def write_dataset(self):
         dataset = self.run_dir / "metrics"

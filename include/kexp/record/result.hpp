@@ -42,6 +42,10 @@ struct Result {
   std::vector<ResultDetection> detections;
 };
 
+/// End of postprocessing, Unix ms; of earlier tools, which do not say it, the reception by the consumer and
+/// the stages after it.
+[[nodiscard]] double done_ms(const Result& result);
+
 /// One line of JSON.
 [[nodiscard]] std::string to_json_text(const Result& result);
 

@@ -32,10 +32,10 @@ struct Reception {
 /// The results/*.csv of `run` in the order of their names, which are times.
 [[nodiscard]] std::vector<std::filesystem::path> result_files(const std::filesystem::path& run);
 
-/// What a row of results/<start>.csv says of times; without the detections.
+/// What a row of results/<start>.csv says of times and of who answered; without the detections.
 using ResultVisit = std::function<void(const Result& result, const Reception& reception)>;
 
-/// Visits every row of results/*.csv of `run`; texts other than the id are left out. Returns the number of
+/// Visits every row of results/*.csv of `run`; of texts only id, node and pod. Returns the number of
 /// lines that are no rows. Errors: FailedError naming the file.
 UnreadableRows read_results(const std::filesystem::path& run, const ResultVisit& visit);
 

@@ -11,6 +11,7 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/json.hpp"
+#include "kexp/record/result_files.hpp"
 
 #include "dataset_files.hpp"
 #include "support/errors.hpp"
@@ -63,6 +64,25 @@ class EnergyTest : public testing::Test {
   Energy measure(const std::filesystem::path& run = {}) {
     files_.write(dataset_);
     return measure_energy(dataset_, run);
+  }
+  struct Answer {
+    std::string id, pod;
+    std::int64_t done_ms;
+  };
+  void write_answers(const std::vector<Answer>& answers) {
+    std::string lines;
+    for (const Answer& answer : answers) {
+      record::Result result;
+      result.id = answer.id;
+      result.node = "w1";
+      result.pod = answer.pod;
+      result.done_time_ms = answer.done_ms;
+      lines += record::result_line(result, {});
+    }
+    write_results(lines);
+  }
+  void write_results(const std::string& lines) {
+    folder_.write("results/1.csv", record::result_header() + lines);
   }
   static EnergyRow row(const Energy& energy, const std::string& node, const std::string& pod = "",
                        const std::string& zone = "package") {
@@ -251,10 +271,12 @@ TEST_F(EnergyTest, ImagesAreFirstAnswersWithinTheWindowByWhoGaveThem) {
   add_idle(node("w1"), {0, 20});
   add("kepler_pod_cpu_joules_total", pod("a"), every_5_s({0, 8}));
   add("kepler_pod_cpu_joules_total", pod("b"), every_5_s({0, 2}));
-  folder_.write("results/1.csv", fmt::format("id,node,pod,end_time,done_time\n"
-                                             "0,w1,a,{0},{0}\n1,w1,a,{0},{0}\n1,w1,b,{0},{0}\n"
-                                             "2,w1,b,{0},0\n3,w1,a,{1},{1}\n4,w1,a,{0},{2}\n",
-                                             kStart + 1000, kStart - 1, kStart + 60'001));
+  write_answers({{"0", "a", kStart + 1000},
+                 {"1", "a", kStart + 1000},
+                 {"1", "b", kStart + 1000},
+                 {"2", "b", kStart + 1000},
+                 {"3", "a", kStart - 1},
+                 {"4", "a", kStart + 60'001}});
 
   const Energy energy = measure(folder_.path());
 
@@ -264,6 +286,27 @@ TEST_F(EnergyTest, ImagesAreFirstAnswersWithinTheWindowByWhoGaveThem) {
   EXPECT_THAT(row(energy, "w1", "a").images, Optional(2));
   EXPECT_THAT(row(energy, "w1", "a").joules_per_image(), Optional(DoubleEq((8 + 16) / 2.0)));
   EXPECT_THAT(to_table(energy), HasSubstr("10.000 J an image"));
+}
+
+// It counted by its reception, though it was done after the window.
+TEST_F(EnergyTest, AnAnswerThatDoesNotSayWhenItWasDoneCountsByItsStages) {
+  add_active(node("w1"), {0, 10});
+  record::Result early;
+  early.id = "early";
+  early.end_time_ms = kStart + 59'000;
+  early.inf_ms = 900;
+  record::Result late = early;
+  late.id = "late";
+  late.inf_ms = 1100;
+  write_results(record::result_line(early, {}) + record::result_line(late, {}));
+
+  EXPECT_THAT(measure(folder_.path()).total.images, Optional(1));
+}
+
+TEST_F(EnergyTest, AFileWithoutAnAnswerThatCanBeReadIsNamed) {
+  add_active(node("w1"), {0, 10});
+  write_results("half,a,row\n");
+  EXPECT_THAT(message_of<FailedError>([&] { return measure(folder_.path()); }), HasSubstr("results/1.csv:2"));
 }
 
 TEST_F(EnergyTest, AFolderThatIsNoDatasetIsNamed) {
