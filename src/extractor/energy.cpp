@@ -17,14 +17,18 @@ namespace {
 
 constexpr const char* kUsualZone = "package";
 
+void widen(EnergyRow& row, std::int64_t first_ms, std::int64_t last_ms) {
+  row.first_ms = std::min(row.first_ms.value_or(first_ms), first_ms);
+  row.last_ms = std::max(row.last_ms.value_or(last_ms), last_ms);
+}
+
 /// Adds what one counter grew to a row.
 void add(EnergyRow& row, const CounterKey& key, const std::optional<Increase>& increase) {
   if (!increase) {
     return;
   }
   std::optional<double>& joules = key.idle ? row.idle_joules : row.active_joules;
-  row.first_ms = row.first_ms == 0 ? increase->first_ms : std::min(row.first_ms, increase->first_ms);
-  row.last_ms = std::max(row.last_ms, increase->last_ms);
+  widen(row, increase->first_ms, increase->last_ms);
   joules = joules.value_or(0) + increase->value;
 }
 
@@ -166,8 +170,9 @@ class Account {
       sources.insert(row.source);
       add_known(total.active_joules, row.active_joules);
       add_known(total.idle_joules, row.idle_joules);
-      total.first_ms = total.first_ms == 0 ? row.first_ms : std::min(total.first_ms, row.first_ms);
-      total.last_ms = std::max(total.last_ms, row.last_ms);
+      if (row.first_ms && row.last_ms) {
+        widen(total, *row.first_ms, *row.last_ms);
+      }
     }
     total.source = fmt::format("{}", fmt::join(sources, "+"));
     total.kind = nodes_.empty() ? EnergyKind::not_measured : weakest;

@@ -30,7 +30,7 @@ std::string cell(const std::optional<Number>& value) {
 std::string csv_row(const char* level, const EnergyRow& row) {
   return csv_line(level, row.node, row.pod_namespace, row.pod, row.zone, row.source, to_text(row.kind),
                   cell(row.active_joules), cell(row.idle_joules), cell(row.joules()), cell(row.images),
-                  cell(row.joules_per_image()), row.first_ms, row.last_ms);
+                  cell(row.joules_per_image()), cell(row.first_ms), cell(row.last_ms));
 }
 
 template <typename Number>
@@ -47,8 +47,8 @@ Json row_json(const EnergyRow& row) {
           {"joules", json_of(row.joules())},
           {"images", json_of(row.images)},
           {"joules_per_image", json_of(row.joules_per_image())},
-          {"first_ms", row.first_ms},
-          {"last_ms", row.last_ms}};
+          {"first_ms", json_of(row.first_ms)},
+          {"last_ms", json_of(row.last_ms)}};
 }
 
 std::string rounded(const std::optional<double>& value, int digits) {

@@ -34,8 +34,7 @@ struct EnergyRow {
   std::optional<double> active_joules;
   std::optional<double> idle_joules;
   std::optional<std::int64_t> images;  ///< Answered in the window by this pod, or by pods of this node.
-  std::int64_t first_ms = 0;           ///< Of the samples.
-  std::int64_t last_ms = 0;
+  std::optional<std::int64_t> first_ms, last_ms;  ///< Of the samples.
 
   /// Active and idle together, where both are known.
   [[nodiscard]] std::optional<double> joules() const;
