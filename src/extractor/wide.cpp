@@ -15,6 +15,7 @@
 #include "kexp/table/table.hpp"
 
 #include "dataset_reader.hpp"
+#include "metric_writer.hpp"
 #include "wide_grid.hpp"
 #include "wide_names.hpp"
 #include "wide_quantiles.hpp"
@@ -148,8 +149,7 @@ table::WrittenFile write(const WideTable& wide, const fs::path& file) {
   for (const WideColumn& column : wide.columns()) {
     schema.push_back({column.name, ColumnType::float64});
   }
-  const auto writer =
-      is_parquet(file) ? table::make_parquet_writer(file, schema) : table::make_csv_writer(file, schema);
+  const auto writer = make_writer(file, schema, is_parquet(file) ? "parquet" : "csv");
   const prom::Grid& grid = wide.grid();
   table::Batch batch(schema);
   for (std::int64_t from = 0; from < grid.count; from += static_cast<std::int64_t>(kBatchRows)) {
@@ -178,9 +178,13 @@ void validate(const WideOptions& options) {
   if (options.step <= milliseconds(0)) {
     throw UsageError("--step must be above 0s");
   }
-  if (!options.replace && on_disk("read", [&] { return fs::exists(options.file); })) {
+  const fs::file_status there = on_disk("read", [&] { return fs::status(options.file); });
+  if (fs::is_directory(there)) {
+    throw UsageError(fmt::format("the wide table {} is a folder: choose a file", options.file.string()));
+  }
+  if (!options.replace && fs::exists(there)) {
     throw UsageError(
-        fmt::format("--wide {} is there already: choose another file, or replace it with --force",
+        fmt::format("the wide table {} is there already: choose another file, or replace it with --force",
                     options.file.string()));
   }
   if (is_parquet(options.file)) {

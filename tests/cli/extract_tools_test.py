@@ -114,7 +114,7 @@ class ToolsTest(FolderCase):
         self.assertIn("--step", self.kexp("patterns", self.run_dir, "--step", "5x", expect=2))
         self.assertIn("--alpha", self.kexp("patterns", self.run_dir, "--alpha", "0", expect=2))
         self.assertIn("--start", self.kexp("--start", "1", "energy", self.run_dir, expect=2))
-        self.assertIn("--wide", self.kexp("--start", START, "--end", START + 1, "--wide", self.run_dir, expect=2))
+        self.assertIn(f"{self.run_dir} is a folder", self.kexp("--start", START, "--end", START + 1, "--wide", self.run_dir, expect=2))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,7 @@ struct WideOptions {
   bool replace = false;  ///< Whether a file that is there may be replaced.
 };
 
-/// Checks what needs no dataset, also that nothing is in the way of `file`. Errors: UsageError naming --wide
-/// or
+/// Checks what needs no dataset, also that nothing is in the way of `file`. Errors: UsageError naming that or
 /// --step.
 void validate(const WideOptions& options);
 

@@ -145,11 +145,20 @@ TEST_F(WideTest, SeriesOfTwoServersAreTwoColumns) {
 TEST_F(WideTest, NothingIsReplacedUnasked) {
   files_.add("up", "gauge", "{}", {{kStart, 1}});
   folder_.write("wide.csv", "mine");
-  EXPECT_THAT(message_of<UsageError>([&] { return wide(); }), HasSubstr("--wide"));
+  EXPECT_THAT(message_of<UsageError>([&] { return wide(); }),
+              AllOf(HasSubstr("wide.csv is there"), HasSubstr("--force")));
   EXPECT_EQ(read_file(folder_ / "wide.csv"), "mine");
   WideOptions options;
   options.replace = true;
   EXPECT_EQ(wide(options).size(), 4U);
+}
+
+// --force was offered, and then the table was computed in vain and left beside the folder.
+TEST_F(WideTest, AFolderIsNeverReplaced) {
+  std::filesystem::create_directory(folder_ / "wide.csv");
+  WideOptions options;
+  options.replace = true;
+  EXPECT_THAT(message_of<UsageError>([&] { return wide(options); }), HasSubstr("wide.csv is a folder"));
 }
 
 TEST_F(WideTest, AStepWithoutAPointIsNamed) {
