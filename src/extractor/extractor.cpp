@@ -234,10 +234,12 @@ class Extraction {
                          {"read_by", source_name(server.source)},
                          {"external_labels", external_labels_json(server)}});
     }
-    return {{"kexp_version", version()},          {"format", options_.format},
-            {"start_ns", unix_ns(window_.start)}, {"end_ns", unix_ns(window_.end)},
-            {"step_ms", grid_.step_ms},           {"match", options_.matches},
-            {"servers", std::move(servers)},      {"series_sha256", hash_of(plan)}};
+    const Json segment_s = options_.format == kLegacy ? Json(segment_of(options_).count()) : Json();
+    return {{"kexp_version", version()},      {"format", options_.format},
+            {"segment_s", segment_s},         {"start_ns", unix_ns(window_.start)},
+            {"end_ns", unix_ns(window_.end)}, {"step_ms", grid_.step_ms},
+            {"match", options_.matches},      {"servers", std::move(servers)},
+            {"series_sha256", hash_of(plan)}};
   }
 
   /// Leaves what is finished for the next extraction; says what and how.

@@ -527,6 +527,24 @@ TEST_F(ExtractorTest, StartsAnewWhenTheWindowIsAnother) {
   EXPECT_TRUE(log_.contains("read anew"));
 }
 
+// The files of the old extractor were of the length asked for at first, and then of another.
+TEST_F(ExtractorTest, StartsAnewWhenTheFilesAreToBeOfAnotherLength) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100},
+                 {"zz", R"({"job":"a"})", kStart, kStart + 100}};
+  options_.connections = 1;
+  options_.format = "legacy";
+  options_.segment_s = 20;
+  std::stop_source stop;
+  const std::shared_ptr<bool> enabled = stop_at_zz(stop);
+  EXPECT_THROW(static_cast<void>(run(stop.get_token())), InterruptedError);
+  *enabled = false;
+  options_.segment_s = 10;
+  EXPECT_EQ(run().samples, 10U);
+  EXPECT_TRUE(log_.contains("read anew"));
+  EXPECT_TRUE(std::filesystem::exists(options_.out / "up/1795280000-1795280010.json"));
+  EXPECT_FALSE(std::filesystem::exists(options_.out / "up/1795280000-1795280020.json"));
+}
+
 TEST_F(ExtractorTest, ReportsASeriesThatAppearsInBetween) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
   http_.on("/api/v1/series", R"({"status":"success","data":[{"__name__":"up","job":"b"}]})");
