@@ -167,22 +167,15 @@ bool Client::has_remote_read(const std::stop_token& stop) const {
     } catch (const net::HttpError& e) {
       answer = answer_of(e);
     }
-    const bool says_who_we_are = answer.status == 401 || answer.status == 403 || answer.status == 407;
-    switch (answer.kind) {
-      case Answer::Kind::good:
-        return type == kSamplesType;
-      case Answer::Kind::refused:
-        if (answer.status == 0 || says_who_we_are) {
-          throw failure(kReadPath, answer);
-        }
-        return false;
-      case Answer::Kind::failed:
-      case Answer::Kind::unreachable:
-      case Answer::Kind::timed_out:
-      case Answer::Kind::too_much:
-        break;
+    if (answer.kind == Answer::Kind::good) {
+      return type == kSamplesType;
     }
-    if (attempt == kAttempts) {
+    const bool asks_who_we_are = answer.status == 401 || answer.status == 403 || answer.status == 407;
+    if (answer.kind == Answer::Kind::refused && answer.status != 0 && !asks_who_we_are) {
+      return false;
+    }
+    const bool again = answer.kind == Answer::Kind::failed || answer.kind == Answer::Kind::unreachable;
+    if (!again || attempt == kAttempts) {
       throw failure(kReadPath, answer);
     }
     wait(kReadPath, attempt, answer, stop);

@@ -507,6 +507,15 @@ TEST_F(RemoteReadTest, IsAnErrorWhereNobodyIsLetInOrNothingWorks) {
   }
 }
 
+// It was asked six times, for a quarter of an hour.
+TEST_F(RemoteReadTest, AServerThatHangsAtTheProbeIsAskedOnce) {
+  http_.on("/api/v1/read", [](const net::HttpRequest&) -> net::HttpResponse {
+    throw net::HttpError(ExitCode::unavailable, 0, "timed out", net::HttpError::Cause::timeout);
+  });
+  EXPECT_THAT(message_of<PrometheusError>([&] { return client_.has_remote_read({}); }), HasSubstr("in time"));
+  EXPECT_EQ(http_.requests().size(), 1U);
+}
+
 TEST_F(RemoteReadTest, KnowsTheServersOwnLabels) {
   const auto configured = [&](const std::string& yaml) {
     http_.on("/status/config", R"({"status":"success","data":{"yaml":")" + yaml + "\"}}");
