@@ -63,9 +63,7 @@ std::string Answers::recover(const fs::path& run, std::string_view start) {
   }
   shown_ = counts_;  // A process begins its metrics anew: a jump to old counts would look like a high rate.
   unshown_by_model_.clear();
-  for (std::vector<double>& values : unshown_s_) {
-    values.clear();
-  }
+  unshown_s_ = {};
   recent_.clear();
   return name;
 }
