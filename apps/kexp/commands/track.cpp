@@ -1,8 +1,6 @@
 #include "commands/track.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <iostream>
 #include <memory>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "kexp/tracker/tracker.hpp"
 
 #include "commands/track_table.hpp"
+#include "duration.hpp"
 #include "metrics_url.hpp"
 
 namespace kexp::cli {
@@ -46,20 +45,6 @@ tracker::TrackerOptions::From parse_from(const std::string& text) {
   throw UsageError(fmt::format("--from must be start, earliest or latest, got \"{}\"", text));
 }
 
-/// "1s", "1.5s", "250ms", or seconds without a unit.
-std::chrono::milliseconds parse_deadline(std::string_view text) {
-  const bool in_ms = text.ends_with("ms");
-  const std::string_view number = text.substr(0, text.size() - (in_ms ? 2 : text.ends_with("s") ? 1 : 0));
-  double value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  constexpr double kMostMs = 1e12;
-  const double ms = in_ms ? value : value * 1000;
-  if (error != std::errc() || end != number.data() + number.size() || !(std::abs(ms) < kMostMs)) {
-    throw UsageError(fmt::format("--deadline must be a time like 1s, 1.5s or 250ms, got \"{}\"", text));
-  }
-  return std::chrono::milliseconds(std::llround(ms));
-}
-
 tracker::TrackerOptions options_of(const TrackFlags& flags) {
   tracker::TrackerOptions options = flags.options;
   options.run = flags.run;
@@ -67,7 +52,7 @@ tracker::TrackerOptions options_of(const TrackFlags& flags) {
   options.validate_results = parse_truth(flags.validate_results, "--validate-results");
   options.timeout = std::chrono::seconds(flags.timeout_s);
   options.feed_timeout = std::chrono::seconds(flags.feed_timeout_s);
-  options.deadline = parse_deadline(flags.deadline);
+  options.deadline = parse_duration(flags.deadline, "--deadline");
   for (const std::string& property : flags.properties) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
