@@ -29,6 +29,11 @@ struct DatasetSeries {
 /// nobody said the type, the ending of the name tells.
 [[nodiscard]] bool is_counter(const DatasetSeries& series);
 
+/// How much a counter grew from one sample to the next: after a reset it began at 0.
+[[nodiscard]] inline double growth(double before, double value) {
+  return value < before ? value : value - before;
+}
+
 /// Samples in the order of time, and when the series was marked as ended.
 struct SeriesData {
   const DatasetSeries& series;

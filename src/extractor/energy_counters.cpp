@@ -149,9 +149,7 @@ std::optional<Increase> increase_of(std::span<const prom::Sample> samples) {
   }
   Increase increase{0, samples.front().ts_ms, samples.back().ts_ms};
   for (std::size_t i = 1; i < samples.size(); ++i) {
-    const double before = samples[i - 1].value;
-    const double value = samples[i].value;
-    increase.value += value < before ? value : value - before;
+    increase.value += growth(samples[i - 1].value, samples[i].value);
   }
   return increase;
 }

@@ -41,10 +41,8 @@ class Walk {
 std::vector<double> grown(std::span<const prom::Sample> samples) {
   std::vector<double> total(samples.size());
   for (std::size_t i = 1; i < samples.size(); ++i) {
-    const double before = samples[i - 1].value;
-    const double value = samples[i].value;
-    const double growth = value < before ? value : value - before;
-    total[i] = total[i - 1] + (std::isnan(growth) ? 0 : growth);
+    const double grew = growth(samples[i - 1].value, samples[i].value);
+    total[i] = total[i - 1] + (std::isnan(grew) ? 0 : grew);
   }
   return total;
 }
