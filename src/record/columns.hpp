@@ -12,10 +12,16 @@
 
 namespace kexp::record {
 
+/// Whether all of `text` is a number that fits.
+template <typename Number>
+[[nodiscard]] bool parse(std::string_view text, Number& into) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 [[nodiscard]] inline std::optional<std::int64_t> to_integer(std::string_view text) {
   std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+  return parse(text, value) ? std::optional(value) : std::nullopt;
 }
 
 /// Visits the named columns of every row of a CSV of ours, `file` of `run`; `visit` says whether the row made

@@ -1,23 +1,12 @@
 #include "kexp/record/plan_segments.hpp"
 
-#include <charconv>
-
 #include "kexp/core/on_disk.hpp"
 
 #include "columns.hpp"
 
 namespace kexp::record {
 
-namespace {
-
 namespace fs = std::filesystem;
-
-bool parse(std::string_view text, double& into) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-}  // namespace
 
 std::vector<PlanSegment> read_plan_segments(const fs::path& run) {
   std::vector<PlanSegment> segments;
@@ -28,12 +17,11 @@ std::vector<PlanSegment> read_plan_segments(const fs::path& run) {
   const UnreadableRows unreadable =
       read_columns(run, "plan.csv", {"start_s", "duration_s", "images"}, [&](const auto& fields) {
         PlanSegment segment;
-        const auto images = to_integer(fields[2]);
-        if (!parse(fields[0], segment.start_s) || !parse(fields[1], segment.duration_s) || !images) {
+        if (!parse(fields[0], segment.start_s) || !parse(fields[1], segment.duration_s) ||
+            !parse(fields[2], segment.images)) {
           return false;
         }
-        segment.images = *images;
-        segment.end_id = end_id += *images;
+        segment.end_id = end_id += segment.images;
         segments.push_back(segment);
         return true;
       });

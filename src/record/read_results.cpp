@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -19,12 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Row = std::vector<std::string_view>;
-
-template <typename Number>
-bool parse(std::string_view text, Number& into) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 // Of what statistics need, in this order.
 const std::vector<std::string_view> kTimeColumns = {"id",
