@@ -13,6 +13,9 @@
 
 namespace kexp::prom {
 
+/// How many samples a chunk says that it has, at the start of a head of `head_bytes`.
+[[nodiscard]] std::size_t sample_count(std::span<const std::byte> chunk, std::size_t head_bytes);
+
 /// Appends all samples of a chunk of numbers (encoding XOR).
 void decode_xor_chunk(std::span<const std::byte> chunk, std::vector<std::int64_t>& ts_ms,
                       std::vector<double>& values);

@@ -9,7 +9,7 @@ namespace kexp::prom {
 
 namespace {
 
-constexpr std::size_t kHeaderBytes = 3;
+constexpr std::size_t kHeadBytes = 3;
 constexpr std::int32_t kCustomBoundsSchema = -53;
 // Far above what a client library makes (160): a damaged chunk shall not claim the memory.
 constexpr std::size_t kMostBuckets = 100'000;
@@ -208,15 +208,11 @@ Histogram::Reset reset_of(std::byte flags, std::size_t index) {
 
 template <typename Counts>
 void decode(std::span<const std::byte> chunk, std::vector<Histogram>& histograms) {
-  if (chunk.size() < kHeaderBytes) {
-    throw BadAnswer("a chunk ends too early");
-  }
-  const std::size_t count =
-      std::to_integer<std::size_t>(chunk[0]) << 8U | std::to_integer<std::size_t>(chunk[1]);
+  const std::size_t count = sample_count(chunk, kHeadBytes);
   if (count == 0) {
     return;
   }
-  BitReader in(chunk.subspan(kHeaderBytes));
+  BitReader in(chunk.subspan(kHeadBytes));
   const auto layout = std::make_shared<const HistogramLayout>(read_layout(in));
   Delta2 time;
   Counts counts;

@@ -6,7 +6,7 @@ namespace kexp::prom {
 
 namespace {
 
-constexpr std::size_t kHeaderBytes = 2;
+constexpr std::size_t kHeadBytes = 2;
 constexpr std::size_t kMostSamplesInAByte = 4;  // One bit for the time, one for the value.
 
 std::uint64_t read_varint(BitReader& in) {
@@ -46,20 +46,23 @@ std::uint64_t read_change(BitReader& in) {
 
 bool is_stale(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
 
-void decode_xor_chunk(std::span<const std::byte> chunk, std::vector<std::int64_t>& ts_ms,
-                      std::vector<double>& values) {
-  if (chunk.size() < kHeaderBytes) {
+std::size_t sample_count(std::span<const std::byte> chunk, std::size_t head_bytes) {
+  if (chunk.size() < head_bytes) {
     throw BadAnswer("a chunk ends too early");
   }
-  const std::size_t count =
-      std::to_integer<std::size_t>(chunk[0]) << 8U | std::to_integer<std::size_t>(chunk[1]);
+  return std::to_integer<std::size_t>(chunk[0]) << 8U | std::to_integer<std::size_t>(chunk[1]);
+}
+
+void decode_xor_chunk(std::span<const std::byte> chunk, std::vector<std::int64_t>& ts_ms,
+                      std::vector<double>& values) {
+  const std::size_t count = sample_count(chunk, kHeadBytes);
   if (count == 0) {
     return;
   }
   if (count > chunk.size() * kMostSamplesInAByte) {
     throw BadAnswer("a chunk ends too early");  // Before there is room for them all.
   }
-  BitReader in(chunk.subspan(kHeaderBytes));
+  BitReader in(chunk.subspan(kHeadBytes));
   const std::size_t from = ts_ms.size();
   ts_ms.resize(from + count);
   values.resize(from + count);
