@@ -30,21 +30,17 @@ bool is_constant(std::vector<double> load) {
   return high - low <= 0.1 * high;
 }
 
-bool was_tested(const Pattern& pattern) {
-  return pattern.state == PatternState::moved || pattern.state == PatternState::not_shown;
-}
-
 /// Over all series that were looked at.
 void decide(std::vector<Pattern>& rows, double alpha) {
   std::vector<double> p_values;
   for (const Pattern& row : rows) {
-    if (was_tested(row)) {
+    if (row.was_tested()) {
       p_values.push_back(row.p);
     }
   }
   const std::vector<double> rates = stats::false_discovery_rates(p_values);
   for (auto rate = rates.begin(); Pattern & row : rows) {
-    if (was_tested(row)) {
+    if (row.was_tested()) {
       row.q = *rate++;
       row.state = row.q <= alpha ? PatternState::moved : PatternState::not_shown;
     }

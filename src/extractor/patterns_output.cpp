@@ -22,10 +22,6 @@ constexpr std::size_t kRowsOfTable = 30;
 
 double in_seconds(std::chrono::milliseconds time) { return std::chrono::duration<double>(time).count(); }
 
-bool was_tested(const Pattern& row) {
-  return row.state == PatternState::moved || row.state == PatternState::not_shown;
-}
-
 std::size_t count(const Patterns& patterns, PatternState state) {
   return static_cast<std::size_t>(std::count_if(patterns.rows.begin(), patterns.rows.end(),
                                                 [&](const Pattern& row) { return row.state == state; }));
@@ -84,7 +80,7 @@ std::vector<Pattern> shown_of(std::span<const Pattern> moved) {
 void write_patterns(const Patterns& patterns) {
   std::string csv = "metric,series_id,source,labels,looked_at,state,rho,lag_s,p,q\n";
   for (const Pattern& row : patterns.rows) {
-    csv += was_tested(row)
+    csv += row.was_tested()
                ? csv_line(row.metric, row.series_id, row.source, row.labels, to_text(row.looked_at),
                           to_text(row.state), row.rho, in_seconds(row.lag), row.p, row.q)
                : csv_line(row.metric, row.series_id, row.source, row.labels, to_text(row.looked_at),

@@ -46,6 +46,10 @@ struct Pattern {
   std::chrono::milliseconds lag{};
   double p = 1;
   double q = 1;
+
+  [[nodiscard]] bool was_tested() const {
+    return state == PatternState::moved || state == PatternState::not_shown;
+  }
 };
 
 struct Patterns {
