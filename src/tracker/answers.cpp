@@ -40,6 +40,11 @@ void count_up_to(Map& map, const Key& key, std::int64_t amount) {
 
 }  // namespace
 
+Nanoseconds from_ms(double ms) {
+  constexpr double kMostMs = 1e9;
+  return Nanoseconds(std::llround(std::clamp(ms, -kMostMs, kMostMs) * 1e6));
+}
+
 Answers::Answers(const fs::path& run, std::string_view start, Nanoseconds deadline,
                  telemetry::Metrics& metrics)
     : metrics_(metrics),
@@ -99,11 +104,9 @@ Answers::Kind Answers::count(const record::Result& result, const record::Recepti
 }
 
 void Answers::record(Stage stage, double ms) {
-  constexpr double kMostMs = 1e9;  // What somebody else wrote may be any number; a histogram ends at 38 h.
-  const double bounded = std::clamp(ms, -kMostMs, kMostMs);
-  const Nanoseconds duration(std::llround(bounded * 1e6));
+  const Nanoseconds duration = from_ms(ms);
   histograms_[stage].record(duration);
-  unshown_s_[stage].push_back(bounded / 1e3);
+  unshown_s_[stage].push_back(seconds(duration));
   if (stage == end_to_end_stage) {
     recent_.record(duration);
   }

@@ -85,4 +85,7 @@ class Answers {
   AppendFile detections_;
 };
 
+/// `ms`, of at most 11 days either way: what somebody else wrote may be any number.
+[[nodiscard]] Nanoseconds from_ms(double ms);
+
 }  // namespace kexp::tracker

@@ -12,6 +12,7 @@
 #include "kexp/record/plan_segments.hpp"
 #include "kexp/record/result_files.hpp"
 
+#include "answers.hpp"
 #include "sent_images.hpp"
 
 namespace kexp::tracker {
@@ -33,11 +34,6 @@ enum Stage : std::size_t {
 };
 constexpr std::array<const char*, kStages> kStageNames = {
     "lateness", "send", "wait", "decode", "preprocess", "inference", "postprocess", "end_to_end"};
-
-Nanoseconds from_ms(double ms) {
-  constexpr double kMostMs = 1e9;  // What somebody else wrote may be any number.
-  return Nanoseconds(std::llround(std::clamp(ms, -kMostMs, kMostMs) * 1e6));
-}
 
 // As nanoseconds it must not overflow, whatever somebody else wrote.
 std::int64_t bounded_ms(std::int64_t unix_ms) {
