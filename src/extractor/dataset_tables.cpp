@@ -41,10 +41,6 @@ table::Schema series_schema() {
   return schema;
 }
 
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() > end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 /// What a server says of a metric; the parts of a histogram or summary are described under its own name.
 prom::MetricMetadata metadata_of(const std::string& metric, const std::vector<Server>& servers) {
   for (const Server& server : servers) {
@@ -52,7 +48,7 @@ prom::MetricMetadata metadata_of(const std::string& metric, const std::vector<Se
       return found->second;
     }
     for (const std::string_view end : {"_bucket", "_sum", "_count"}) {
-      if (!ends_with(metric, end)) {
+      if (!metric.ends_with(end)) {
         continue;
       }
       const auto whole = server.metadata.find(metric.substr(0, metric.size() - end.size()));

@@ -25,7 +25,6 @@ WallTime time_in(const Json& event, const char* field) {
 }
 
 WallTime start_of(const ExtractorOptions& options) {
-  (void)record::RunDirectory::open(options.run);  // What is no run is named.
   std::optional<WallTime> start;
   for (const record::FeedPart& part : record::joined_feeds(options.run)) {
     if (const Json sending = record::last_event(options.run, part.role(), "sending"); !sending.is_null()) {
@@ -61,7 +60,7 @@ WallTime end_of(const ExtractorOptions& options, Log& log, WallTime now) {
 
 prom::Window resolve_window(const ExtractorOptions& options, Log& log, WallTime now) {
   if (!options.start || !options.end) {
-    static_cast<void>(record::RunDirectory::open(options.run));
+    static_cast<void>(record::RunDirectory::open(options.run));  // What is no run is named.
   }
   const prom::Window window{options.start ? *options.start : start_of(options),
                             options.end ? *options.end : end_of(options, log, now)};
