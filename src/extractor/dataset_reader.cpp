@@ -156,7 +156,7 @@ void DatasetReader::read_series() {
 
 void DatasetReader::read_ends() {
   const fs::path file = folder_ / ("ends." + format_);
-  if (!is_there(file)) {  // Nothing ended in the window, or the samples are points of a grid.
+  if (!is_there(file)) {  // Earlier versions of kexp wrote none.
     return;
   }
   const table::Schema schema = {{"series_id", ColumnType::int64}, {"ts_ms", ColumnType::timestamp_ms}};

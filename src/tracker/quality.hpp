@@ -19,7 +19,7 @@ struct Goodput {
   double deadline_s = 0;
   std::int64_t sent = 0, in_time = 0, late = 0, errors = 0, missing = 0;
   std::optional<double> share;         ///< in_time / sent.
-  stats::Interval interval;            ///< Of the share, at `confidence`.
+  stats::Interval interval;            ///< Of the share, at `kConfidence`.
   std::optional<double> images_per_s;  ///< Over the duration of the plan.
   static constexpr double kConfidence = 0.95;
 };

@@ -46,7 +46,7 @@ class LagTest {
   LagTest(std::span<const double> driver, const LagTestOptions& options);
 
   /// `response` has a value at each point of the driver. A constant one has p = 1.
-  /// Cost: about points² multiplications.
+  /// Cost: about two times points² multiplications.
   [[nodiscard]] LagResult test(std::span<const double> response) const;
 
  private:
