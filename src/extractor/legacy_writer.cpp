@@ -151,6 +151,9 @@ void LegacyWriter::add(std::size_t series, const SeriesRows& rows) {
 
 void LegacyWriter::write_out() {
   for (Segment& segment : segments_) {
+    if (segment.text.empty()) {
+      continue;
+    }
     AppendFile file(part_of(segment));
     file.write(segment.text);
     file.flush();
