@@ -9,8 +9,9 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
-#include "kexp/core/ids.hpp"
 #include "kexp/core/time_text.hpp"
+#include "kexp/kafka/topic_tasks.hpp"
+#include "kexp/kafka/topics.hpp"
 #include "kexp/record/feeds.hpp"
 #include "kexp/record/message.hpp"
 #include "kexp/record/result.hpp"
@@ -36,7 +37,7 @@ constexpr auto kCloseTimeout = 1s;
 constexpr std::int64_t kLoggedInvalid = 5;
 
 std::string group_of(const TrackerOptions& options) {
-  return options.group.empty() ? options.input_topic + ".consumers" : options.group;
+  return options.group.empty() ? kafka::consumer_group(options.input_topic) : options.group;
 }
 
 Json properties_json(const kafka::Properties& properties) {
@@ -462,20 +463,15 @@ void note_failure(record::RunDirectory& run, const std::string& why, const Track
 }  // namespace
 
 void validate(const TrackerOptions& options) {
-  const auto check_name = [](const char* flag, const std::string& name) {
-    if (!is_plain_name(name)) {
-      throw UsageError(fmt::format("{} may have letters, digits, '.', '_' and '-', got \"{}\"", flag, name));
-    }
-  };
   const auto check_timeout = [](const char* flag, std::chrono::seconds timeout) {
     if (timeout < 1s || timeout > 24h) {
       throw UsageError(fmt::format("{} must be 1 to 86400 seconds, got {}", flag, timeout.count()));
     }
   };
-  check_name("--topic", options.topic);
-  check_name("--input-topic", options.input_topic);
+  kafka::validate_name(options.topic, "--topic");
+  kafka::validate_name(options.input_topic, "--input-topic");
   if (!options.group.empty()) {
-    check_name("--group", options.group);
+    kafka::validate_name(options.group, "--group");
   }
   check_timeout("--timeout", options.timeout);
   check_timeout("--feed-timeout", options.feed_timeout);
