@@ -147,7 +147,7 @@ class Accounting {
   }
 
   void begin_segments() {
-    for (const PlanTable::Segment& planned : plan_.segments) {
+    for (const record::PlanSegment& planned : plan_.segments) {
       Account::Segment segment{planned.start_s, planned.duration_s, planned.target_bytes_per_s, {}};
       if (part_.of == 1) {
         segment.done.planned_images = planned.images;

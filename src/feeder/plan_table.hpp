@@ -4,19 +4,16 @@
 #include <filesystem>
 #include <vector>
 
+#include "kexp/record/plan_segments.hpp"
+
 namespace kexp::feeder {
 
 /// What plan.json and plan.csv of a run say; of the whole plan, whatever the parts that it is played in.
 struct PlanTable {
-  struct Segment {
-    double start_s = 0, duration_s = 0, target_bytes_per_s = 0;
-    std::int64_t bytes = 0, images = 0;
-    std::int64_t end_id = 0;  ///< Images of this and all segments before: ids are in the order of the plan.
-  };
   std::int64_t images = 0, bytes = 0, largest_image = 0;
   double duration_s = 0;
   std::uint32_t partitions = 0;
-  std::vector<Segment> segments;  ///< At least one.
+  std::vector<record::PlanSegment> segments;  ///< At least one.
 
   /// The segment that image `id` was planned in; the last one for ids that the plan does not have.
   [[nodiscard]] std::size_t segment_of(std::uint64_t id) const;

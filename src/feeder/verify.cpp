@@ -159,7 +159,7 @@ class Verifier {
     std::int64_t bytes = 0;
     double end_s = 0;
     for (std::size_t i = 0; i < table_.segments.size(); ++i) {
-      const PlanTable::Segment& segment = table_.segments[i];
+      const record::PlanSegment& segment = table_.segments[i];
       bytes += segment.bytes;
       const bool follows = std::abs(segment.start_s - end_s) <= 1e-9 * table_.duration_s;
       checks_.compare(fmt::format("plan.csv segment {} start_s", i), fmt::to_string(segment.start_s),

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/csv.hpp"
+#include "kexp/core/error.hpp"
 #include "kexp/record/plan_segments.hpp"
 #include "kexp/record/result_files.hpp"
 
@@ -196,6 +197,15 @@ std::string table_of(const std::vector<record::PlanSegment>& segments, std::span
   return table;
 }
 
+// None where there is no plan or it cannot be read: that costs the table, not the tracker's end.
+std::vector<record::PlanSegment> segments_of(const std::filesystem::path& run) {
+  try {
+    return record::read_plan_segments(run);
+  } catch (const FailedError&) {
+    return {};
+  }
+}
+
 Goodput goodput_of(const std::vector<record::PlanSegment>& segments, std::span<const SentImage> images,
                    Nanoseconds deadline) {
   Served all(images);
@@ -293,7 +303,7 @@ Quality assess(const std::filesystem::path& run, Nanoseconds deadline, std::opti
     stages.add_answer(*image, result);
     look_at_clocks(*image, result, reception, quality.clocks);
   });
-  const std::vector<record::PlanSegment> segments = record::read_plan_segments(run);
+  const std::vector<record::PlanSegment> segments = segments_of(run);
   quality.stages = stages.summaries();
   quality.goodput = goodput_of(segments, images, deadline);
   quality.late_ids = late_ids(images);
