@@ -9,6 +9,7 @@
 #include "kexp/core/random.hpp"
 
 #include "autoregression.hpp"
+#include "likelihood_ratio.hpp"
 
 namespace kexp::stats {
 
@@ -16,6 +17,7 @@ namespace {
 
 /// Enough for a walk with noise on it, and for what a scrape interval beside the step leaves.
 constexpr std::size_t kOrder = 4;
+constexpr double kLargeP = 0.2;  // That shows nothing, however it is reckoned.
 
 double dot(const double* a, const double* b, std::size_t count) {
   double sums[4] = {};  // Four at a time: one sum would wait for itself.
@@ -214,10 +216,9 @@ double deviations(double rho, double spread) {
   return std::sqrt(-independent * std::log1p(-std::min(rho * rho, 1 - 1e-12)));
 }
 
-/// The chance that the largest of all lags reaches `statistic`: by the rate at which a smooth process crosses
-/// a level (Rice), whose neighbours correlate by `next`; at most that of as many lags that do not.
-double tail_of_largest(double statistic, double spread, std::size_t max_lag, double next) {
-  const double z = deviations(statistic, spread);
+/// The chance that the largest of all lags is `z` deviations from 0: by the rate at which a smooth process
+/// crosses a level (Rice), whose neighbours correlate by `next`; at most that of as many lags that do not.
+double tail_of_largest(double z, std::size_t max_lag, double next) {
   const double one = std::erfc(z / std::numbers::sqrt2);
   const auto lags = static_cast<double>(max_lag);
   const double crossings =
@@ -225,12 +226,11 @@ double tail_of_largest(double statistic, double spread, std::size_t max_lag, dou
   return std::min({one + crossings, one * (lags + 1), 1.0});
 }
 
-double p_value(double statistic, const Null& null, std::size_t max_lag, double next) {
+/// The share of turns that reach the statistic; 0 where none does.
+double share_of_turns(double statistic, const Null& null) {
   const auto reached = std::lower_bound(null.largest.begin(), null.largest.end(), statistic);
   const auto count = static_cast<double>(null.largest.end() - reached);
-  const double by_count = (1 + count) / (1 + static_cast<double>(null.largest.size()));
-  const double tail = tail_of_largest(statistic, null.spread, max_lag, next);
-  return count > 0 ? std::max(tail, by_count) : tail;
+  return count > 0 ? (1 + count) / (1 + static_cast<double>(null.largest.size())) : 0;
 }
 
 }  // namespace
@@ -290,8 +290,13 @@ LagResult LagTest::test(std::span<const double> response) const {
   result.rho = fit.correlation(result.lag);
   const Null null =
       turn(null_products(x, y, result.lag, result.filtered_rho, options_, turns_), options_.max_lag, turns_);
-  result.p = p_value(std::abs(result.filtered_rho), null, options_.max_lag,
-                     dot(x.data(), x.data() + 1, x.size() - 1));
+  const double statistic = std::abs(result.filtered_rho);
+  const double next = dot(x.data(), x.data() + 1, x.size() - 1);
+  const auto tail = [&](double z) { return tail_of_largest(z, options_.max_lag, next); };
+  result.p = std::max(share_of_turns(statistic, null), tail(deviations(statistic, null.spread)));
+  if (result.p < kLargeP) {
+    result.p = std::max(result.p, tail(likelihood_ratio_deviations(driver_, ranked, result.lag)));
+  }
   return result;
 }
 

@@ -17,6 +17,9 @@
 ///    by a day leaves as it is, is no obstacle.
 /// 5. p is the share of turns that reach the statistic, where any does, or the tail of a normal process with
 ///    the spread of the turns and the smoothness of the driver (Rice), whichever is larger.
+/// 6. The filter of step 2 makes chance look smaller where the driver is slow: the best lag takes a part of
+///    what the response remembers with it. So the tail is that of the likelihood ratio, where that is larger:
+///    how much better the response is described with the driver than by an autoregression of its own.
 
 #include <cstddef>
 #include <cstdint>

@@ -25,13 +25,13 @@ constexpr std::size_t kPlantedLag = 6;     // 30 s.
 constexpr std::size_t kShortPoints = 400;  // Where many series are needed.
 constexpr std::size_t kShortMostLag = 20;
 
-/// A day of 24 hours, five times, as `kexp feed` plays it by default.
-std::vector<double> daily_load(std::size_t points) {
+/// A day of 24 hours, five times unless told, as `kexp feed` plays it by default.
+std::vector<double> daily_load(std::size_t points, double days = 5) {
   constexpr std::array kHours = {.03, .06, .09, .12, .266, .412, .558, .704, .85, .7625, .675, .587,
                                  .5,  .59, .68, .77, .86,  .97,  .813, .656, .5,  .343,  .186, .03};
   std::vector<double> load;
   for (std::size_t i = 0; i < points; ++i) {
-    const double day = 5 * static_cast<double>(i) / static_cast<double>(points);
+    const double day = days * static_cast<double>(i) / static_cast<double>(points);
     const double hour = (day - std::floor(day)) * 23;
     const auto before = static_cast<std::size_t>(hour);
     load.push_back(std::lerp(kHours[before], kHours[before + 1], hour - std::floor(hour)));
@@ -127,12 +127,12 @@ TEST_F(LagTestTest, FindsALoadUnderAWalk) {
   EXPECT_NEAR(static_cast<double>(result.lag), kPlantedLag, 1);
 }
 
-/// The share of independent series with p <= 0.05.
+/// The share of independent series with p up to `limit`.
 double false_alarms(const LagTest& test, const std::function<std::vector<double>(std::uint64_t)>& series,
-                    std::size_t count) {
+                    std::size_t count, double limit = 0.05) {
   std::size_t alarms = 0;
   for (std::uint64_t seed = 1; seed <= count; ++seed) {
-    alarms += test.test(series(1000 * seed)).p <= 0.05 ? 1U : 0U;
+    alarms += test.test(series(1000 * seed)).p <= limit ? 1U : 0U;
   }
   return static_cast<double>(alarms) / static_cast<double>(count);
 }
@@ -156,6 +156,21 @@ TEST(LagTestNullTest, PHoldsForSeriesThatRememberTheirPast) {
   EXPECT_LE(false_alarms(test, persistent(0.9, 0), 200), 0.1);
   EXPECT_LE(false_alarms(test, persistent(0.99, 0), 200), 0.1);
   EXPECT_LE(false_alarms(test, persistent(0.5, 3), 200), 0.1) << "a period of its own";
+}
+
+// What remembers its past for as long as a load takes to rise was said to follow it 20 times too often.
+TEST(LagTestNullTest, SmallPHoldsForLongMemoryAndASlowLoad) {
+  const LagTest test(daily_load(kPoints, 1), {kMostLag, 199, 1});
+  const auto persistent = [](std::uint64_t seed) {
+    Noise noise(seed);
+    std::vector<double> series;
+    for (double level = 7 * noise(); series.size() < kPoints;) {
+      level = 0.99 * level + noise();
+      series.push_back(level);
+    }
+    return series;
+  };
+  EXPECT_LE(false_alarms(test, persistent, 300, 0.001), 0.01);
 }
 
 /// 1,000 of which none has to do with the load: what wanders correlates with |rho| of 0.5 and more by chance.
