@@ -1,11 +1,15 @@
 #include "image_processor.hpp"
 
 #include <exception>
+#include <new>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "kexp/record/message.hpp"
 
 #include "names.hpp"
+#include "warm_up.hpp"
 
 namespace kexp::consumer {
 
@@ -61,11 +65,43 @@ void ImageProcessor::detect(record::Result& result) {
   result.decode_ms = milliseconds(decoded_.took);
   try {
     add_detections(detector_.detect(decoded_.image), result);
+  } catch (const inference::ModelFileError& e) {
+    throw detector_fault(e, result);
+  } catch (const std::bad_alloc&) {
+    refuse(fmt::format("there is no memory for a picture of {}x{}", result.width, result.height), result);
   } catch (const std::exception& e) {  // The engine's own exceptions among them.
-    result.errors = 1;
-    result.error = e.what();
-    result.detections.clear();
+    judge(e, result);
   }
+}
+
+/// Whose fault it is: an answer with an error for every image would lose them all without a word, and a
+/// process that ends at one picture would end at it again after each start. So a picture is tried on which
+/// this detector has worked.
+void ImageProcessor::judge(const std::exception& fault, record::Result& result) {
+  try {
+    static_cast<void>(detector_.detect(warm_up_picture()));
+  } catch (const std::exception& e) {
+    throw detector_fault(e, result);
+  }
+  refuse(fault.what(), result);
+}
+
+void ImageProcessor::refuse(const std::string& reason, record::Result& result) {
+  result.errors = 1;
+  result.error = reason;
+  result.detections.clear();
+  if (!std::exchange(refusal_told_, true)) {
+    log_.warn(
+        "consume: partition={} offset={} width={} height={} reason=\"{}\" text=\"the detector, which works, "
+        "cannot do this picture: it is answered with an error; more are counted only\"",
+        result.partition, result.offset, result.width, result.height, reason);
+  }
+}
+
+FailedError ImageProcessor::detector_fault(const std::exception& fault, const record::Result& result) const {
+  return FailedError(fmt::format(
+      "the detector no longer works: {}; partition {} offset {} is neither answered nor committed",
+      fault.what(), result.partition, result.offset));
 }
 
 void ImageProcessor::add_detections(const inference::DetectorResult& found, record::Result& result) const {

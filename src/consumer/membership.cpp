@@ -79,7 +79,7 @@ Membership::Membership(const Parts& parts, Ready ready)
       exchange_(parts.exchange),
       ready_(std::move(ready)),
       meters_(ports_.metrics, parts.throttling),
-      streams_({exchange_, ready_.detectors, ports_.clock, parts.throttling, ports_.metrics,
+      streams_({exchange_, ready_.detectors, ports_.clock, parts.throttling, ports_.metrics, ports_.log,
                 parts.producer == nullptr
                     ? nullptr
                     : &sender_.emplace(*parts.producer, options_.output_topic, exchange_),

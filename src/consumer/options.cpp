@@ -6,6 +6,8 @@
 #include "kexp/kafka/topic_tasks.hpp"
 #include "kexp/kafka/topics.hpp"
 
+#include "warm_up.hpp"
+
 namespace kexp::consumer {
 
 namespace {
@@ -68,8 +70,7 @@ LoadedDetector load_detector(const std::string& model, const std::filesystem::pa
   return naming_the_flag([&] {
     LoadedDetector loaded;
     loaded.detector = inference::make_detector(model_file(model, models_dir), options);
-    image::Image picture{640, 480, {}};  // Most cameras' form, in which a network is planned anew.
-    picture.bgr.assign(static_cast<std::size_t>(3 * picture.width * picture.height), 128);
+    const image::Image picture = warm_up_picture();
     const auto start = std::chrono::steady_clock::now();
     static_cast<void>(loaded.detector->detect(picture));
     loaded.image_time = std::chrono::steady_clock::now() - start;

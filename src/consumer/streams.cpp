@@ -7,7 +7,8 @@ namespace kexp::consumer {
 
 Streams::Stream::Stream(const Parts& parts, QuotaPace& pace, std::stop_token ending,
                         inference::Detector& detector)
-    : processor(detector, parts.clock, parts.throttling, {parts.identity, parts.plan.threads_per_stream}),
+    : processor(detector, parts.clock, parts.throttling, parts.log,
+                {parts.identity, parts.plan.threads_per_stream}),
       worker({parts.exchange, processor, parts.clock, parts.metrics, pace, std::move(ending), parts.sender}) {
 }
 

@@ -34,6 +34,7 @@ class Streams {
     Clock& clock;
     const ThrottleMeter& throttling;
     telemetry::Metrics& metrics;
+    Log& log;
     AnswerSender* sender = nullptr;  ///< Without one no answers are sent.
     Identity identity;
     CpuPlan plan;

@@ -234,8 +234,11 @@ TEST_F(OpenvinoTest, AFileThatChangedSinceItWasLoadedIsNamed) {
   fs::copy_file(other_tiny(), model, fs::copy_options::overwrite_existing);
 
   EXPECT_NO_THROW(static_cast<void>(detector->detect(grey(64, 64))));
-  EXPECT_THAT(message_of<inference::ModelError>([&] { return detector->detect(grey(64, 16)); }),
+  EXPECT_THAT(message_of<inference::ModelFileError>([&] { return detector->detect(grey(64, 16)); }),
               HasSubstr(model.string() + ": changed since it was loaded"));
+  fs::remove(model);
+  EXPECT_THAT(message_of<inference::ModelFileError>([&] { return detector->detect(grey(64, 16)); }),
+              HasSubstr(model.string()));
 }
 
 class EngineCacheTest : public OpenvinoTest {

@@ -24,6 +24,12 @@ class ModelError : public Error {
   explicit ModelError(const std::string& message) : Error(ExitCode::usage, message) {}
 };
 
+/// The file of a model that is at work is gone, or another one by now: that is no fault of any picture.
+class ModelFileError : public ModelError {
+ public:
+  using ModelError::ModelError;
+};
+
 /// One found object; the box in pixels of the original image.
 struct Detection {
   int class_id = 0;
@@ -82,6 +88,8 @@ struct LayerTime {
 class Detector {
  public:
   virtual ~Detector() = default;
+  /// Errors: ModelError in the engine's own words; ModelFileError where a picture of another form needs the
+  /// model's file once more, and it is not as it was.
   [[nodiscard]] virtual DetectorResult detect(const image::Image& image) = 0;
   [[nodiscard]] virtual const std::string& engine() const = 0;  ///< "opencv", "openvino-bf16".
   /// "OpenVINO 2026.4.1 on AMD EPYC, f32".

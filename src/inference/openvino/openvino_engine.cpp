@@ -63,12 +63,21 @@ struct GraphSource {
   fs::path file;
   std::string hash;
 
-  [[nodiscard]] onnx::ModelProto read() const {
-    const std::string content = read_model_file(file);
-    if (sha256_hex(content) != hash) {
-      throw ModelError(fmt::format("{}: changed since it was loaded; start again", file.string()));
+  /// Errors: ModelFileError.
+  [[nodiscard]] onnx::ModelProto read() const { return prepare_graph(file, content()).model; }
+
+ private:
+  [[nodiscard]] std::string content() const {
+    std::string content;
+    try {
+      content = read_model_file(file);
+    } catch (const ModelError& e) {
+      throw ModelFileError(e.what());
     }
-    return prepare_graph(file, content).model;
+    if (sha256_hex(content) != hash) {
+      throw ModelFileError(fmt::format("{}: changed since it was loaded; start again", file.string()));
+    }
+    return content;
   }
 };
 

@@ -246,6 +246,18 @@ TEST_F(ConsumerTest, EndsWhenAnAnswerCanNeverBeDelivered) {
   EXPECT_EQ(committed(0), std::nullopt);
 }
 
+TEST_F(ConsumerTest, EndsWithoutAnAnswerWhenItsDetectorNoLongerWorks) {
+  on_detect_ = [](const image::Image&) -> inference::DetectorResult {
+    throw inference::ModelFileError("a.onnx: changed since it was loaded");
+  };
+  send(0, "1");
+  start();
+  EXPECT_THAT(message_of<FailedError>([this] { job_.get(); }), HasSubstr("a.onnx: changed"));
+  EXPECT_EQ(answers(), 0U);
+  EXPECT_EQ(committed(0), std::nullopt);
+  EXPECT_TRUE(kafka_.make_admin({}, {})->group(kGroup).members.empty());
+}
+
 TEST_F(ConsumerTest, AnswersShorterWhenTheTopicTakesNoLongAnswer) {
   kafka_.fail_next("MSG_SIZE_TOO_LARGE");
   send(0, "1");

@@ -8,7 +8,9 @@
 #include "kexp/kafka/options.hpp"
 
 #include "messages.hpp"
+#include "support/capturing_log.hpp"
 #include "support/data.hpp"
+#include "support/errors.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_detector.hpp"
 #include "support/temp_dir.hpp"
@@ -36,7 +38,7 @@ class ImageProcessorTest : public testing::Test {
 
   record::Result process() {
     const ThrottleMeter throttling(system_root_);
-    ImageProcessor processor(detector_, clock_, throttling, processing_);
+    ImageProcessor processor(detector_, clock_, throttling, log_, processing_);
     return processor.process({{}, std::move(message_), std::move(decoded_)}, 3100us);
   }
   record::Result process(std::vector<std::uint8_t> bytes) {
@@ -46,6 +48,7 @@ class ImageProcessorTest : public testing::Test {
 
   FakeClock clock_;
   FakeDetector detector_;
+  test::CapturingLog log_;
   Processing processing_;
   std::filesystem::path system_root_ = test::data_file("cgroup/unlimited");
   std::unique_ptr<TestMessage> message_;
@@ -155,13 +158,45 @@ TEST_F(ImageProcessorTest, AnswersATooLargeMessageWithAnErrorThatNamesTheLimit) 
   EXPECT_THAT(result.error, HasSubstr("15000000"));
 }
 
-TEST_F(ImageProcessorTest, AnswersWithAnErrorWhatTheEngineCannotDo) {
-  detector_.on_detect = [](const image::Image&) -> inference::DetectorResult {
-    throw std::runtime_error("the engine said no");
+TEST_F(ImageProcessorTest, AnswersWithAnErrorAPictureThatTheEngineCannotDo) {
+  detector_.on_detect = [](const image::Image& image) {
+    if (image.width == 8) {
+      throw inference::ModelError("the engine said no");
+    }
+    return FakeDetector::answer(image);
   };
   const record::Result result = process();
   EXPECT_EQ(result.errors, 1);
   EXPECT_EQ(result.error, "the engine said no");
+  EXPECT_TRUE(result.detections.empty());
+  EXPECT_EQ(log_.count(LogLevel::warn, "partition=3 offset=99"), 1U);
+}
+
+// A model file deleted while pods worked: all that came in another form was answered, with an error, and
+// lost.
+TEST_F(ImageProcessorTest, MakesUpNoAnswerOnceTheModelFileIsGone) {
+  detector_.on_detect = [](const image::Image&) -> inference::DetectorResult {
+    throw inference::ModelFileError("no model file a.onnx");
+  };
+  EXPECT_THAT(test::message_of<FailedError>([this] { process(); }),
+              testing::AllOf(HasSubstr("no model file a.onnx"), HasSubstr("partition 3 offset 99")));
+  EXPECT_EQ(detector_.images(), 1);
+}
+
+TEST_F(ImageProcessorTest, MakesUpNoAnswerOnceTheEngineDoesNothingAnyMore) {
+  detector_.on_detect = [](const image::Image&) -> inference::DetectorResult {
+    throw std::runtime_error("out of order");
+  };
+  EXPECT_THAT(test::message_of<FailedError>([this] { process(); }),
+              testing::AllOf(HasSubstr("out of order"), HasSubstr("partition 3 offset 99")));
+  EXPECT_EQ(detector_.images(), 2);  // The second was the picture on which it has worked.
+}
+
+TEST_F(ImageProcessorTest, AnswersWithAnErrorAPictureForWhichThereIsNoMemory) {
+  detector_.on_detect = [](const image::Image&) -> inference::DetectorResult { throw std::bad_alloc(); };
+  const record::Result result = process();
+  EXPECT_EQ(result.errors, 1);
+  EXPECT_THAT(result.error, HasSubstr("no memory for a picture of 8x6"));
 }
 
 TEST_F(ImageProcessorTest, GivesAClassBeyondTheLabelsAnEmptyOne) {
