@@ -12,6 +12,7 @@
 #include "group_timeouts.hpp"
 #include "message.hpp"
 #include "refill.hpp"
+#include "stored_offsets.hpp"
 
 namespace kexp::kafka {
 namespace {
@@ -113,6 +114,7 @@ class RdConsumer final : public Consumer {
     client_ = conf.make_client(RD_KAFKA_CONSUMER);
     rd_kafka_poll_set_consumer(client_.get());
     queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
+    commits_.reset(rd_kafka_queue_new(client_.get()));
     if (!fetches_by_itself) {
       log_.debug("kafka: librdkafka={} has no fetch.queue.backoff.ms, its brokers' threads are woken instead",
                  rd_kafka_version_str());
@@ -137,11 +139,7 @@ class RdConsumer final : public Consumer {
 
   void assign(const std::string& topic, const std::vector<PartitionOffset>& from) override {
     topic_ = topic;
-    const PartitionList partitions = make_partition_list(from.size());
-    for (const PartitionOffset& start : from) {
-      rd_kafka_topic_partition_list_add(partitions.get(), topic.c_str(), start.partition)->offset =
-          start.offset;
-    }
+    const PartitionList partitions = list_of(from);
     check(rd_kafka_assign(client_.get(), partitions.get()), fmt::format("cannot read {}", topic));
   }
 
@@ -182,15 +180,17 @@ class RdConsumer final : public Consumer {
     if (!grouped_) {
       return;
     }
-    const PartitionList offsets = make_partition_list();
-    rd_kafka_topic_partition_t& offset =
-        *rd_kafka_topic_partition_list_add(offsets.get(), topic_.c_str(), partition);
-    offset.offset = next_offset;
+    const PartitionList offsets = list_of({{partition, next_offset}});
     const rd_kafka_resp_err_t code = rd_kafka_offsets_store(client_.get(), offsets.get());
-    const bool gone = code == RD_KAFKA_RESP_ERR__STATE || offset.err == RD_KAFKA_RESP_ERR__STATE ||
+    const bool gone = code == RD_KAFKA_RESP_ERR__STATE || offsets->elems[0].err == RD_KAFKA_RESP_ERR__STATE ||
                       code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-    if (!gone) {  // Who has the partition now answers its records again.
-      check(code, fmt::format("cannot store offset {} of partition {}", next_offset, partition));
+    if (gone) {  // Who has the partition now answers its records again.
+      return;
+    }
+    check(code, fmt::format("cannot store offset {} of partition {}", next_offset, partition));
+    take_commits();
+    if (stored_.store(partition, next_offset)) {
+      commit_by_name(*offsets);
     }
   }
 
@@ -290,6 +290,7 @@ class RdConsumer final : public Consumer {
   }
 
   void gain(const rd_kafka_topic_partition_list_t& partitions) {
+    stored_.forget(numbers_of(partitions));
     if (cooperative()) {
       check(rd_kafka_incremental_assign(client_.get(), &partitions), "cannot take partitions");
     } else {
@@ -311,6 +312,7 @@ class RdConsumer final : public Consumer {
     } catch (...) {
       thrown = std::current_exception();  // The group must not wait for partitions that nobody gives up.
     }
+    stored_.forget(numbers_of(partitions));
     if (cooperative()) {
       check(rd_kafka_incremental_unassign(client_.get(), &partitions), "cannot give up partitions");
     } else {
@@ -355,20 +357,47 @@ class RdConsumer final : public Consumer {
 
   // --- Commit and close ---------------------------------------------------------------------------------
 
+  [[nodiscard]] PartitionList list_of(const std::vector<PartitionOffset>& offsets) const {
+    PartitionList list = make_partition_list(offsets.size());
+    for (const PartitionOffset& next : offsets) {
+      rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), next.partition)->offset = next.offset;
+    }
+    return list;
+  }
+
+  /// Waits for nothing: the answer is taken by `take_commits`, and a commit that failed is made again with
+  /// the partition's next offset.
+  void commit_by_name(const rd_kafka_topic_partition_list_t& offsets) {
+    check(rd_kafka_commit_queue(client_.get(), &offsets, commits_.get(), /*cb=*/nullptr, nullptr),
+          fmt::format("cannot commit offsets of {}", topic_));
+  }
+
+  void take_commits() {
+    while (const EventHandle answer = EventHandle(rd_kafka_queue_poll(commits_.get(), 0))) {
+      const rd_kafka_topic_partition_list_t* offsets = rd_kafka_event_topic_partition_list(answer.get());
+      if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR || offsets == nullptr) {
+        continue;
+      }
+      for (const rd_kafka_topic_partition_t& offset : elements(*offsets)) {
+        if (offset.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+          stored_.committed(offset.partition, offset.offset);
+        }
+      }
+    }
+  }
+
   /// Commits what is stored. On a queue of its own, since the blocking call has no bound.
   void commit_within(milliseconds timeout) {
-    if (!grouped_) {
+    const std::vector<PartitionOffset> stored = stored_.all();
+    if (stored.empty()) {
       return;
     }
     const QueueHandle answers(rd_kafka_queue_new(client_.get()));
-    check(rd_kafka_commit_queue(client_.get(), /*offsets=*/nullptr, answers.get(), /*cb=*/nullptr, nullptr),
+    check(rd_kafka_commit_queue(client_.get(), list_of(stored).get(), answers.get(), /*cb=*/nullptr, nullptr),
           fmt::format("cannot commit offsets of {}", topic_));
     const EventHandle answer(rd_kafka_queue_poll(answers.get(), static_cast<int>(timeout.count())));
-    const rd_kafka_resp_err_t code =
-        answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (code != RD_KAFKA_RESP_ERR__NO_OFFSET) {  // Nothing new was stored.
-      check(code, fmt::format("cannot commit offsets of {}", topic_));
-    }
+    check(answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT,
+          fmt::format("cannot commit offsets of {}", topic_));
   }
 
   /// False when the group did not answer within `timeout`; the client is gone either way.
@@ -380,6 +409,7 @@ class RdConsumer final : public Consumer {
     give_up_all();
     const bool left = (!grouped_ || coordinator_answers(deadline)) && leave_group(deadline);
     queue_.reset();
+    commits_.reset();
     if (left) {
       client_.reset();
     } else {
@@ -452,7 +482,9 @@ class RdConsumer final : public Consumer {
   milliseconds revoke_commit_timeout_ = kRevokeCommitTimeout;
   std::unique_ptr<Events> events_;
   ClientHandle client_;
-  QueueHandle queue_;  // Of the records that wait for `poll`.
+  QueueHandle queue_;    // Of the records that wait for `poll`.
+  QueueHandle commits_;  // Of the answers to `commit_by_name`.
+  StoredOffsets stored_;
   std::optional<Refill> refill_;
 };
 

@@ -410,6 +410,49 @@ TEST_F(KafkaFaultsTest, RefusedCommitThrows) {
   consumer->close(5s);
 }
 
+/// Consumers of a group whose last committed offset lies beyond the end of a topic that was made anew.
+class KafkaRewoundTest : public KafkaFaultsTest {
+ protected:
+  std::unique_ptr<Consumer> far_ahead() {
+    auto consumer = member();
+    consumer->store_offset(0, 50);
+    consumer->commit();
+    EXPECT_EQ(committed(), 50);
+    return consumer;
+  }
+  std::optional<std::int64_t> committed() { return admin_->lag("in", "g").at(0).committed; }
+
+  std::unique_ptr<Admin> admin_ = factory_->make_admin(consumer_options_.client, {});
+};
+
+// librdkafka's background commits pass over what is not above the last one: it was lost when the process
+// ended.
+TEST_F(KafkaRewoundTest, AnOffsetBelowTheCommittedOneIsCommittedInTheBackground) {
+  const auto consumer = far_ahead();
+  consumer->store_offset(0, 1);
+  EXPECT_TRUE(poll_until(*consumer, [this] { return committed() == 1; }));
+  consumer->store_offset(0, 2);
+  EXPECT_TRUE(poll_until(*consumer, [this] { return committed() == 2; }));
+  consumer->close(5s);
+  EXPECT_EQ(committed(), 2);
+}
+
+TEST_F(KafkaRewoundTest, AnOffsetBelowTheOneOfAnEarlierProcessIsCommittedInTheBackground) {
+  far_ahead()->close(5s);
+  listener_.assigned = 0;
+  const auto consumer = member();
+  consumer->store_offset(0, 1);
+  EXPECT_TRUE(poll_until(*consumer, [this] { return committed() == 1; }));
+  consumer->close(5s);
+}
+
+TEST_F(KafkaRewoundTest, ClosingCommitsAnOffsetBelowTheCommittedOne) {
+  const auto consumer = far_ahead();
+  consumer->store_offset(0, 1);
+  consumer->close(5s);
+  EXPECT_EQ(committed(), 1);
+}
+
 TEST_F(KafkaFaultsTest, CommitWithoutAnythingStoredIsFine) {
   const auto consumer = member();
   EXPECT_NO_THROW(consumer->commit());
