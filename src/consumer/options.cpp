@@ -12,6 +12,8 @@ namespace kexp::consumer {
 
 namespace {
 
+constexpr int kMostThreads = 1024;
+
 std::filesystem::path model_file(const std::string& model, const std::filesystem::path& models_dir) {
   return inference::resolve_model(model, models_dir.empty() ? inference::default_models_dir() : models_dir);
 }
@@ -51,12 +53,13 @@ void validate(const ConsumerOptions& options) {
   if (options.model.empty()) {
     throw UsageError("--model must name a model or a file, got nothing");
   }
-  if (options.threads < 0) {
-    throw UsageError(
-        fmt::format("--threads must be 0 (what the CPU quota allows) or more, got {}", options.threads));
+  if (options.threads < 0 || options.threads > kMostThreads) {
+    throw UsageError(fmt::format("--threads must be 0 (what the CPU quota allows) or from 1 to {}, got {}",
+                                 kMostThreads, options.threads));
   }
-  if (options.streams < 0) {
-    throw UsageError(fmt::format("--streams must be auto, or 1 or more, got {}", options.streams));
+  if (options.streams < 0 || options.streams > kMostThreads) {
+    throw UsageError(
+        fmt::format("--streams must be auto, or from 1 to {}, got {}", kMostThreads, options.streams));
   }
   inference::validate(options.detector);
 }

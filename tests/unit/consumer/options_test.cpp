@@ -35,6 +35,8 @@ TEST(ConsumerOptionsTest, NamesTheFlagOfABadValue) {
   EXPECT_THAT(complaint([](auto& o) { o.client.servers = ""; }), HasSubstr("--servers"));
   EXPECT_THAT(complaint([](auto& o) { o.model = ""; }), HasSubstr("--model"));
   EXPECT_THAT(complaint([](auto& o) { o.threads = -1; }), HasSubstr("--threads"));
+  EXPECT_THAT(complaint([](auto& o) { o.threads = 1025; }), HasSubstr("--threads"));
+  EXPECT_THAT(complaint([](auto& o) { o.streams = 1025; }), HasSubstr("--streams"));
   EXPECT_THAT(complaint([](auto& o) { o.detector.confidence = 1.5; }), HasSubstr("--confidence"));
 }
 
