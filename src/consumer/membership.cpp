@@ -195,6 +195,7 @@ void Membership::drain() {
 void Membership::leave() {
   stop_by_ = std::min(stop_by_, ports_.clock.now() + options_.stop_wait);
   listener_.stop_waiting();
+  before_leaving_ = exchange_.state();
   try_to(ports_.log, "store the last offsets", [this] { store_offsets(); });
   try_to(ports_.log, "say goodbye to the group",
          [this] { consumer_->close(std::min(left_to_stop(), kCloseTime)); });
@@ -292,7 +293,9 @@ ConsumerResult Membership::result() {
   result.errors = progress.errors;
   result.acknowledged = state.acknowledged;
   result.resent = state.resent;
-  result.open = state.unacknowledged;
+  // Leaving has forgotten what waited to be sent again.
+  result.open = before_leaving_.unacknowledged -
+                std::min(before_leaving_.unacknowledged, state.acknowledged - before_leaving_.acknowledged);
   return result;
 }
 

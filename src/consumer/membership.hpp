@@ -108,6 +108,7 @@ class Membership {
   SteadyTime progress_since_{};
   SteadyTime stop_by_ = SteadyTime::max();
   std::uint64_t reported_ = 0;
+  Exchange::State before_leaving_;
 };
 
 }  // namespace kexp::consumer

@@ -375,6 +375,19 @@ TEST_F(SlowConsumerTest, EndsAlsoWhenNothingIsAcknowledged) {
   EXPECT_TRUE(log_.contains("unacknowledged=1"));
 }
 
+// They were forgotten with their partitions before they were counted.
+TEST_F(ConsumerTest, CountsAnswersThatWaitToBeSentAgainAsOpen) {
+  std::atomic<int> sends = 0;
+  kafka_.on_send = [&](const kafka::OutgoingRecord&) { ++sends; };
+  options_.drain_wait = options_.revoke_wait = 1ms;
+  kafka_.set_queue_full(true);
+  send(0, "1");
+  start();
+  ASSERT_TRUE(eventually([&] { return sends > 0; }));
+  EXPECT_EQ(finish().open, 1U);
+  EXPECT_EQ(committed(0), std::nullopt);
+}
+
 TEST_F(SlowConsumerTest, AnswersTheImageInWorkBeforeItsPartitionGoes) {
   send(0, "1");
   send(0, "2");
