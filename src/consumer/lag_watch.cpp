@@ -33,7 +33,8 @@ void LagWatch::run(std::stop_token stop) {
 
 void LagWatch::look() {
   try {
-    show(parts_.admin->lag(parts_.topic, parts_.group));
+    const std::vector<std::int32_t> ours = parts_.exchange.state().partitions;
+    show(parts_.admin->lag_of(parts_.topic, parts_.group, ours));
     answered_ = true;
   } catch (const Error& e) {
     if (answered_) {
@@ -47,7 +48,7 @@ void LagWatch::look() {
 }
 
 void LagWatch::show(const std::vector<kafka::PartitionLag>& lags) {
-  const std::vector<std::int32_t> ours = parts_.exchange.state().partitions;
+  const std::vector<std::int32_t> ours = parts_.exchange.state().partitions;  // Some may have gone meanwhile.
   std::set<std::int32_t> shown;
   std::int64_t total = 0;
   for (const kafka::PartitionLag& lag : lags) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -77,23 +78,21 @@ class RdAdmin final : public Admin {
 
   [[nodiscard]] std::vector<PartitionLag> lag(const std::string& topic, const std::string& group) override {
     const Deadline deadline(options_.admin_timeout);
-    const TopicInfo info = describe(topic, deadline);
-    const std::string what = fmt::format("cannot read the offsets of {}", topic);
-    if (info.partitions.empty()) {
-      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what,
+    std::vector<std::int32_t> partitions;
+    for (const PartitionInfo& partition : describe(topic, deadline).partitions) {
+      partitions.push_back(partition.partition);
+    }
+    if (partitions.empty()) {
+      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                       fmt::format("cannot read the offsets of {}", topic),
                        fmt::format("there is no topic {}", topic));
     }
-    const PartitionList committed = committed_offsets(info, group, deadline);
-    std::vector<PartitionLag> lags;
-    for (const rd_kafka_topic_partition_t& partition : elements(*committed)) {
-      PartitionLag& lag = lags.emplace_back();
-      lag.partition = partition.partition;
-      check_answered(query_offsets(topic, lag, deadline), what);
-      if (partition.offset >= 0) {
-        lag.committed = partition.offset;
-      }
-    }
-    return lags;
+    return lag_of(topic, group, partitions, deadline);
+  }
+
+  [[nodiscard]] std::vector<PartitionLag> lag_of(const std::string& topic, const std::string& group,
+                                                 const std::vector<std::int32_t>& partitions) override {
+    return partitions.empty() ? std::vector<PartitionLag>() : lag_of(topic, group, partitions, connect());
   }
 
   [[nodiscard]] std::vector<PartitionOffset> offsets_at(const std::string& topic,
@@ -275,27 +274,64 @@ class RdAdmin final : public Admin {
     return info;
   }
 
-  /// A leader that is just being elected, or of a topic just made, is asked again until the deadline.
-  rd_kafka_resp_err_t query_offsets(const std::string& topic, PartitionLag& lag, const Deadline& deadline) {
+  std::vector<PartitionLag> lag_of(const std::string& topic, const std::string& group,
+                                   const std::vector<std::int32_t>& partitions, const Deadline& deadline) {
+    const PartitionList committed = committed_offsets(topic, partitions, group, deadline);
+    const PartitionList begins = boundaries(topic, partitions, RD_KAFKA_OFFSET_BEGINNING, deadline);
+    const PartitionList ends = boundaries(topic, partitions, RD_KAFKA_OFFSET_END, deadline);
+    std::vector<PartitionLag> lags;
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      const std::int64_t next = elements(*committed)[i].offset;
+      lags.push_back({partitions[i], elements(*begins)[i].offset, elements(*ends)[i].offset,
+                      next >= 0 ? std::optional(next) : std::nullopt});
+    }
+    return lags;
+  }
+
+  /// Where partitions begin or end, by one request to each leader: to the protocol both are times. A leader
+  /// that is just being elected, or of a topic just made, is asked again until the deadline.
+  PartitionList boundaries(const std::string& topic, const std::vector<std::int32_t>& partitions,
+                           std::int64_t boundary, const Deadline& deadline) {
     while (true) {
-      const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-          client_.get(), topic.c_str(), lag.partition, &lag.begin, &lag.end, deadline.left_ms());
+      PartitionList offsets = list_of(topic, partitions, boundary);
+      const rd_kafka_resp_err_t code = look_up(*offsets, deadline);
       const bool may_pass = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
                             code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
                             code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
                             code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;  // The client's word for it.
       if (!may_pass || deadline.left_ms() < 2 * kPauseMs) {
-        return code;
+        check_answered(code, fmt::format("cannot read the offsets of {}", topic));
+        return offsets;
       }
       rd_kafka_poll(client_.get(), kPauseMs);
     }
   }
 
-  PartitionList committed_offsets(const TopicInfo& info, const std::string& group, const Deadline& deadline) {
-    PartitionList offsets = make_partition_list(info.partitions.size());
-    for (const PartitionInfo& partition : info.partitions) {
-      rd_kafka_topic_partition_list_add(offsets.get(), info.name.c_str(), partition.partition);
+  /// Replaces times by offsets; the first error, of the whole or of a partition.
+  rd_kafka_resp_err_t look_up(rd_kafka_topic_partition_list_t& times, const Deadline& deadline) {
+    const rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client_.get(), &times, deadline.left_ms());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return code;
     }
+    const auto found = elements(times);
+    const auto failed = std::find_if(found.begin(), found.end(), [](const rd_kafka_topic_partition_t& each) {
+      return each.err != RD_KAFKA_RESP_ERR_NO_ERROR;
+    });
+    return failed == found.end() ? RD_KAFKA_RESP_ERR_NO_ERROR : failed->err;
+  }
+
+  static PartitionList list_of(const std::string& topic, const std::vector<std::int32_t>& partitions,
+                               std::int64_t offset) {
+    PartitionList list = make_partition_list(partitions.size());
+    for (const std::int32_t partition : partitions) {
+      rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
+    }
+    return list;
+  }
+
+  PartitionList committed_offsets(const std::string& topic, const std::vector<std::int32_t>& partitions,
+                                  const std::string& group, const Deadline& deadline) {
+    PartitionList offsets = list_of(topic, partitions, RD_KAFKA_OFFSET_INVALID);
     if (!group.empty()) {
       check_answered(rd_kafka_committed(&member_of(group), offsets.get(), deadline.left_ms()),
                      fmt::format("cannot read the offsets of group {}", group));

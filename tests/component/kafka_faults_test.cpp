@@ -453,6 +453,29 @@ TEST_F(KafkaRewoundTest, ClosingCommitsAnOffsetBelowTheCommittedOne) {
   EXPECT_EQ(committed(), 1);
 }
 
+TEST_F(KafkaFaultsTest, SaysTheLagOfSomePartitionsAlone) {
+  broker_.create("wide", 3);
+  const auto sender = producer();
+  const std::uint8_t byte = 7;
+  for (const std::int32_t partition : {0, 2, 2}) {
+    OutgoingRecord sent = record({&byte, 1});
+    sent.topic = "wide";
+    sent.partition = partition;
+    ASSERT_EQ(sender->send(sent), SendOutcome::queued);
+  }
+  ASSERT_EQ(sender->flush(kDeadline, {}), 0U);
+  const auto admin = factory_->make_admin(consumer_options_.client, {});
+  const std::vector<PartitionLag> lags = admin->lag_of("wide", "g", {2, 1});
+  ASSERT_THAT(lags, SizeIs(2));
+  EXPECT_EQ(lags[0].partition, 2);
+  EXPECT_EQ(lags[0].begin, 0);
+  EXPECT_EQ(lags[0].end, 2);
+  EXPECT_EQ(lags[0].committed, std::nullopt);
+  EXPECT_EQ(lags[1].partition, 1);
+  EXPECT_EQ(lags[1].end, 0);
+  EXPECT_THAT(admin->lag_of("wide", "g", {}), SizeIs(0));
+}
+
 TEST_F(KafkaFaultsTest, CommitWithoutAnythingStoredIsFine) {
   const auto consumer = member();
   EXPECT_NO_THROW(consumer->commit());

@@ -1,6 +1,7 @@
 #include "support/fake_kafka.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -407,17 +408,35 @@ class FakeKafka::FakeAdmin final : public kafka::Admin {
     return info;
   }
 
+  std::vector<std::int32_t> all_partitions(const std::string& topic) {
+    const std::scoped_lock lock(kafka_.mutex_);
+    kafka_.check_up();
+    std::vector<std::int32_t> all(kafka_.topic_at(topic).partitions.size());
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+  }
+
   [[nodiscard]] std::vector<kafka::PartitionLag> lag(const std::string& topic,
                                                      const std::string& group) override {
+    return lag_of(topic, group, all_partitions(topic));
+  }
+
+  [[nodiscard]] std::vector<kafka::PartitionLag> lag_of(
+      const std::string& topic, const std::string& group,
+      const std::vector<std::int32_t>& partitions) override {
+    if (kafka_.on_lag_of) {
+      kafka_.on_lag_of(partitions);
+    }
     const std::scoped_lock lock(kafka_.mutex_);
     kafka_.check_up();
     std::vector<kafka::PartitionLag> lags;
     const Topic& found = kafka_.topic_at(topic);
-    for (const auto& log : found.partitions) {
+    for (const std::int32_t partition : partitions) {
+      const auto index = static_cast<std::size_t>(partition);
       kafka::PartitionLag lag;
-      lag.partition = static_cast<std::int32_t>(lags.size());
-      lag.begin = found.begins[lags.size()];
-      lag.end = static_cast<std::int64_t>(log.size());
+      lag.partition = partition;
+      lag.begin = found.begins.at(index);
+      lag.end = static_cast<std::int64_t>(found.partitions.at(index).size());
       const auto committed = kafka_.committed_.find({group, {topic, lag.partition}});
       if (committed != kafka_.committed_.end()) {
         lag.committed = committed->second;

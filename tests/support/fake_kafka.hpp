@@ -124,6 +124,8 @@ class FakeKafka final : public kafka::ClientFactory {
   /// Runs at the start of each call that changes a topic or reads settings ("create_topic", "delete_topic",
   /// "topic_settings", "broker_settings"), and may throw.
   std::function<void(const std::string& call, const std::string& name)> on_admin;
+  /// Runs at the start of each `lag_of`.
+  std::function<void(const std::vector<std::int32_t>& partitions)> on_lag_of;
   /// May change what `describe` answers: slow metadata, a missing leader.
   std::function<void(kafka::TopicInfo&)> on_describe;
 

@@ -192,6 +192,9 @@ class Admin {
   virtual void delete_topic(const std::string& topic) = 0;
   [[nodiscard]] virtual TopicInfo describe(const std::string& topic) = 0;
   [[nodiscard]] virtual std::vector<PartitionLag> lag(const std::string& topic, const std::string& group) = 0;
+  /// The same of these partitions alone: some requests, however many they are.
+  [[nodiscard]] virtual std::vector<PartitionLag> lag_of(const std::string& topic, const std::string& group,
+                                                         const std::vector<std::int32_t>& partitions) = 0;
   /// Of every partition the first record whose CreateTime is `unix_ms` or later; its end where there is none.
   [[nodiscard]] virtual std::vector<PartitionOffset> offsets_at(const std::string& topic,
                                                                 std::int64_t unix_ms) = 0;

@@ -42,6 +42,14 @@ TEST_F(LagWatchTest, ShowsOurPartitionsOnly) {
   EXPECT_THAT(metrics_.render(), Not(HasSubstr(R"(partition="1")")));
 }
 
+// Every pod asked for all partitions of its group, one after the other.
+TEST_F(LagWatchTest, AsksForOurPartitionsOnly) {
+  std::vector<std::vector<std::int32_t>> asked;
+  kafka_.on_lag_of = [&](const std::vector<std::int32_t>& partitions) { asked.push_back(partitions); };
+  lag_.look();
+  EXPECT_THAT(asked, testing::ElementsAre(testing::ElementsAre(0, 2)));
+}
+
 TEST_F(LagWatchTest, HidesAPartitionThatWent) {
   lag_.look();
   exchange_.lose({0});
