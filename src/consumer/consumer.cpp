@@ -6,12 +6,14 @@
 #include <fmt/format.h>
 
 #include "kexp/core/cpu_quota.hpp"
+#include "kexp/core/free_memory.hpp"
 
 #include "cpu_plan.hpp"
 #include "exchange.hpp"
 #include "health.hpp"
 #include "membership.hpp"
 #include "metrics.hpp"
+#include "picture_memory.hpp"
 #include "start.hpp"
 
 namespace kexp::consumer {
@@ -30,6 +32,19 @@ void announce_threads(Log& log, const CpuPlan& plan, int asked, const CpuLimits&
     log.warn("consume: --threads {} is more than the quota of {:.2f} CPUs: expect throttling", plan.threads(),
              limits.quota_cpus);
   }
+}
+
+/// Only once the models are warm: what they take is no longer left.
+image::DecodeLimits limit_pictures(const ConsumerPorts& ports, const CpuPlan& plan) {
+  const std::optional<FreeMemory> left = read_group_memory(ports.system_root);
+  const image::DecodeLimits limits = plan_picture_memory(plan, left);
+  if (left) {
+    constexpr double kMegabyte = 1e6;
+    ports.log.info("consume: picture_memory_mb={:.0f} left_mb={:.0f} source=\"{}\"",
+                   static_cast<double>(limits.memory_bytes) / kMegabyte,
+                   static_cast<double>(left->bytes) / kMegabyte, left->source);
+  }
+  return limits;
 }
 
 std::unique_ptr<kafka::Producer> make_producer(const ConsumerOptions& options, kafka::ClientFactory& factory,
@@ -84,12 +99,14 @@ ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
   if (!ready) {
     return {};
   }
+  const image::DecodeLimits picture_limits = limit_pictures(ports, plan);
   const ThrottleMeter throttling(ports.system_root);
   report_started(options, *ready->detectors.front(), ports.progress);
   show_model(ports.metrics, *ready->detectors.front());
   Membership membership({.options = options,
                          .ports = ports,
                          .plan = plan,
+                         .picture_limits = picture_limits,
                          .exchange = exchange,
                          .health = health,
                          .throttling = throttling,

@@ -23,12 +23,13 @@ void check_size(std::size_t bytes) {
 
 }  // namespace
 
-void decode_message(const kafka::Message& message, const Clock& clock, DecodedImage& into) {
+void decode_message(const kafka::Message& message, const Clock& clock, const image::DecodeLimits& limits,
+                    DecodedImage& into) {
   const SteadyTime start = clock.now();
   into.error.clear();
   try {
     check_size(message.value().size());
-    image::decode_into(message.value(), into.image);
+    image::decode_into(message.value(), into.image, limits);
   } catch (const std::exception& e) {  // Also one picture too large for the memory that is left.
     into.error = e.what();
   }

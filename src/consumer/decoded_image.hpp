@@ -17,6 +17,7 @@ struct DecodedImage {
 
 /// Decodes the message's picture into `into`, whose memory is used again. Errors: none; what is wrong with it
 /// is said there.
-void decode_message(const kafka::Message& message, const Clock& clock, DecodedImage& into);
+void decode_message(const kafka::Message& message, const Clock& clock, const image::DecodeLimits& limits,
+                    DecodedImage& into);
 
 }  // namespace kexp::consumer

@@ -25,6 +25,7 @@ record::Result ImageProcessor::process(Task task, Nanoseconds idle) {
     result.errors = 1;
     result.error = decoded_.error;
   }
+  image::release_large(decoded_.image);
   result.done_time_ms = unix_ms(clock_.wall_now());
   const Throttling after = throttling_.read_all().value_or(Throttling{});
   result.throttled_ms = milliseconds(after.throttled - before.throttled);
@@ -36,7 +37,7 @@ void ImageProcessor::decode(Task& task) {
   if (task.decoded) {
     decoded_ = std::move(*task.decoded);
   } else {
-    decode_message(*task.message, clock_, decoded_);
+    decode_message(*task.message, clock_, processing_.picture_limits, decoded_);
   }
 }
 

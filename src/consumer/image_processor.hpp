@@ -17,10 +17,11 @@
 
 namespace kexp::consumer {
 
-/// Where and how images are processed: what every answer says.
+/// Where and how images are processed.
 struct Processing {
   Identity identity;
   int threads = 1;  ///< Of one inference.
+  image::DecodeLimits picture_limits;
 };
 
 /// From one message to its answer. Threads: one at a time; what is referred to outlives it.

@@ -83,7 +83,7 @@ Membership::Membership(const Parts& parts, Ready ready)
                 parts.producer == nullptr
                     ? nullptr
                     : &sender_.emplace(*parts.producer, options_.output_topic, exchange_),
-                options_.identity, parts.plan}),
+                options_.identity, parts.plan, parts.picture_limits}),
       listener_(exchange_, ports_, options_.revoke_wait),
       consumer_(make_consumer()),
       lag_({std::move(ready_.admin), options_.input_topic, group_of(options_), exchange_, ports_.metrics,

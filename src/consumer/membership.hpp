@@ -57,6 +57,7 @@ class Membership {
     const ConsumerOptions& options;
     const ConsumerPorts& ports;
     const CpuPlan& plan;
+    const image::DecodeLimits& picture_limits;
     Exchange& exchange;
     Health& health;
     const ThrottleMeter& throttling;

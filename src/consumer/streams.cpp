@@ -8,7 +8,7 @@ namespace kexp::consumer {
 Streams::Stream::Stream(const Parts& parts, QuotaPace& pace, std::stop_token ending,
                         inference::Detector& detector)
     : processor(detector, parts.clock, parts.throttling, parts.log,
-                {parts.identity, parts.plan.threads_per_stream}),
+                {parts.identity, parts.plan.threads_per_stream, parts.picture_limits}),
       worker({parts.exchange, processor, parts.clock, parts.metrics, pace, std::move(ending), parts.sender}) {
 }
 
@@ -63,7 +63,8 @@ void Streams::run(const std::function<void()>& work) {
 void Streams::decode_ahead() {
   try {
     while (const auto queued = parts_.exchange.next_to_decode()) {
-      decode_message(*queued->task.message, parts_.clock, queued->task.decoded.emplace());
+      decode_message(*queued->task.message, parts_.clock, parts_.picture_limits,
+                     queued->task.decoded.emplace());
       parts_.exchange.decoded(*queued);
     }
   } catch (...) {

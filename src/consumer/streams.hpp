@@ -38,6 +38,7 @@ class Streams {
     AnswerSender* sender = nullptr;  ///< Without one no answers are sent.
     Identity identity;
     CpuPlan plan;
+    image::DecodeLimits picture_limits;
   };
   explicit Streams(Parts parts);
   Streams(const Streams&) = delete;

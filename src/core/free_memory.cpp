@@ -35,12 +35,14 @@ std::optional<std::int64_t> available(const fs::path& root) {
   return std::nullopt;
 }
 
-// What a group's limit leaves; nullopt without a limit. "max" is no number; v1 says none by a number that no
-// machine reaches, which leaves more than there is.
+// v1 says "no limit" by a number that no machine reaches.
+constexpr std::int64_t kNoLimit = std::int64_t{1} << 60U;
+
+// What a group's limit leaves; nullopt without a limit ("max" is no number).
 std::optional<std::int64_t> left_in(const fs::path& folder, const Files& files) {
   const auto limit = to_number(try_read(folder / files.limit).value_or(""));
   const auto usage = to_number(try_read(folder / files.usage).value_or(""));
-  if (!limit || !usage) {
+  if (!limit || *limit >= kNoLimit || !usage) {
     return std::nullopt;
   }
   const auto droppable = number_of(try_read(folder / "memory.stat").value_or(""), files.droppable);
@@ -48,21 +50,28 @@ std::optional<std::int64_t> left_in(const fs::path& folder, const Files& files) 
   return std::max<std::int64_t>(*limit - held, 0);
 }
 
+void keep_less(std::optional<FreeMemory>& least, std::optional<std::int64_t> bytes,
+               const std::string& source) {
+  if (bytes && (!least || *bytes < least->bytes)) {
+    least = FreeMemory{*bytes, source};
+  }
+}
+
 }  // namespace
 
-std::optional<FreeMemory> read_free_memory(const fs::path& root) {
+std::optional<FreeMemory> read_group_memory(const fs::path& root) {
   std::optional<FreeMemory> least;
-  const auto consider = [&least](std::optional<std::int64_t> bytes, const std::string& source) {
-    if (bytes && (!least || *bytes < least->bytes)) {
-      least = FreeMemory{*bytes, source};
-    }
-  };
-  consider(available(root), "MemAvailable");
   for (const Cgroup& group : find_cgroups(root, "memory")) {
     const Files& files = group.version == CgroupVersion::v2 ? kV2 : kV1;
-    consider(left_in(below(root, group.folder), files),
-             fmt::format("cgroup {} {}", files.version, (group.folder / files.limit).string()));
+    keep_less(least, left_in(below(root, group.folder), files),
+              fmt::format("cgroup {} {}", files.version, (group.folder / files.limit).string()));
   }
+  return least;
+}
+
+std::optional<FreeMemory> read_free_memory(const fs::path& root) {
+  std::optional<FreeMemory> least = read_group_memory(root);
+  keep_less(least, available(root), "MemAvailable");
   return least;
 }
 

@@ -1,5 +1,6 @@
 #include "kexp/image/image.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -40,6 +41,30 @@ Dimensions checked_dimensions(std::uint32_t width, std::uint32_t height) {
   return {static_cast<int>(width), static_cast<int>(height)};
 }
 
+std::uint64_t bytes_of(Dimensions stored) {
+  return std::uint64_t{3} * static_cast<std::uint64_t>(stored.width) *
+         static_cast<std::uint64_t>(stored.height);
+}
+
+void allocate(Image& image, Dimensions stored, const DecodeNeeds& needs, const DecodeLimits& limits) {
+  const std::uint64_t pixels = bytes_of(stored);
+  // The coefficients are gone before the copy is made.
+  const std::uint64_t peak = pixels + std::max(needs.beside_pixels, needs.turned ? pixels : 0);
+  if (peak > limits.memory_bytes) {
+    constexpr double kMegabyte = 1e6;
+    throw FailedError(fmt::format(
+        "the picture is {} x {} pixels and needs {:.0f} MB to decode, there is room for {:.0f} MB",
+        stored.width, stored.height, static_cast<double>(peak) / kMegabyte,
+        static_cast<double>(limits.memory_bytes) / kMegabyte));
+  }
+  if (image.bgr.capacity() < pixels) {
+    image.bgr = {};  // Growing would hold the last picture beside this one.
+  }
+  image.width = stored.width;
+  image.height = stored.height;
+  image.bgr.resize(pixels);
+}
+
 Format format_of(std::span<const std::uint8_t> bytes) {
   constexpr std::array<std::uint8_t, 3> kJpeg{0xFF, 0xD8, 0xFF};
   constexpr std::array<std::uint8_t, 8> kPng{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
@@ -49,13 +74,13 @@ Format format_of(std::span<const std::uint8_t> bytes) {
   return starts_with(bytes, kPng) ? Format::png : Format::unknown;
 }
 
-void decode_into(std::span<const std::uint8_t> bytes, Image& image) {
+void decode_into(std::span<const std::uint8_t> bytes, Image& image, const DecodeLimits& limits) {
   try {
     switch (format_of(bytes)) {
       case Format::jpeg:
-        return decode_jpeg(bytes, image);
+        return decode_jpeg(bytes, image, limits);
       case Format::png:
-        return decode_png(bytes, image);
+        return decode_png(bytes, image, limits);
       case Format::unknown:
         throw no_image(bytes);
     }
@@ -63,6 +88,15 @@ void decode_into(std::span<const std::uint8_t> bytes, Image& image) {
     image.width = image.height = 0;  // never half a picture; the memory stays for the next one
     image.bgr.clear();
     throw;
+  }
+}
+
+void release_large(Image& image) {
+  constexpr std::size_t kKeptBytes = 64'000'000;
+  image.width = image.height = 0;
+  image.bgr.clear();
+  if (image.bgr.capacity() > kKeptBytes) {
+    image.bgr.shrink_to_fit();
   }
 }
 

@@ -103,6 +103,19 @@ class Decompressor {
     return Orientation::upright;
   }
 
+  /// Of a JPEG whose scans do not hold all of a row: libjpeg keeps all coefficients until the last scan.
+  [[nodiscard]] std::uint64_t coefficient_bytes() {
+    if (jpeg_has_multiple_scans(&info_) == FALSE) {
+      return 0;
+    }
+    std::uint64_t blocks = 0;
+    for (int i = 0; i < info_.num_components; ++i) {
+      const jpeg_component_info& component = info_.comp_info[i];
+      blocks += std::uint64_t{component.width_in_blocks} * component.height_in_blocks;
+    }
+    return blocks * sizeof(JBLOCK);
+  }
+
   /// Writes all rows, and reads to the end of the file, where missing data shows too.
   void read_rows(std::uint8_t* bgr) {
     const std::size_t stride = std::size_t{info_.image_width} * 3;
@@ -168,14 +181,11 @@ class Compressor {
 
 }  // namespace
 
-void decode_jpeg(std::span<const std::uint8_t> bytes, Image& image) {
+void decode_jpeg(std::span<const std::uint8_t> bytes, Image& image, const DecodeLimits& limits) {
   Decompressor decompressor(bytes);
   const Dimensions stored = decompressor.read_header();
-  image.width = stored.width;
-  image.height = stored.height;
-  image.bgr.resize(std::size_t{3} * static_cast<std::size_t>(stored.width) *
-                   static_cast<std::size_t>(stored.height));
   const Orientation orientation = decompressor.orientation();  // the markers are gone after the last row
+  allocate(image, stored, {decompressor.coefficient_bytes(), orientation != Orientation::upright}, limits);
   decompressor.read_rows(image.bgr.data());
   apply_orientation(orientation, image);
 }

@@ -15,4 +15,13 @@ inline constexpr std::uint32_t kMaxPixels = 100'000'000;
 /// Errors: FailedError when a side is 0 or above kMaxSide, or there are more pixels than kMaxPixels.
 [[nodiscard]] Dimensions checked_dimensions(std::uint32_t width, std::uint32_t height);
 
+/// What decoding takes beside the pixels themselves.
+struct DecodeNeeds {
+  std::uint64_t beside_pixels = 0;  ///< Until the last row is there.
+  bool turned = false;              ///< Then the pixels are copied once.
+};
+
+/// Makes room in `image` for a picture of `stored` size. Errors: FailedError when `limits` do not allow it.
+void allocate(Image& image, Dimensions stored, const DecodeNeeds& needs, const DecodeLimits& limits);
+
 }  // namespace kexp::image

@@ -165,15 +165,13 @@ class Writer {
 
 }  // namespace
 
-void decode_png(std::span<const std::uint8_t> bytes, Image& image) {
+void decode_png(std::span<const std::uint8_t> bytes, Image& image, const DecodeLimits& limits) {
   Reader reader(bytes);
   const Dimensions stored = reader.read_header();
-  image.width = stored.width;
-  image.height = stored.height;
-  image.bgr.resize(std::size_t{3} * static_cast<std::size_t>(stored.width) *
-                   static_cast<std::size_t>(stored.height));
+  const Orientation orientation = reader.orientation();
+  allocate(image, stored, {0, orientation != Orientation::upright}, limits);
   reader.read_rows(image);
-  apply_orientation(reader.orientation(), image);
+  apply_orientation(orientation, image);
 }
 
 Dimensions read_png_dimensions(std::span<const std::uint8_t> bytes) {

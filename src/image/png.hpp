@@ -8,7 +8,7 @@
 namespace kexp::image {
 
 /// As decode_into and read_dimensions, for a PNG. On an error `image` holds anything.
-void decode_png(std::span<const std::uint8_t> bytes, Image& image);
+void decode_png(std::span<const std::uint8_t> bytes, Image& image, const DecodeLimits& limits);
 [[nodiscard]] Dimensions read_png_dimensions(std::span<const std::uint8_t> bytes);
 
 }  // namespace kexp::image

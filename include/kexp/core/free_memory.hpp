@@ -19,4 +19,7 @@ struct FreeMemory {
 /// `root` stands for "/", as for `read_cpu_limits`. nullopt when nothing can be read.
 [[nodiscard]] std::optional<FreeMemory> read_free_memory(const std::filesystem::path& root = "/");
 
+/// The same of the control groups' limits alone; nullopt when no group has one.
+[[nodiscard]] std::optional<FreeMemory> read_group_memory(const std::filesystem::path& root = "/");
+
 }  // namespace kexp

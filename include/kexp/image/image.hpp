@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +26,18 @@ enum class Format { jpeg, png, unknown };
 /// 16384 pixels a side, 100 million in all, or 100 scans of a progressive JPEG: never half a picture.
 [[nodiscard]] Image decode(std::span<const std::uint8_t> bytes);
 
-/// As above into `image`, whose memory is used again.
-void decode_into(std::span<const std::uint8_t> bytes, Image& image);
+/// What decoding one picture may take at its peak: its pixels, the coefficients of a progressive JPEG or the
+/// copy that turns it upright.
+struct DecodeLimits {
+  std::uint64_t memory_bytes = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// As above into `image`, whose memory is used again. Errors: also FailedError, before anything is taken, for
+/// a picture that needs more memory than `limits` allow.
+void decode_into(std::span<const std::uint8_t> bytes, Image& image, const DecodeLimits& limits = {});
+
+/// Forgets the picture, and gives its memory back where it is more than usual pictures need (64 MB).
+void release_large(Image& image);
 
 /// Width and height after orientation, from the headers alone. Errors: FailedError.
 struct Dimensions {

@@ -17,6 +17,7 @@
 #include "support/fake_detector.hpp"
 #include "support/fake_kafka.hpp"
 #include "support/recording_progress.hpp"
+#include "support/temp_dir.hpp"
 
 namespace kexp::consumer {
 namespace {
@@ -206,6 +207,26 @@ TEST_F(ConsumerTest, AnswersWithIdRunAndDetections) {
   EXPECT_GE(result.idle_ms, 0);
   EXPECT_EQ(kafka_.consumer_options().client.client_id, kPod);
   EXPECT_EQ(kafka_.consumer_options().group, kGroup);
+}
+
+// A small file of a large picture ended a pod of 1 GiB at each start, and its partition was blocked for good.
+TEST_F(ConsumerTest, AnswersAPictureThatItsMemoryLimitHasNoRoomFor) {
+  const test::TempDir root;
+  root.write("proc/self/cgroup", "0::/\n");
+  root.write("proc/self/mountinfo", "1 2 0:3 / /c rw - cgroup2 cgroup2 rw\n");
+  root.write("c/memory.max", "1000000\n");
+  root.write("c/memory.current", "900000\n");
+  system_root_ = root.path();
+  send(0, "1", test::png(200, 100));  // 60 kB of pixels, at most 50 kB are for it.
+  send(0, "2", test::png(50, 50));
+  start();
+  ASSERT_TRUE(wait_for_answers(2));
+  const ConsumerResult result = finish();
+
+  EXPECT_EQ(result.errors, 1U);
+  EXPECT_THAT(answer(0).error, HasSubstr("200 x 100 pixels and needs"));
+  EXPECT_EQ(answer(1).errors, 0);
+  EXPECT_EQ(committed(0), 2);
 }
 
 // Earlier consumers committed before the work was done: every killed pod lost images without a word.

@@ -101,7 +101,7 @@ TEST_F(ImageProcessorTest, TakesMessagesOfForeignProducers) {
 
 TEST_F(ImageProcessorTest, TakesAnImageThatWasDecodedAhead) {
   decoded_.emplace();
-  decode_message(*message_, clock_, *decoded_);
+  decode_message(*message_, clock_, {}, *decoded_);
   decoded_->took = 7ms;
   message_->bytes.clear();
   const record::Result result = process();
@@ -156,6 +156,14 @@ TEST_F(ImageProcessorTest, AnswersATooLargeMessageWithAnErrorThatNamesTheLimit) 
   EXPECT_EQ(result.errors, 1);
   EXPECT_THAT(result.error, HasSubstr("15000001"));
   EXPECT_THAT(result.error, HasSubstr("15000000"));
+}
+
+TEST_F(ImageProcessorTest, AnswersWithAnErrorAPictureThatNeedsMoreThanItsShareOfMemory) {
+  processing_.picture_limits.memory_bytes = 8 * 6 * 3 - 1;
+  const record::Result result = process();
+  EXPECT_EQ(result.errors, 1);
+  EXPECT_THAT(result.error, HasSubstr("8 x 6 pixels and needs"));
+  EXPECT_EQ(detector_.images(), 0);
 }
 
 TEST_F(ImageProcessorTest, AnswersWithAnErrorAPictureThatTheEngineCannotDo) {

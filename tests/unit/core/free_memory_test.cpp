@@ -58,6 +58,13 @@ TEST(FreeMemoryTest, V1WithoutALimitLeavesMoreThanThereIs) {
   root.write("m/memory.usage_in_bytes", "500\n");
 
   EXPECT_EQ(read_free_memory(root.path()).value().source, "MemAvailable");
+  EXPECT_FALSE(read_group_memory(root.path()).has_value());
+}
+
+TEST(FreeMemoryTest, OfTheGroupsAloneTheMachineDoesNotCount) {
+  EXPECT_EQ(read_group_memory(test::data_file("cgroup/v1")).value().bytes,
+            536'870'912 - (400'000'000 - 300'000'000));
+  EXPECT_FALSE(read_group_memory(test::data_file("cgroup/unlimited")).has_value());
 }
 
 TEST(FreeMemoryTest, NothingReadableSaysNothing) {

@@ -104,6 +104,50 @@ TEST(DecodeTest, RefusesMorePixelsThanMemoryIsFor) {
   EXPECT_THAT(refusal(jpeg_claiming(jpeg, 10001, 10000)), HasSubstr("more than 100 million"));
 }
 
+std::string refusal(const Bytes& bytes, std::uint64_t memory_bytes) {
+  image::Image image;
+  return message_of<FailedError>([&] { image::decode_into(bytes, image, {memory_bytes}); });
+}
+
+// A megabyte of progressive JPEG took 0.9 GB: more than many pods may have, which died of it again and again.
+TEST(DecodeTest, RefusesWhatNeedsMoreMemoryThanThereIs) {
+  const image::Image picture = gradient(64, 48);
+  constexpr std::uint64_t kPixels = 64 * 48 * 3;
+  image::Image image;
+
+  EXPECT_NO_THROW(image::decode_into(image::encode_jpeg(picture, 90), image, {kPixels}));
+  EXPECT_NO_THROW(image::decode_into(image::encode_png(picture), image, {kPixels}));
+  EXPECT_THAT(refusal(image::encode_png(picture), kPixels - 1), HasSubstr("64 x 48 pixels and needs"));
+  EXPECT_THAT(refusal(image::encode_jpeg(picture, 90), kPixels - 1), HasSubstr("there is room for"));
+}
+
+TEST(DecodeTest, CountsTheCopyOfATurnedPicture) {
+  const Bytes turned = jpeg_with_orientation(gradient(64, 48), 6, false);
+  constexpr std::uint64_t kPixels = 64 * 48 * 3;
+  image::Image image;
+
+  EXPECT_NO_THROW(image::decode_into(turned, image, {2 * kPixels}));
+  EXPECT_NE(refusal(turned, 2 * kPixels - 1), "");
+}
+
+TEST(DecodeTest, CountsTheCoefficientsOfAProgressiveJpeg) {
+  const Bytes progressive = progressive_jpeg(gradient(64, 48));
+  constexpr std::uint64_t kPixels = 64 * 48 * 3;
+  constexpr std::uint64_t kCoefficients =
+      64 * 48 * 2 * (1 + 0.25 + 0.25);  // colours at half width and height
+  image::Image image;
+
+  EXPECT_NO_THROW(image::decode_into(progressive, image, {kPixels + kCoefficients}));
+  EXPECT_NE(refusal(progressive, kPixels + kCoefficients - 1), "");
+}
+
+TEST(DecodeTest, TellsTheMemoryInMegabytes) {
+  const Bytes jpeg = jpeg_claiming(progressive_jpeg(gradient(8, 8)), 10000, 9990);
+
+  EXPECT_THAT(refusal(jpeg, 200'000'000),
+              HasSubstr("10000 x 9990 pixels and needs 600 MB to decode, there is room for 200 MB"));
+}
+
 // Each scan goes over all pixels: thousands of empty ones would keep a pod busy for minutes.
 TEST(DecodeTest, RefusesAJpegOfMoreScansThanEncodersMake) {
   EXPECT_THAT(refusal(jpeg_of_many_scans(gradient(16, 16))), HasSubstr("more than 100 scans"));
@@ -161,6 +205,18 @@ TEST(DecodeTest, UsesItsMemoryAgain) {
 
   EXPECT_EQ(image.bgr.data(), memory);
   EXPECT_EQ(image.bgr.size(), 3U * 32 * 64);
+}
+
+TEST(DecodeTest, GivesBackTheMemoryOfALargePictureOnly) {
+  image::Image image;
+  image.bgr.resize(64'000'001);
+  image::release_large(image);
+  EXPECT_EQ(image.bgr.capacity(), 0U);
+
+  image::decode_into(image::encode_png(gradient(64, 64)), image);
+  image::release_large(image);
+  EXPECT_GE(image.bgr.capacity(), 3U * 64 * 64);
+  EXPECT_EQ(image.width, 0);
 }
 
 TEST(FormatTest, KnowsTheFormatsByTheirFirstBytes) {
