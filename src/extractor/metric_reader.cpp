@@ -220,7 +220,7 @@ class MetricReading {
     write(store);
   }
 
-  /// Marks of ends cost a server more than twice the time, so it is asked about them only where series stop.
+  /// Marks of ends cost a server three times the time, so it is asked about them only where series stop.
   [[nodiscard]] PiecePoints read_piece(const Server& server, const prom::MetricQuery& query,
                                        const prom::Grid& piece, const SeriesIndex& members) const {
     const std::string exactly = prom::sampled_expression(query);

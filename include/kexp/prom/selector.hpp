@@ -50,7 +50,7 @@ struct MetricQuery {
 [[nodiscard]] std::string sampled_expression(const MetricQuery& query);
 
 /// The same but for the marks: after one, the last sample is shown for as long as the lookback. Costs a
-/// server half as much.
+/// server a third.
 [[nodiscard]] std::string recent_expression(const MetricQuery& query);
 
 /// The expression whose value is the number of the metric's samples within `range`; each series counts once.
