@@ -12,8 +12,9 @@ namespace {
 std::string shortened(const Answer& answer) {
   record::Result result = answer.result;
   result.errors = 1;
-  result.error = fmt::format("the answer with {} detections has {} bytes, more than the output topic takes",
-                             result.detections.size(), answer.text.size());
+  result.error = fmt::format(
+      "the answer with {} detections has {} bytes, more than the output topic or the client takes",
+      result.detections.size(), answer.text.size());
   result.detections.clear();
   return record::to_json_text(result);
 }

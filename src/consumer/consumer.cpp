@@ -28,6 +28,10 @@ void announce_threads(Log& log, const CpuPlan& plan, int asked, const CpuLimits&
       plan.threads(), asked == 0 ? "limits" : "--threads",
       limits.quota_cpus > 0 ? fmt::format("{:.2f}", limits.quota_cpus) : "none", limits.affinity_cpus,
       limits.source, plan.streams, plan.decode_ahead ? "yes" : "no");
+  if (const int all = asked == 0 ? limits.threads() : asked; plan.threads() < all) {
+    log.warn("consume: {} threads do not divide into --streams {}: {} are used", all, plan.streams,
+             plan.threads());
+  }
   if (limits.quota_cpus > 0 && plan.threads() > limits.threads()) {
     log.warn("consume: --threads {} is more than the quota of {:.2f} CPUs: expect throttling", plan.threads(),
              limits.quota_cpus);

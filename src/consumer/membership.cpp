@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,6 +27,14 @@ constexpr std::chrono::seconds kProgressInterval(10);
 
 std::int64_t whole_ms(Nanoseconds duration) {
   return std::chrono::duration_cast<milliseconds>(duration).count();
+}
+
+/// What keeps answers from being larger: the client's own limit is looked at first.
+std::string_view limit_of_answers(const kafka::Properties& properties) {
+  const bool is_ours = std::any_of(properties.begin(), properties.end(), [](const auto& property) {
+    return property.first == "message.max.bytes";
+  });
+  return is_ours ? "-X message.max.bytes, or the topic's max.message.bytes" : "its max.message.bytes";
 }
 
 /// Cleaning up never renames the cause, and no step keeps the next from being done.
@@ -253,8 +262,8 @@ void Membership::tell_refusals(const Exchange::State& state) {
   if (state.shortened > 0 && !std::exchange(shortened_told_, true)) {
     ports_.log.warn(
         "consume: shortened={} text=\"{} takes no larger answers, so these have no detections and say why; "
-        "raise its max.message.bytes\"",
-        state.shortened, options_.output_topic);
+        "raise {}\"",
+        state.shortened, options_.output_topic, limit_of_answers(options_.client.properties));
   }
   if (!state.refused.empty() && state.refused != refused_told_) {
     ports_.log.warn(

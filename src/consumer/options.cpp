@@ -62,6 +62,10 @@ void validate(const ConsumerOptions& options) {
         fmt::format("--streams must be auto, or from 1 to {}, got {}", kMostThreads, options.streams));
   }
   inference::validate(options.detector);
+  if (options.detector.engine == "opencv" && !options.detector.engine_cache.empty()) {
+    throw UsageError(fmt::format("--engine-cache {} goes with --engine openvino, not with opencv",
+                                 options.detector.engine_cache.string()));
+  }
 }
 
 void check_model(const ConsumerOptions& options) {

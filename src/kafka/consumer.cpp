@@ -225,7 +225,11 @@ class RdConsumer final : public Consumer {
       case RD_KAFKA_RESP_ERR__FATAL: {
         char fatal[512] = {};
         const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client_.get(), fatal, sizeof fatal);
-        throw make_error(cause, fmt::format("cannot read {}", topic_), fatal);
+        throw make_error(
+            cause, fmt::format("cannot read {}", topic_),
+            cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
+                ? fmt::format("another member of the group has come with the same --instance-id; {}", fatal)
+                : fatal);
       }
       default:
         if (is_hopeless(message.err)) {

@@ -62,6 +62,13 @@ class ConsumeCliTest(unittest.TestCase):
     def test_a_property_that_the_client_does_not_know_is_named(self):
         self.fails(["--model", model(), "-X", "nosuch.property=1"], 2, "-X", "nosuch.property")
 
+    def test_nothing_is_started_with_a_wrong_port_or_property(self):
+        for wrong in (["--metrics-port", "65536"], ["-X", "nosuch.property=1"], ["--threads", "1025"]):
+            done = kexp_test.run(["consume", "--model", model(), *wrong])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(wrong[0], done.stderr)
+            self.assertNotIn("consume: threads=", done.stderr)
+
     def test_a_broker_that_does_not_come_is_unavailable(self):
         port = kexp_test.free_port()
         self.fails(["--model", model(), "--servers", f"127.0.0.1:{port}"], 3, "waiting_for=broker", "waited 30.0 s", f"127.0.0.1:{port}",

@@ -453,6 +453,16 @@ TEST_F(KafkaRewoundTest, ClosingCommitsAnOffsetBelowTheCommittedOne) {
   EXPECT_EQ(committed(), 1);
 }
 
+TEST_F(KafkaFaultsTest, AMemberWhoseNameAnotherOneTookNamesTheFlag) {
+  consumer_options_.instance_id = "pod-0";
+  const auto consumer = member();
+  broker_.fail(kOffsetCommit, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, 10);
+  consumer->store_offset(0, 1);
+  EXPECT_THAT(message_of<KafkaError>([&] { return poll_until(*consumer, [] { return false; }); }),
+              AllOf(HasSubstr("cannot read in"), HasSubstr("--instance-id")));
+  consumer->close(1s);
+}
+
 TEST_F(KafkaFaultsTest, SaysTheLagOfSomePartitionsAlone) {
   broker_.create("wide", 3);
   const auto sender = producer();

@@ -10,6 +10,7 @@
 
 #include "kexp/consumer/consumer.hpp"
 #include "kexp/core/error.hpp"
+#include "kexp/kafka/librdkafka.hpp"
 #include "kexp/kafka/options.hpp"
 #include "kexp/telemetry/metrics.hpp"
 
@@ -85,7 +86,11 @@ ExitCode run_consume(const ConsumeFlags& flags, Context& context) {
   if (flags.check_health) {
     return check_health(flags.metrics, context);
   }
+  static_cast<void>(endpoint_options(flags.metrics, "consume"));  // What is wrong with it is told first.
   consumer::ConsumerOptions options = options_of(flags);
+  kafka::ProducerOptions producer;
+  producer.client = options.client;
+  kafka::check_producer(producer, context.log);
   options.detector.log = &context.log;
   telemetry::Metrics metrics;
   MetricsUrlProgress progress(context.progress);

@@ -292,6 +292,14 @@ TEST_F(ConsumerTest, AnswersShorterWhenTheTopicTakesNoLongAnswer) {
   EXPECT_THAT(metrics_.render(), HasSubstr("kexp_answers_shortened_total 1"));
 }
 
+TEST_F(ConsumerTest, NamesTheLimitThatMakesAnswersShorter) {
+  options_.client.properties = {{"message.max.bytes", "1000"}};
+  kafka_.fail_next("MSG_SIZE_TOO_LARGE");
+  send(0, "1");
+  start();
+  EXPECT_TRUE(eventually([&] { return log_.contains("raise -X message.max.bytes"); }));
+}
+
 TEST_F(ConsumerTest, SendsTheWholeAnswerOnceATopicThatTookNoneTakesIt) {
   kafka_.fail_next("MSG_SIZE_TOO_LARGE", 8);  // Four times whole, four times shortened: 1.5 s of pauses.
   send(0, "1");
@@ -576,6 +584,14 @@ TEST_F(StreamsTest, EndsWhenOneOfItsDetectorsCannotBeLoaded) {
   kafka_.set_down(true);  // The model's fault is told without waiting for a broker.
   start();
   EXPECT_EQ(message_of<inference::ModelError>([this] { job_.get(); }), "no memory for a second one");
+}
+
+TEST_F(ConsumerTest, SaysThatThreadsDoNotDivideIntoStreams) {
+  options_.threads = 5;
+  options_.streams = 2;
+  start();
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod).size() == 2; }));
+  EXPECT_EQ(log_.count(LogLevel::warn, "5 threads do not divide into --streams 2: 4 are used"), 1U);
 }
 
 TEST_F(StreamsTest, RefusesMoreStreamsThanThreads) {

@@ -52,6 +52,14 @@ TEST(ConsumerOptionsTest, NamesTheFlagOfAModelThatIsNotThereOrIsNone) {
               StartsWith("--model: " + broken.string()));
 }
 
+TEST(ConsumerOptionsTest, RefusesACacheForAnEngineThatHasNone) {
+  EXPECT_THAT(complaint([](auto& o) {
+                o.detector.engine = "opencv";
+                o.detector.engine_cache = "cache";
+              }),
+              HasSubstr("--engine-cache"));
+}
+
 TEST(ConsumerOptionsTest, RefusesToAnswerIntoTheTopicItReads) {
   EXPECT_THAT(complaint([](auto& o) { o.output_topic = o.input_topic; }), HasSubstr("--output-topic"));
 }
