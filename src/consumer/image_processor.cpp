@@ -114,10 +114,11 @@ void ImageProcessor::add_detections(const inference::DetectorResult& found, reco
   result.detections.reserve(found.detections.size());
   for (const inference::Detection& detection : found.detections) {
     const auto index = static_cast<std::size_t>(detection.class_id);
-    result.detections.push_back({detection.class_id,
-                                 index < labels.size() ? labels[index] : std::string(),
-                                 detection.confidence,
-                                 {detection.x, detection.y, detection.width, detection.height}});
+    result.detections.push_back(
+        {detection.class_id,
+         index < labels.size() ? labels[index] : fmt::format("class {}", detection.class_id),
+         detection.confidence,
+         {detection.x, detection.y, detection.width, detection.height}});
   }
 }
 

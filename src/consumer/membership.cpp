@@ -105,8 +105,8 @@ ConsumerResult Membership::run(const std::stop_token& stop) {
   progress_since_ = metrics_since_ = ports_.clock.now();
   streams_.start();
   lag_.start();
-  consumer_->subscribe(options_.input_topic, listener_);
   try {
+    consumer_->subscribe(options_.input_topic, listener_);
     poll_until(stop);
     parts_.health.enter(Phase::stopping);
     meters_.show(exchange_.state(), false);

@@ -1,5 +1,7 @@
 #include "metrics.hpp"
 
+#include <algorithm>
+
 namespace kexp::consumer {
 
 void show_limits(telemetry::Metrics& metrics, const CpuPlan& plan, const CpuLimits& limits) {
@@ -31,7 +33,8 @@ void count_image(telemetry::Metrics& metrics, const record::Result& result) {
   const bool failed = result.errors != 0;
   metrics.add("records_processed_total", 1, {failed ? "error" : "ok"});
   metrics.add("idle_seconds_total", result.idle_ms / 1000);
-  metrics.observe("queue_duration_seconds", result.queue_ms / 1000);
+  // Clocks differ: a negative one would make the sum, which is a counter, fall.
+  metrics.observe("queue_duration_seconds", std::max(result.queue_ms, 0.0) / 1000);
   if (failed) {
     return;
   }

@@ -361,6 +361,18 @@ TEST_F(ConsumerTest, GoesOnAfterMessagesThatAreNoImages) {
   EXPECT_EQ(committed(0), 4);
 }
 
+TEST_F(ConsumerTest, CountsNoNegativeTimeInTheQueue) {
+  FakeRecord record;
+  record.value = test::png();
+  record.timestamp_ms = unix_ms(clock_.wall_now()) + 3'600'000;  // Its producer's clock is ahead.
+  kafka_.add_record("yolo_input", record);
+  start();
+  ASSERT_TRUE(wait_for_answers(1));
+  finish();
+  EXPECT_LT(answer(0).queue_ms, 0);
+  EXPECT_THAT(metrics_.render(), HasSubstr("kexp_queue_duration_seconds_sum 0\n"));
+}
+
 TEST_F(ConsumerTest, SendsNothingAndCountsByOffsetsWithoutValidation) {
   kafka_.delete_topic("yolo_output");
   options_.answers = ConsumerOptions::Answers::none;

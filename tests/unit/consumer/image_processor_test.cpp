@@ -207,7 +207,7 @@ TEST_F(ImageProcessorTest, AnswersWithAnErrorAPictureForWhichThereIsNoMemory) {
   EXPECT_THAT(result.error, HasSubstr("no memory for a picture of 8x6"));
 }
 
-TEST_F(ImageProcessorTest, GivesAClassBeyondTheLabelsAnEmptyOne) {
+TEST_F(ImageProcessorTest, NamesAClassBeyondTheLabelsByItsNumber) {
   detector_.on_detect = [](const image::Image& image) {
     inference::DetectorResult found = FakeDetector::answer(image);
     found.detections[0].class_id = 79;
@@ -216,7 +216,7 @@ TEST_F(ImageProcessorTest, GivesAClassBeyondTheLabelsAnEmptyOne) {
   const record::Result result = process();
   ASSERT_EQ(result.detections.size(), 1U);
   EXPECT_EQ(result.detections[0].class_id, 79);
-  EXPECT_EQ(result.detections[0].label, "");
+  EXPECT_EQ(result.detections[0].label, "class 79");
 }
 
 TEST_F(ImageProcessorTest, SaysHowLongTheImageWasThrottled) {
