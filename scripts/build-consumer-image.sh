@@ -4,7 +4,8 @@
 #   build-consumer-image.sh [options]
 #
 #   --name REF        [localhost/kexp-consumer:VERSION]
-#   --model FILE      one more model, ONNX or a Darknet .cfg with its .weights beside it; may be repeated. In the image by its file's name
+#   --model FILE      one more model, ONNX or a Darknet .cfg with its .weights and its .names (or coco.names) beside it; may be repeated.
+#                     In the image by its file's name
 #   --models NAMES    models fetched by name [yolov3-tiny], in one word; '' for none
 #   --with-openvino   the second engine as well, 90 MB more
 #   --base REF        a Debian image to build on [docker.io/library/debian:12-slim]
@@ -60,12 +61,24 @@ check_name() {  # FLAG REF
     die 2 "$1 must be an image with a tag other than latest, such as localhost/kexp-consumer:$version, got '$2'"
 }
 
+# labels_of FILE.cfg: as `kexp model prepare` looks for them.
+labels_of() {
+  local file
+  for file in "${1%.cfg}.names" "$(dirname -- "$1")/coco.names"; do
+    if [ -f "$file" ]; then printf '%s\n' "$file"; return; fi
+  done
+  return 1
+}
+
 check_model() {  # FILE
   local stem=${1%.*}
   [ -f "$1" ] || die 2 "--model: there is no file $1"
   case $1 in
     *.onnx) ;;
-    *.cfg) [ -f "$stem.weights" ] || die 2 "--model: $1 needs its weights beside it, $stem.weights" ;;
+    *.cfg)
+      [ -f "$stem.weights" ] || die 2 "--model: $1 needs its weights beside it, $stem.weights"
+      labels_of "$1" >/dev/null || die 2 "--model: $1 needs its labels beside it, $stem.names or coco.names"
+      ;;
     *) die 2 "--model must be an .onnx or a Darknet .cfg, got $1" ;;
   esac
   [[ ${1##*/} =~ ^[A-Za-z0-9._-]+$ ]] || die 2 "--model: a model's file name consists of letters, digits, '.', '_' and '-', got '${1##*/}'"
@@ -133,17 +146,22 @@ stage_sources() {
   "${git[@]}" archive "$what" | tar -x -C "$work/context"
 }
 
+stage_model_file() {  # FILE NAME
+  [ ! -e "$work/context/image-models/$2" ] || die 2 "--model: two files are called $2"
+  cp -L -- "$1" "$work/context/image-models/$2"
+}
+
 stage_models() {
-  local file companion
+  local file stem
   ((${#model_files[@]})) || return 0
   mkdir "$work/context/image-models"
   for file in "${model_files[@]}"; do
-    for companion in "$file" "${file%.cfg}.weights" "${file%.cfg}.names"; do
-      if [[ $companion == "$file" || $file == *.cfg ]] && [ -f "$companion" ]; then
-        [ ! -e "$work/context/image-models/${companion##*/}" ] || die 2 "--model: two files are called ${companion##*/}"
-        cp -L -- "$companion" "$work/context/image-models/"
-      fi
-    done
+    stage_model_file "$file" "${file##*/}"
+    if [[ $file == *.cfg ]]; then
+      stem=${file##*/} stem=${stem%.cfg}
+      stage_model_file "${file%.cfg}.weights" "$stem.weights"
+      stage_model_file "$(labels_of "$file")" "$stem.names"  # also coco.names: each model its own
+    fi
   done
   (cd "$work/context/image-models" && sha256sum -- * >"$work/sums" && mv -- "$work/sums" SHA256SUMS)
 }

@@ -241,6 +241,8 @@ class BuildScriptTest(Temporary):
         self.fails(2, "--model: there is no file", "--model", self.folder / "nosuch.onnx")
         self.fails(2, "--model must be an .onnx or a Darknet .cfg", "--model", self.file("model.pt"))
         self.fails(2, "needs its weights beside it", "--model", self.file("tiny.cfg"))
+        self.file("nameless.weights")
+        self.fails(2, "needs its labels beside it", "--model", self.file("nameless.cfg"))
         self.fails(2, "file name consists of", "--model", self.file("my model.onnx"))
         self.fails(2, "an image without a model", "--models", "")
         self.fails(2, "--picture: there is no file", "--picture", self.folder / "nosuch.jpg")
@@ -289,6 +291,18 @@ class BuildScriptTest(Temporary):
         checked = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=models, capture_output=True, check=False)
         self.assertEqual(checked.returncode, 0, checked.stderr)
         self.assertEqual((self.folder / "image.tar").read_text(), "image\n")
+
+    def test_darknets_usual_labels_go_with_each_model_that_has_none_of_its_own(self):
+        cfg = [self.file("tiny.cfg"), self.file("other.cfg")]
+        for name in ("tiny.weights", "other.weights"):
+            self.file(name)
+        self.file("coco.names", b"person\n")
+        self.file("other.names", b"car\n")
+        done = self.build("--model", cfg[0], "--model", cfg[1])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        models = Path(f"{self.log}.context") / "image-models"
+        self.assertEqual((models / "tiny.names").read_bytes(), b"person\n")
+        self.assertEqual((models / "other.names").read_bytes(), b"car\n")
 
     def test_healthcheck_survives_in_what_podman_builds(self):
         self.assertEqual(self.build("--tool", "podman").returncode, 0)
