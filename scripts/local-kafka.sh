@@ -151,7 +151,7 @@ start() {
   launch kafka "$java" -Xms128m -Xmx512m -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true -Djava.net.preferIPv4Stack=true \
     "-javaagent:$home/libs/jmx_prometheus_javaagent-1.0.1.jar=127.0.0.1:$metrics_port:${KEXP_JMX_CONFIG:-$here/lib/kafka/jmx.yml}" \
     "${logging[@]}" -cp "$home/libs/*" kafka.Kafka "$dir/server.properties"
-  trap 'stop_service kafka 5' EXIT  # a start that failed or was interrupted leaves nothing running
+  trap 'trap "" INT TERM; stop_service kafka 5' EXIT  # a start that failed or was interrupted leaves nothing running
   if ! wait_for_service kafka "$start_seconds" "Kafka to answer on 127.0.0.1:$port (pid $(<"$dir/kafka.pid"))" broker_up; then
     log_tail kafka
     pid_alive "$(<"$dir/kafka.pid")" || die 1 "Kafka ended while starting; its log: $dir/kafka.log"

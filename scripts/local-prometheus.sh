@@ -111,7 +111,7 @@ start() {
   printf '%s\n' "port=$port" "node_port=$node_port" >"$dir/ports"
   write_config
 
-  trap 'stop_all "${started[@]}" || true' EXIT  # a start that failed or was interrupted leaves nothing of its own running
+  trap 'trap "" INT TERM; stop_all "${started[@]}" || true' EXIT  # a start that failed or was interrupted leaves nothing of its own running
   if [ -z "$node_pid" ]; then
     node_exporter=$(fetch_node_exporter)
     start_service node-exporter "$node_port" /metrics "$node_exporter" "--web.listen-address=127.0.0.1:$node_port"
@@ -135,11 +135,15 @@ start() {
   print_settings
 }
 
-# stop_all NAME...: false when none of them was running.
+# stop_all NAME...: false when none of them was running. They end side by side.
 stop_all() {
-  local stopped=1 name
+  local stopped=1 name pid stopping=()
   for name in "$@"; do
-    if stop_service "$name" "$stop_seconds"; then stopped=0; fi
+    stop_service "$name" "$stop_seconds" &
+    stopping+=($!)
+  done
+  for pid in "${stopping[@]}"; do
+    if wait "$pid"; then stopped=0; fi
   done
   return "$stopped"
 }

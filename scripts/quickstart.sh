@@ -49,20 +49,29 @@ done
 
 children=()   # pids of kexp processes
 services=()   # "script folder" of what stop_all stops
+serving=''    # their names
 stop_all() {
   local code=$? pid service
-  trap - EXIT INT TERM
+  # Also for what is called here: a second Ctrl-C, or one that ended the reader of our output, would leave Kafka running.
+  trap '' INT TERM HUP PIPE
+  trap - EXIT
+  [ -z "$serving" ] || say "stopping $serving (a moment)" || true
   for pid in "${children[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   for pid in "${children[@]}"; do
     wait_for 15 "process $pid to end" pid_dead "$pid" || kill -KILL "$pid" 2>/dev/null || true
   done
   for service in "${services[@]}"; do
-    "$here/${service%% *}" stop --dir "${service#* }" >/dev/null 2>&1 || true
+    "$here/${service%% *}" stop --dir "${service#* }" >/dev/null 2>&1 &
   done
+  wait
   exit "$code"
 }
+interrupted() {
+  trap '' INT TERM PIPE
+  die 130 "interrupted"
+}
 trap stop_all EXIT
-trap 'say "interrupted: stopping what was started"; exit 130' INT TERM
+trap interrupted INT TERM
 
 # ---- build
 
@@ -86,12 +95,14 @@ port_or_any() { if port_free "$1"; then echo "$1"; else echo 0; fi; }
 
 if [ -z "${KAFKA_SERVERS:-}" ]; then
   services+=("local-kafka.sh $state/kafka")
+  serving=Kafka
   settings=$("$here/local-kafka.sh" start --dir "$state/kafka" --port "$(port_or_any 9092)" --metrics-port 0 --rebalance-delay 3000)
   eval "$settings"
   export KAFKA_SERVERS KAFKA_METRICS
 fi
 if [ -z "${PROMETHEUS_URL:-}" ]; then
-  services=("local-prometheus.sh $state/prometheus" "${services[@]}")
+  services+=("local-prometheus.sh $state/prometheus")
+  serving+=${serving:+ and }Prometheus
   settings=$("$here/local-prometheus.sh" start --dir "$state/prometheus" --port "$(port_or_any 9090)" --node-exporter-port 0)
   eval "$settings"
   export PROMETHEUS_URL
@@ -180,6 +191,7 @@ say "one day in $duration s at a peak of $max_mbps MB/s"
 code=0
 "$kexp" feed --max_mbps "$max_mbps" --duration "$duration" --breakpoints 48 --n_cycles 1 --shuffle --seed "$seed" \
   --topic "$KAFKA_INPUT_TOPIC" --dataset "$dataset" --run "$run" >"$work/feed.out" || code=$?
+[ "$code" != 130 ] || interrupted  # the shell may leave a Ctrl-C to a program that took it
 [ "$code" = 0 ] || [ "$code" = 5 ] || die "$code" "the feed failed"
 "$kexp" topics lag --until-zero --timeout 120 >"$work/lag.out"
 wait "$tracker" || code=$?
@@ -198,7 +210,7 @@ echo
 echo "files:"
 (cd "$run" && find . -maxdepth 2 -not -name '.*' -not -path './metrics/samples*' \( -type f -o -name metrics \) | sort | sed "s|^\.|  $run|")
 if [ -n "$keep" ]; then
-  services=()
+  services=() serving=''
   say "left running: KAFKA_SERVERS=$KAFKA_SERVERS PROMETHEUS_URL=$PROMETHEUS_URL; to stop: scripts/local-kafka.sh stop --dir $state/kafka, scripts/local-prometheus.sh stop --dir $state/prometheus"
 fi
 exit "$code"

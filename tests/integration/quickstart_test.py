@@ -103,6 +103,9 @@ class QuickstartTest(unittest.TestCase):
     def interrupt(self, quickstart, moment, folder):
         quickstart.wait_for_line(f"quickstart: .*({moment})", timeout=120)
         os.killpg(quickstart.pid, signal.SIGINT)  # As a terminal does.
+        quickstart.wait_for_line("quickstart: stopping Kafka")
+        for impatient in (signal.SIGINT, signal.SIGTERM):
+            os.killpg(quickstart.pid, impatient)
         self.assertEqual(quickstart.wait(), 130, quickstart.output())
         self.assertEqual(users_of(folder), [], "something was left running")
 
