@@ -27,7 +27,7 @@ while (($#)); do
     --faults) faults=all ;;
     --fault-of-the-day) faults=today ;;
     --cluster) cluster=1 ;;
-    --jobs) jobs=${2:?"--jobs needs a number"}; shift ;;
+    --jobs) needs "a number" "$@"; jobs=$2; shift ;;
     -h | --help) usage; exit 0 ;;
     *) die 2 "unknown option '$1' (--help)" ;;
   esac

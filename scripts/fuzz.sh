@@ -22,7 +22,7 @@ all_targets=(image_decode message_headers onnx_reader darknet_cfg prom_chunk pro
 seconds=600 build_only='' targets=()
 while (($#)); do
   case $1 in
-    --seconds) seconds=${2:?"--seconds needs a number"}; shift ;;
+    --seconds) needs "a number" "$@"; seconds=$2; shift ;;
     --build-only) build_only=1 ;;
     -h | --help) usage; exit 0 ;;
     -*) die 2 "unknown option '$1' (--help)" ;;

@@ -27,12 +27,12 @@ usage() { sed -n '2,/^# shellcheck/{/^# shellcheck/d; s/^# \{0,1\}//; p}' "${BAS
 images='' video='' duration=60 seed=1 consumers=2 run='' keep='' install=1
 while (($#)); do
   case $1 in
-    --images) images=$(realpath -- "${2:?"--images needs a folder"}"); shift ;;
-    --video) video=$(realpath -- "${2:?"--video needs a file"}"); shift ;;
-    --duration) duration=${2:?"--duration needs seconds"}; shift ;;
-    --seed) seed=${2:?"--seed needs a number"}; shift ;;
-    --consumers) consumers=${2:?"--consumers needs a number"}; shift ;;
-    --run) run=$(realpath -m -- "${2:?"--run needs a folder"}"); shift ;;
+    --images) needs "a folder" "$@"; images=$(realpath -m -- "$2"); shift ;;
+    --video) needs "a file" "$@"; video=$(realpath -m -- "$2"); shift ;;
+    --duration) needs "seconds" "$@"; duration=$2; shift ;;
+    --seed) needs "a number" "$@"; seed=$2; shift ;;
+    --consumers) needs "a number" "$@"; consumers=$2; shift ;;
+    --run) needs "a folder" "$@"; run=$(realpath -m -- "$2"); shift ;;
     --keep) keep=1 ;;
     --no-install) install='' ;;
     -h | --help) usage; exit 0 ;;
@@ -44,6 +44,43 @@ done
 [[ $consumers =~ ^[1-9][0-9]?$ ]] || die 2 "--consumers must be 1 to 99, got '$consumers'"
 [[ $seed =~ ^[0-9]+$ ]] || die 2 "--seed must be a whole number, got '$seed'"
 [ -z "$images" ] || [ -z "$video" ] || die 2 "--images and --video both give the pictures: give one"
+
+# ---- what would be found only after minutes of installing and building
+
+is_empty() { [ -z "$(find "$1" -mindepth 1 -print -quit)" ]; }
+[ -z "$images" ] || [ -d "$images" ] || die 2 "--images: there is no folder $images"
+[ -z "$images" ] || [ -n "$(find -L "$images" -maxdepth 1 -type f -print -quit)" ] || die 2 "--images: there are no files in $images"
+[ -z "$video" ] || { [ -f "$video" ] && [ -r "$video" ]; } || die 2 "--video: there is no file $video that can be read"
+[ -z "$run" ] || [ ! -e "$run" ] || { [ -d "$run" ] && is_empty "$run"; } || die 2 "--run: $run is there already; give a new folder"
+[ -z "${KEXP_BINARY:-}" ] || { [ -f "$KEXP_BINARY" ] && [ -x "$KEXP_BINARY" ]; } || die 2 "KEXP_BINARY: there is no program $KEXP_BINARY"
+[ -z "${KEXP_BINARY:-}" ] || KEXP_BINARY=$(realpath -- "$KEXP_BINARY")
+
+# One server that answers is enough: it tells of the others.
+kafka_answers() {
+  local server servers
+  IFS=', ' read -ra servers <<<"$KAFKA_SERVERS"
+  for server in "${servers[@]}"; do
+    if tcp_answers KAFKA_SERVERS "${server#*://}" 9092; then return; fi
+  done
+  die 3 "KAFKA_SERVERS: nothing answers on $KAFKA_SERVERS (unset, a local Kafka is started)"
+}
+prometheus_answers() {
+  local url urls default_port authority
+  IFS=', ' read -ra urls <<<"$PROMETHEUS_URL"
+  for url in "${urls[@]}"; do
+    case $url in
+      http://*) default_port=80 ;;
+      https://*) default_port=443 ;;
+      *) die 2 "PROMETHEUS_URL must be like http://HOST:9090, got '$url'" ;;
+    esac
+    authority=${url#*://}
+    authority=${authority%%/*}
+    tcp_answers PROMETHEUS_URL "${authority##*@}" "$default_port" ||
+      die 3 "PROMETHEUS_URL: nothing answers on ${authority##*@} (unset, a local Prometheus is started)"
+  done
+}
+[ -z "${KAFKA_SERVERS:-}" ] || kafka_answers
+[ -z "${PROMETHEUS_URL:-}" ] || prometheus_answers
 
 # ---- what was started here is stopped here, whatever happens
 

@@ -6,7 +6,11 @@
 # Prints minimum, median and maximum in milliseconds. No broker is needed: the process is ended when its model is ready.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
-model=${1:?usage: engine-start.sh MODEL [BINARY] [RUNS]}
+# shellcheck source-path=SCRIPTDIR source=../lib/common.sh
+. "$root/scripts/lib/common.sh"
+
+(($# >= 1)) || die 2 "usage: engine-start.sh MODEL [BINARY] [RUNS]"
+model=$1
 binary=${2:-$root/build/release/bin/kexp}
 runs=${3:-11}
 cache=$(mktemp -d)

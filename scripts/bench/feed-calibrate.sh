@@ -11,8 +11,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 seconds=20 binary=$root/build/release/bin/kexp sizes=()
 while (($#)); do
   case $1 in
-    --binary) binary=${2:?"--binary needs a file"}; shift ;;
-    --seconds) seconds=${2:?"--seconds needs a number"}; shift ;;
+    --binary) needs "a file" "$@"; binary=$2; shift ;;
+    --seconds) needs "a number" "$@"; seconds=$2; shift ;;
     [0-9]*) sizes+=("$1") ;;
     *) die 2 "usage: feed-calibrate.sh [--binary FILE] [--seconds N] [KB...]" ;;
   esac

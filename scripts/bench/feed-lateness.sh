@@ -12,8 +12,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 warm_up=5 seconds=30 binary=$root/build/release/bin/kexp cases=()
 while (($#)); do
   case $1 in
-    --binary) binary=${2:?"--binary needs a file"}; shift ;;
-    --seconds) seconds=${2:?"--seconds needs a number"}; shift ;;
+    --binary) needs "a file" "$@"; binary=$2; shift ;;
+    --seconds) needs "a number" "$@"; seconds=$2; shift ;;
     [0-9]*:[0-9]*) cases+=("$1") ;;
     *) die 2 "usage: feed-lateness.sh [--binary FILE] [--seconds N] [RATE:KB...]" ;;
   esac

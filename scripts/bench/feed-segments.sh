@@ -13,10 +13,10 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 images=2000 segment=36 minutes=20 mbps=15 seed=1 binary=$root/build/release/bin/kexp
 while (($#)); do
   case $1 in
-    --binary) binary=${2:?"--binary needs a file"} ;;
-    --minutes) minutes=${2:?"--minutes needs a number"} ;;
-    --mbps) mbps=${2:?"--mbps needs a number"} ;;
-    --seed) seed=${2:?"--seed needs a number"} ;;
+    --binary) needs "a file" "$@"; binary=$2 ;;
+    --minutes) needs "a number" "$@"; minutes=$2 ;;
+    --mbps) needs "a number" "$@"; mbps=$2 ;;
+    --seed) needs "a number" "$@"; seed=$2 ;;
     *) die 2 "usage: feed-segments.sh [--binary FILE] [--minutes N] [--mbps N] [--seed N]" ;;
   esac
   shift 2

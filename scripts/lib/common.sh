@@ -12,6 +12,9 @@ KEXP_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/kexp
 say() { printf '%s: %s\n' "$script_name" "$*" >&2; }
 die() { local code=$1; shift; say "$*"; exit "$code"; }
 
+# needs WHAT FLAG [VALUE...]: called with the arguments from a valued option on; dies when its value is missing or empty.
+needs() { [ -n "${3-}" ] || die 2 "$2 needs $1"; }
+
 # wait_for SECONDS WHAT COMMAND...: polls until COMMAND succeeds; false after the deadline. Says what it waits for once it takes long.
 wait_for() {
   local deadline=$((SECONDS + $1)) notice=$((SECONDS + 5)) what=$2
@@ -87,6 +90,13 @@ check_port_flag() {  # FLAG VALUE
   if ! [[ $2 =~ ^(0|[1-9][0-9]{0,4})$ ]] || (($2 > 65535)); then
     die 2 "$1 must be a port from 0 (any free one) to 65535, got '$2'"
   fi
+}
+
+# tcp_answers NAME HOST[:PORT] PORT: something accepts connections there; dies when that is no address. NAME is what gave it.
+# shellcheck disable=SC2016  # the inner bash expands it
+tcp_answers() {
+  [[ $2 =~ ^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}))?$ ]] || die 2 "$1 must name HOST:PORT, got '$2'"
+  timeout 5 bash -c ': <>"/dev/tcp/$0/$1"' "${BASH_REMATCH[1]//[][]/}" "${BASH_REMATCH[3]:-$3}" 2>/dev/null
 }
 
 # http_ok PORT PATH: a GET is answered with status 200.
