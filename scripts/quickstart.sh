@@ -112,15 +112,29 @@ trap interrupted INT TERM
 
 # ---- build
 
+build_product() {
+  # What the preset "release" says, for a CMake that does not know presets yet.
+  cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release && cmake --build build/release --target kexp_product
+}
+# Of Ninja's output on stdin, one line in 20 s.
+tell_steps() {
+  local line next=0
+  while read -r line; do
+    if ((SECONDS >= next)) && [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+      say "building: step ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+      next=$((SECONDS + 20))
+    fi
+  done
+}
+
 [ -z "$install" ] || "$here/bootstrap.sh"
 cd -- "$root"
 kexp=${KEXP_BINARY:-$root/build/release/bin/kexp}
 if [ -z "${KEXP_BINARY:-}" ]; then
-  say "building"
+  build_log=$root/build/quickstart-build.log
+  say "building, the first time about 4 minutes on 2 cores; its log: $build_log"
   mkdir -p build
-  # What the preset "release" says, for a CMake that does not know presets yet.
-  cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release >build/quickstart-build.log
-  cmake --build build/release --target kexp_product >>build/quickstart-build.log || { tail -n 30 build/quickstart-build.log >&2; die 1 "the build failed"; }
+  build_product 2>&1 | tee "$build_log" | tell_steps || { tail -n 30 "$build_log" >&2; die 1 "the build failed; its log: $build_log"; }
 fi
 
 # ---- Kafka and Prometheus

@@ -96,7 +96,8 @@ check_port_flag() {  # FLAG VALUE
 # shellcheck disable=SC2016  # the inner bash expands it
 tcp_answers() {
   [[ $2 =~ ^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}))?$ ]] || die 2 "$1 must name HOST:PORT, got '$2'"
-  timeout 5 bash -c ': <>"/dev/tcp/$0/$1"' "${BASH_REMATCH[1]//[][]/}" "${BASH_REMATCH[3]:-$3}" 2>/dev/null
+  local host=${BASH_REMATCH[1]} port=${BASH_REMATCH[3]:-$3}
+  timeout 5 bash -c ': <>"/dev/tcp/$0/$1"' "${host//[][]/}" "$port" 2>/dev/null
 }
 
 # http_ok PORT PATH: a GET is answered with status 200.

@@ -1,5 +1,6 @@
 """What the scripts say of their options, and the quick start before and while it builds."""
 
+import os
 import shutil
 import socket
 import sys
@@ -80,6 +81,18 @@ class QuickstartBeginningTest(unittest.TestCase):
                 done = self.quickstart(KAFKA_SERVERS=f"{nobody},{answers}", PROMETHEUS_URL=f"http://user:word@{answers}")
         self.assertEqual(done.returncode, 9, done.stderr)
         self.assertTrue((self.folder / "installed").exists())
+
+    def test_the_build_tells_its_log_and_its_progress(self):
+        program(self.folder / "bin/cmake", 'if [ "$1" = -S ]; then exit; fi\n'
+                                           'for step in 1 2 3; do echo "[$step/9] Building"; done; echo "broken.cpp: an error" >&2; exit 1')
+        done = self.quickstart("--no-install", PATH=f"{self.folder}/bin:{os.environ['PATH']}")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        log = self.folder / "build/quickstart-build.log"
+        self.assertEqual(log.read_text().count("Building"), 3)
+        self.assertRegex(done.stderr, rf"quickstart: building, .*minutes.*{log}\nquickstart: building: step 1 of 9\n")
+        self.assertEqual(done.stderr.count("quickstart: building: step"), 1, done.stderr)
+        self.assertIn("broken.cpp: an error", done.stderr)
+        self.assertIn(f"quickstart: the build failed; its log: {log}\n", done.stderr)
 
 
 if __name__ == "__main__":
