@@ -1,5 +1,6 @@
-"""What the pages of docs/ quote is what the program says."""
+"""What the pages quote is what the program says, and what they tell to type does what they say."""
 
+import json
 import re
 import sys
 import unittest
@@ -25,6 +26,17 @@ class OperationsTest(unittest.TestCase):
         self.assertTrue(quotes)
         program = sources()
         self.assertEqual([quote for quote in quotes if quote not in program], [])
+
+
+class ReadmeTest(unittest.TestCase):
+    def test_its_build_is_of_the_product_alone(self):
+        """Where GoogleTest is installed the tests are configured too; who wants a binary does not wait for them."""
+        name = re.search(r"cmake --workflow --preset (\w+)", (ROOT / "README.md").read_text())[1]
+        presets = json.loads((ROOT / "CMakePresets.json").read_text())
+        workflow = next(preset for preset in presets["workflowPresets"] if preset["name"] == name)
+        builds = [step["name"] for step in workflow["steps"] if step["type"] == "build"]
+        targets = [preset.get("targets") for preset in presets["buildPresets"] if preset["name"] in builds]
+        self.assertEqual(targets, [["kexp_product"]])
 
 
 if __name__ == "__main__":
