@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -87,6 +88,13 @@ std::vector<Candidate> decode_end_to_end(const OutputLayout& layout, std::span<c
 }
 
 }  // namespace
+
+void drop_infinite_boxes(std::vector<Candidate>& candidates) {
+  std::erase_if(candidates, [](const Candidate& box) {
+    return !std::isfinite(box.x1) || !std::isfinite(box.y1) || !std::isfinite(box.x2) ||
+           !std::isfinite(box.y2);
+  });
+}
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   std::string text;

@@ -99,6 +99,7 @@ class GraphDetector final : public Detector {
     const auto most = static_cast<std::size_t>(options_.max_detections);
     std::vector<Candidate> candidates =
         head_ ? decode_head(*head_, tensors, least) : own_boxes(tensors[0], least);
+    drop_infinite_boxes(candidates);
     return suppressed(head_, layout_) ? best_first(std::move(candidates), most)
                                       : suppress(std::move(candidates), options_.iou, most);
   }

@@ -40,6 +40,9 @@ struct OutputLayout {
 [[nodiscard]] std::vector<Candidate> decode(const OutputLayout& layout, std::span<const float> tensor,
                                             float confidence);
 
+/// Leaves out those whose box is not finite, as a network with diverged weights makes them.
+void drop_infinite_boxes(std::vector<Candidate>& candidates);
+
 /// "1x25200x85".
 [[nodiscard]] std::string shape_text(std::span<const std::int64_t> shape);
 

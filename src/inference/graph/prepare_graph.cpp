@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -124,6 +126,40 @@ void check_outputs(const PreparedGraph& prepared) {
   }
 }
 
+bool is_finite(const onnx::TensorProto& tensor) {
+  if (tensor.data_type() != onnx::TensorProto::FLOAT) {
+    return true;
+  }
+  const auto& listed = tensor.float_data();
+  const std::string& raw = tensor.raw_data();
+  bool finite = std::all_of(listed.begin(), listed.end(), [](float value) { return std::isfinite(value); });
+  for (std::size_t at = 0; at + sizeof(float) <= raw.size(); at += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, raw.data() + at, sizeof(value));
+    finite &= std::isfinite(value);
+  }
+  return finite;
+}
+
+/// A network of a diverged training answers nonsense. Constants of other nodes may be infinite, as masks are.
+void check_weights(const onnx::GraphProto& graph) {
+  static constexpr std::array<std::string_view, 5> kWeighing{"Conv", "ConvTranspose", "Gemm", "MatMul",
+                                                             "BatchNormalization"};
+  const GraphIndex index(graph);
+  for (const auto& node : graph.node()) {
+    if (std::find(kWeighing.begin(), kWeighing.end(), node.op_type()) == kWeighing.end()) {
+      continue;
+    }
+    for (const std::string& input : node.input()) {
+      const onnx::TensorProto* weights = index.constant(input);
+      if (weights != nullptr && !is_finite(*weights)) {
+        throw ModelError(fmt::format(
+            "its weights {} hold NaN or infinity: its training diverged, or the file is damaged", input));
+      }
+    }
+  }
+}
+
 void repair(PreparedGraph& prepared) {
   widen(prepared);
   drop_copies(prepared);
@@ -137,6 +173,7 @@ void repair(PreparedGraph& prepared) {
   }
   tidy(*prepared.model.mutable_graph());
   check_outputs(prepared);
+  check_weights(prepared.model.graph());
   prepared.sizes = sizes_of(prepared);
 }
 

@@ -36,7 +36,8 @@ struct PreparedGraph {
 };
 
 /// Reads and repairs a model: 16-bit floats widened, idle nodes left out, cut after its last convolutions
-/// where its form is known, sizes of Split written down, sorted. Errors: ModelError naming `file`.
+/// where its form is known, sizes of Split written down, sorted. Errors: ModelError naming `file`, also for
+/// weights that are not finite.
 [[nodiscard]] PreparedGraph prepare_graph(const std::filesystem::path& file, std::string_view content);
 
 /// The prepared graph as a file: its metadata says what was done and what its outputs mean, so that it is

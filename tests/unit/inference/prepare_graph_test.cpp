@@ -1,5 +1,7 @@
 #include "graph/prepare_graph.hpp"
 
+#include <cstring>
+#include <limits>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -60,6 +62,24 @@ TEST(PrepareGraphTest, TakesItsOwnFileAsItIs) {
   EXPECT_EQ(again.outputs, first.outputs);
   EXPECT_TRUE(again.changes.empty());
   EXPECT_THAT(again.info.labels, ElementsAre("person", "car"));
+}
+
+// The answers of such a model had boxes of null, which trackers call invalid.
+TEST(PrepareGraphTest, RefusesWeightsThatAreNotFiniteAndNamesThem) {
+  for (const float broken :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::string name;
+    const std::string content = edited([&](onnx::ModelProto& model) {
+      name = model.graph().node(0).input(1);
+      for (auto& weights : *model.mutable_graph()->mutable_initializer()) {
+        if (weights.name() == name) {
+          std::memcpy(weights.mutable_raw_data()->data() + 8, &broken, sizeof(broken));
+        }
+      }
+    });
+    EXPECT_THAT(message_of<ModelError>([&] { return prepare_graph("m.onnx", content); }),
+                HasSubstr("m.onnx: its weights " + name + " hold NaN or infinity"));
+  }
 }
 
 TEST(PrepareGraphTest, AReshapeInTheCutGraphHoldsItToItsSize) {
