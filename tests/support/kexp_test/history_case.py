@@ -29,8 +29,8 @@ class HistoryCase(FolderCase):
         subprocess.run([fetched("promtool"), "tsdb", "create-blocks-from", "openmetrics", source, Path(cls.prometheus.dir, "data")],
                        check=True, stdout=subprocess.DEVNULL, timeout=300)
         cls.prometheus.start()
-        # A dataset lists what its server scrapes, which is the server itself once it has found that out.
-        wait_until(cls.prometheus.targets, 60, "the server's own target")
+        # A dataset lists what its server scrapes, which that finds out in its first seconds.
+        wait_until(lambda: len(cls.prometheus.targets()) == 3, 60, "its own target, the node exporter and Kafka")
 
     @classmethod
     def write(cls, lines):
