@@ -38,6 +38,12 @@ void announce_threads(Log& log, const CpuPlan& plan, int asked, const CpuLimits&
   }
 }
 
+void warn_of_model(const ConsumerOptions& options, const inference::Detector& detector, Log& log) {
+  for (const std::string& warning : detector.preparation().warnings) {
+    log.warn("consume: --model {}: {}", options.model, warning);
+  }
+}
+
 /// Only once the models are warm: what they take is no longer left.
 image::DecodeLimits limit_pictures(const ConsumerPorts& ports, const CpuPlan& plan) {
   const std::optional<FreeMemory> left = read_group_memory(ports.system_root);
@@ -105,6 +111,7 @@ ConsumerResult run_consumer(const ConsumerOptions& options, ConsumerPorts ports,
   }
   const image::DecodeLimits picture_limits = limit_pictures(ports, plan);
   const ThrottleMeter throttling(ports.system_root);
+  warn_of_model(options, *ready->detectors.front(), ports.log);
   report_started(options, *ready->detectors.front(), ports.progress);
   show_model(ports.metrics, *ready->detectors.front());
   Membership membership({.options = options,

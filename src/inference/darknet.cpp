@@ -6,12 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "kexp/core/utf8.hpp"
 #include "kexp/inference/detector.hpp"
 #include "kexp/inference/model_info.hpp"
 
 #include "darknet_cfg.hpp"
 #include "darknet_weights.hpp"
 #include "onnx_builder.hpp"
+#include "onnx_file.hpp"
 
 namespace kexp::inference {
 
@@ -33,8 +35,13 @@ struct Feature {
   int width = 0;
 };
 
-std::vector<std::string> read_labels(const std::filesystem::path& file) {
-  std::istringstream lines(read_model_file(file));
+std::vector<std::string> read_labels(const std::filesystem::path& file, std::vector<std::string>& warnings) {
+  const std::string written = read_model_file(file);
+  const std::string valid = valid_utf8(written);
+  if (valid != written) {
+    warnings.push_back(fmt::format("{}: {}", file.string(), kLabelsMended));
+  }
+  std::istringstream lines(valid);
   std::vector<std::string> labels;
   for (std::string line; std::getline(lines, line);) {
     line.erase(line.find_last_not_of(" \t\r") + 1);
@@ -51,7 +58,7 @@ class Converter {
   Converter(const DarknetFiles& files, onnx::GraphProto& graph)
       : sections_(read_darknet_cfg(files.cfg)),
         weights_(files.weights),
-        labels_(read_labels(files.names)),
+        labels_(read_labels(files.names, warnings_)),
         names_file_(files.names),
         builder_(graph) {
     input_ = files.input.value_or(Size2{sections_[0].integer("width", 416, 1, kMaxSide),
@@ -415,6 +422,7 @@ class Converter {
 
   std::vector<CfgSection> sections_;
   DarknetWeights weights_;
+  std::vector<std::string> warnings_;  // Before what adds to them.
   std::vector<std::string> labels_;
   std::filesystem::path names_file_;
   OnnxBuilder builder_;
@@ -423,7 +431,6 @@ class Converter {
   std::vector<Feature> features_;
   std::vector<std::string> heads_;
   std::vector<std::vector<int>> masks_;
-  std::vector<std::string> warnings_;
   std::int64_t rows_ = 0;
   int largest_stride_ = 0;
 };

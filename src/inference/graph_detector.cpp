@@ -32,7 +32,8 @@ class GraphDetector final : public Detector {
       graph.changes.push_back(fmt::format("open input given a size, at most {}x{}", plan_.largest().width,
                                           plan_.largest().height));
     }
-    preparation_ = {head_ ? head_text(*head_) : std::string(), std::move(graph.changes), plan_.rectangular()};
+    preparation_ = {head_ ? head_text(*head_) : std::string(), std::move(graph.changes),
+                    std::move(graph.info.warnings), plan_.rectangular()};
     engine_ = make_engine({file.string(), std::move(graph.model), std::move(graph.outputs), options.threads,
                            graph.sizes == Sizes::by_choice && plan_.rectangular(), options.streams});
   }

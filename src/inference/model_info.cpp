@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "kexp/core/file.hpp"
+#include "kexp/core/utf8.hpp"
 #include "kexp/inference/detector.hpp"
 
 #include "coco.hpp"
@@ -101,7 +102,11 @@ bool is_open(const TensorInfo& tensor) {
 }
 
 void read_labels(const onnx::ModelProto& model, ModelInfo& info) {
-  const std::string names = metadata(model, "names");
+  const std::string written = metadata(model, "names");
+  const std::string names = valid_utf8(written);
+  if (names != written) {
+    info.warnings.emplace_back(kLabelsMended);
+  }
   if (auto labels = parse_labels(names)) {
     info.labels = std::move(*labels);
     info.labels_given = !info.labels.empty();

@@ -9,6 +9,10 @@
 
 namespace kexp::inference {
 
+/// The warning where labels are not UTF-8: answers and metrics could not hold them.
+inline constexpr const char* kLabelsMended =
+    "its labels are not UTF-8: what cannot be read in them became U+FFFD";
+
 /// Parses an ONNX file's content. Errors: ModelError naming `file` when it is no ONNX model or is cut short.
 [[nodiscard]] onnx::ModelProto parse_onnx(const std::filesystem::path& file, std::string_view content);
 

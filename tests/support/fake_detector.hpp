@@ -26,6 +26,7 @@ class FakeDetector final : public inference::Detector {
   [[nodiscard]] const std::string& model_name() const override { return model_; }
   [[nodiscard]] const std::vector<std::string>& labels() const override { return labels_; }
   [[nodiscard]] std::vector<std::int64_t> input_shape() const override { return {1, 3, 416, 416}; }
+  [[nodiscard]] const inference::Preparation& preparation() const override { return prepared; }
 
   /// What it says without `on_detect`: 1, 2 and 0.5 ms for the three stages.
   [[nodiscard]] static inference::DetectorResult answer(const image::Image& image) {
@@ -42,6 +43,7 @@ class FakeDetector final : public inference::Detector {
   [[nodiscard]] int images() const { return images_; }
 
   std::function<inference::DetectorResult(const image::Image&)> on_detect;
+  inference::Preparation prepared;
 
  private:
   std::atomic<int> images_ = 0;

@@ -72,9 +72,10 @@ struct DetectorResult {
 
 /// What a model turned out to be, and what was done so that it runs.
 struct Preparation {
-  std::string head;                  ///< How its boxes are coded; empty when the graph decodes them itself.
-  std::vector<std::string> changes;  ///< To its graph, for people.
-  bool rectangular = false;          ///< The network sees each picture without padding to a square.
+  std::string head;                   ///< How its boxes are coded; empty when the graph decodes them itself.
+  std::vector<std::string> changes;   ///< To its graph, for people.
+  std::vector<std::string> warnings;  ///< What looks wrong in the file.
+  bool rectangular = false;           ///< The network sees each picture without padding to a square.
 };
 
 /// The layers of one type in one run.

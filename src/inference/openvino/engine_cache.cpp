@@ -85,6 +85,7 @@ void EngineCache::write(const std::string& part, std::string content) {
 std::string facts_json(const PreparedGraph& graph) {
   const ModelInfo& info = graph.info;
   const Json json{{"labels", info.labels},
+                  {"warnings", info.warnings},
                   {"size", {info.size.width, info.size.height}},
                   {"open_size", info.open_size},
                   {"stride", info.stride.value_or(0)},
@@ -100,6 +101,7 @@ std::optional<PreparedGraph> parse_facts(const std::string& text) {
     const Json json = Json::parse(text);
     PreparedGraph graph;
     graph.info.labels = json.at("labels").get<std::vector<std::string>>();
+    graph.info.warnings = json.at("warnings").get<std::vector<std::string>>();
     graph.info.size = {json.at("size").at(0).get<int>(), json.at("size").at(1).get<int>()};
     graph.info.open_size = json.at("open_size").get<bool>();
     if (const int stride = json.at("stride").get<int>(); stride != 0) {

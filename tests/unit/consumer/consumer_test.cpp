@@ -79,6 +79,7 @@ class ConsumerTest : public testing::Test {
               }
               auto detector = std::make_unique<FakeDetector>();
               detector->on_detect = on_detect_;
+              detector->prepared = prepared_;
               return {std::move(detector), 50ms};
             },
             .system_root = system_root_,
@@ -149,6 +150,7 @@ class ConsumerTest : public testing::Test {
   std::function<void()> on_load_;
   std::function<void()> end_process_;
   std::function<inference::DetectorResult(const image::Image&)> on_detect_;
+  inference::Preparation prepared_;
   std::filesystem::path system_root_ = test::data_file("cgroup/unlimited");
   std::stop_source stop_;
   std::future<ConsumerResult> job_;
@@ -207,6 +209,18 @@ TEST_F(ConsumerTest, AnswersWithIdRunAndDetections) {
   EXPECT_GE(result.idle_ms, 0);
   EXPECT_EQ(kafka_.consumer_options().client.client_id, kPod);
   EXPECT_EQ(kafka_.consumer_options().group, kGroup);
+}
+
+TEST_F(ConsumerTest, SaysOnceWhatLooksWrongInItsModel) {
+  options_.threads = options_.streams = 2;
+  options_.model = "latin";
+  prepared_.warnings = {"its labels are odd"};
+  send(0, "1");
+  start();
+  ASSERT_TRUE(wait_for_answers(1));
+  static_cast<void>(finish());
+
+  EXPECT_EQ(log_.count(LogLevel::warn, "--model latin: its labels are odd"), 1U);
 }
 
 // A small file of a large picture ended a pod of 1 GiB at each start, and its partition was blocked for good.

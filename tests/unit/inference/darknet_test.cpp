@@ -71,6 +71,16 @@ TEST_F(DarknetTest, WarnsOfTheMasksThatYolov3TinyIsPublishedWith) {
   EXPECT_THAT(convert().warnings, IsEmpty());
 }
 
+TEST_F(DarknetTest, MendsLabelsThatAreNotUtf8AndNamesTheFile) {
+  files_ = write_darknet_model(dir_, "mask = 0,1,2", "mask = 1,2,3");
+  dir_.write("tiny.names", "caf\xE9\ncar\n");
+  const DarknetModel model = convert();
+
+  EXPECT_THAT(inference::read_model_info("tiny.onnx", model.onnx).labels,
+              ElementsAre("caf\xEF\xBF\xBD", "car"));
+  EXPECT_THAT(model.warnings, ElementsAre(AllOf(HasSubstr("tiny.names: "), HasSubstr("not UTF-8"))));
+}
+
 TEST_F(DarknetTest, CountsTheWeights) {
   const std::string whole = read_file(files_.weights);
   ASSERT_EQ(whole.size(), kDarknetHeader + 4 * kDarknetNumbers);

@@ -24,6 +24,7 @@ constexpr Size2 kSize{640, 480};
 PreparedGraph some_graph() {
   PreparedGraph graph;
   graph.info.labels = {"person", "dog's"};
+  graph.info.warnings = {"odd"};
   graph.info.size = {320, 640};
   graph.info.open_size = true;
   graph.info.stride = 32;
@@ -55,6 +56,7 @@ TEST_F(EngineCacheTest, KeepsTheFactsOfAGraph) {
 
   ASSERT_TRUE(graph);
   EXPECT_THAT(graph->info.labels, ElementsAre("person", "dog's"));
+  EXPECT_THAT(graph->info.warnings, ElementsAre("odd"));
   EXPECT_EQ(graph->info.size, (Size2{320, 640}));
   EXPECT_TRUE(graph->info.open_size);
   EXPECT_THAT(graph->info.stride, Optional(32));

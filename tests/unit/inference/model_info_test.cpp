@@ -56,6 +56,15 @@ TEST(ModelInfoTest, SaysWhenItTakesTheClassesForCocos) {
   EXPECT_THAT(broken.warnings, ElementsAre(HasSubstr("cannot be read"), HasSubstr("numbered")));
 }
 
+// One Latin-1 label made all of /metrics unreadable for Prometheus.
+TEST(ModelInfoTest, MendsLabelsThatAreNotUtf8AndSaysSo) {
+  const ModelInfo info =
+      info_of(model_with({kImage}, {{1, 18900, 7}}, {{"names", "{0: 'caf\xE9', 1: 'bus'}"}}));
+
+  EXPECT_THAT(info.labels, ElementsAre("caf\xEF\xBF\xBD", "bus"));
+  EXPECT_THAT(info.warnings, ElementsAre(HasSubstr("its labels are not UTF-8")));
+}
+
 TEST(ModelInfoTest, LeavesOpenShapesOpen) {
   const ModelInfo info = info_of(model_with({{-1, 3, -1, -1}}, {{-1, 84, -1}}));
 
