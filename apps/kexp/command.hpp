@@ -43,6 +43,8 @@ void add_metrics_endpoint(CLI::App& command,
 CLI::Option* add_json(CLI::App& command, bool& json);    // --json
 // --engine, --precision, --device, --engine-cache
 void add_engine(CLI::App& command, inference::DetectorOptions& options);
+/// --classes; `inference::parse_classes` reads it.
+void add_classes(CLI::App& command, std::vector<std::string>& classes);
 
 /// Reads TRUE, FALSE, 1 or 0, in upper or lower case. Errors: UsageError naming `flag`.
 [[nodiscard]] bool parse_truth(const std::string& text, const std::string& flag);

@@ -76,4 +76,12 @@ void add_engine(CLI::App& command, inference::DetectorOptions& options) {
                      "Folder where OpenVINO's compiled networks are kept, for faster starts (default: none)");
 }
 
+void add_classes(CLI::App& command, std::vector<std::string>& classes) {
+  command
+      .add_option("--classes", classes,
+                  "Only these classes, ids or labels with commas between: 0,2,person (default: all)")
+      ->allow_extra_args(false)
+      ->type_name("CLASS,…");
+}
+
 }  // namespace kexp::cli

@@ -8,6 +8,7 @@
 #include "kexp/inference/model_info.hpp"
 #include "kexp/inference/nms.hpp"
 
+#include "class_filter.hpp"
 #include "graph/prepare_graph.hpp"
 #include "input_plan.hpp"
 
@@ -26,6 +27,7 @@ class GraphDetector final : public Detector {
         plan_(graph, options.input),
         name_(graph.info.name),
         labels_(std::move(graph.info.labels)),
+        classes_(options.classes, labels_, name_),
         head_(std::move(graph.head)),
         size_(plan_.largest()) {
     if (graph.info.open_size) {
@@ -101,6 +103,7 @@ class GraphDetector final : public Detector {
     std::vector<Candidate> candidates =
         head_ ? decode_head(*head_, tensors, least) : own_boxes(tensors[0], least);
     drop_infinite_boxes(candidates);
+    classes_.apply(candidates);
     return suppressed(head_, layout_) ? best_first(std::move(candidates), most)
                                       : suppress(std::move(candidates), options_.iou, most);
   }
@@ -123,6 +126,7 @@ class GraphDetector final : public Detector {
   InputPlan plan_;
   std::string name_;
   std::vector<std::string> labels_;
+  ClassFilter classes_;
   std::optional<Head> head_;
   OutputLayout layout_;
   Preparation preparation_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <initializer_list>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -44,6 +45,22 @@ InputSize parse_input_size(const std::string& text, const std::string& flag) {
   } catch (const UsageError&) {
     throw UsageError(fmt::format("{} must be auto, square, N or WxH, got \"{}\"", flag, text));
   }
+}
+
+std::vector<std::string> parse_classes(const std::vector<std::string>& texts, const std::string& flag) {
+  std::vector<std::string> classes;
+  for (const std::string& text : texts) {
+    std::istringstream parts(text + ",");
+    for (std::string part; std::getline(parts, part, ',');) {
+      part.erase(0, part.find_first_not_of(' '));
+      part.erase(part.find_last_not_of(' ') + 1);
+      if (part.empty()) {
+        throw UsageError(fmt::format("{} must be ids or labels with commas between, got \"{}\"", flag, text));
+      }
+      classes.push_back(part);
+    }
+  }
+  return classes;
 }
 
 void validate(const DetectorOptions& options) {

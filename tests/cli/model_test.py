@@ -54,6 +54,13 @@ class ModelTest(unittest.TestCase):
         self.assertEqual(by_name["tiny"]["input"], [32, 32])
         self.assertIn("yolov3-tiny", self.works("list").stdout)
 
+    def test_check_tells_the_classes_that_were_asked_for(self):
+        model = self.prepared()
+        self.works("check", model, "--classes", "0,thing")
+        self.fails(["check", model, "--classes", "thin"], '--classes: tiny has no class "thin" (did you mean thing?)')
+        self.fails(["check", model, "--classes", "1"], 'no class "1"')
+        self.fails(["check", model, "--classes", "0,"], "--classes must be ids or labels")
+
     def test_prepare_converts_a_darknet_model(self):
         done = self.works("prepare", self.write_darknet(), "-o", self.folder / "other.onnx", "--input", "64x32")
         self.assertEqual(done.stdout.strip(), str(self.folder / "other.onnx"))

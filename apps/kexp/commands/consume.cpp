@@ -24,6 +24,7 @@ struct ConsumeFlags {
   std::string models_dir;
   std::string streams = "auto";
   std::string assignment = "auto";
+  std::vector<std::string> classes;
   std::string input = "auto";
   std::string validate_results = "TRUE";
   std::vector<std::string> properties;
@@ -58,6 +59,7 @@ consumer::ConsumerOptions options_of(const ConsumeFlags& flags) {
   options.models_dir = flags.models_dir;
   options.streams = parse_streams(flags.streams);
   options.assignment = parse_assignment(flags.assignment);
+  options.detector.classes = inference::parse_classes(flags.classes, "--classes");
   options.detector.input = inference::parse_input_size(flags.input, "--input");
   using Answers = consumer::ConsumerOptions::Answers;
   options.answers = parse_truth(flags.validate_results, "--validate-results") ? Answers::send : Answers::none;
@@ -149,6 +151,7 @@ CommandRun add_consume(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--max-detections", detector.max_detections, "Most detections of an image")
       ->capture_default_str();
+  add_classes(command, flags->classes);
   command.add_option("--input", flags->input, "Network input: auto, square, N or WxH (RESOLUTION)")
       ->capture_default_str();
   command

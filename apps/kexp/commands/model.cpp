@@ -35,6 +35,7 @@ struct GetFlags {
 struct CheckFlags {
   inference::DetectorOptions detector;
   std::string model, models_dir, images, annotate;
+  std::vector<std::string> classes;
   std::string input = "auto";
   bool json = false;
 };
@@ -248,6 +249,7 @@ ExitCode run_check(const CheckFlags& flags, Context& context) {
   options.detector = flags.detector;
   options.detector.log = &context.log;
   options.detector.profiled = true;
+  options.detector.classes = inference::parse_classes(flags.classes, "--classes");
   options.detector.input = inference::parse_input_size(flags.input, "--input");
   options.annotate = flags.annotate;
   inference::validate(options.detector);
@@ -312,6 +314,7 @@ void add_check_flags(CLI::App& check, CheckFlags& flags) {
       ->capture_default_str();
   check.add_option("--max-detections", flags.detector.max_detections, "Most detections of a picture")
       ->capture_default_str();
+  add_classes(check, flags.classes);
   check.add_option("--input", flags.input, "Size of the network's input: auto, square, N or WxH")
       ->capture_default_str();
   add_json(check, flags.json);

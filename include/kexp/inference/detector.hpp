@@ -46,6 +46,11 @@ struct InputSize {
 /// Reads "auto", "square", "N" or "WxH". Errors: UsageError naming `flag`.
 [[nodiscard]] InputSize parse_input_size(const std::string& text, const std::string& flag);
 
+/// The parts between commas of each text: "0,person" → "0", "person". Errors: UsageError naming `flag` for an
+/// empty one.
+[[nodiscard]] std::vector<std::string> parse_classes(const std::vector<std::string>& texts,
+                                                     const std::string& flag);
+
 struct DetectorOptions {
   std::string engine = "auto";         ///< auto (OpenVINO where it is there), opencv, openvino.
   std::string precision = "f32";       ///< f32; bf16: OpenVINO only, faster, other results.
@@ -60,6 +65,7 @@ struct DetectorOptions {
   double confidence = 0.25;
   double iou = 0.45;
   int max_detections = 300;
+  std::vector<std::string> classes;  ///< Only these, by id or label; empty: all.
   InputSize input;
 };
 
@@ -105,7 +111,8 @@ class Detector {
 };
 
 /// Loads `model` (an ONNX file) into the chosen engine and runs it once, so that the first image is no slower
-/// than the next. Errors: ModelError naming the file; UsageError naming --engine, --precision or --device.
+/// than the next. Errors: ModelError naming the file; UsageError naming --engine, --precision, --device or
+/// --classes.
 [[nodiscard]] std::unique_ptr<Detector> make_detector(const std::filesystem::path& model,
                                                       const DetectorOptions& options);
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kexp/core/error.hpp"
 #include "kexp/inference/darknet.hpp"
 
 #include "darknet_files.hpp"
@@ -15,6 +16,7 @@ namespace {
 using inference::DetectorOptions;
 using inference::DetectorResult;
 using inference::TensorView;
+using ::testing::HasSubstr;
 
 constexpr std::size_t kFields = 7;  // of an anchor: the box, objectness, two classes
 enum Field : std::size_t { width = 2, objectness = 4, person = 5, car = 6 };
@@ -95,6 +97,38 @@ TEST_F(GraphDetectorTest, LeavesOutABoxThatIsNotFinite) {
   ASSERT_EQ(found.detections.size(), 1U);
   EXPECT_EQ(found.detections[0].class_id, 0);
   EXPECT_TRUE(std::isfinite(found.detections[0].width));
+}
+
+// Chosen after the maximum, a crowd of other classes would leave none of the wanted.
+TEST_F(GraphDetectorTest, ChoosesClassesBeforeTheMaximum) {
+  set_object(0, person, 9);
+  set_object(1, car, 5);
+  options_.max_detections = 1;
+  EXPECT_EQ(detect().detections.at(0).class_id, 0);
+
+  options_.classes = {"car"};
+  const DetectorResult found = detect();
+
+  ASSERT_EQ(found.detections.size(), 1U);
+  EXPECT_EQ(found.detections[0].class_id, 1);
+}
+
+TEST_F(GraphDetectorTest, TakesClassesByIdAndLabel) {
+  set_object(0, person, 9);
+  set_object(1, car, 5);
+  options_.classes = {"1", "person"};
+  EXPECT_EQ(detect().detections.size(), 2U);
+  options_.classes = {"1"};
+  EXPECT_EQ(detect().detections.size(), 1U);
+}
+
+TEST_F(GraphDetectorTest, RefusesAClassThatTheModelHasNot) {
+  options_.classes = {"persom"};
+  EXPECT_THAT(message_of<UsageError>([this] { detect(); }),
+              HasSubstr("--classes: m has no class \"persom\" (did you mean person?); its classes are 0 "
+                        "(person) to 1 (car)"));
+  options_.classes = {"2"};
+  EXPECT_THAT(message_of<UsageError>([this] { detect(); }), HasSubstr("m has no class \"2\""));
 }
 
 }  // namespace

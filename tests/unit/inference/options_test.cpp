@@ -58,5 +58,17 @@ TEST(OptionsTest, NamesTheFlagThatIsOutOfRange) {
               HasSubstr("--device GPU goes with --engine openvino"));
 }
 
+TEST(OptionsTest, SplitsClassesAtCommas) {
+  EXPECT_THAT(inference::parse_classes({"0, 2,person", "traffic light"}, "--classes"),
+              ::testing::ElementsAre("0", "2", "person", "traffic light"));
+  EXPECT_TRUE(inference::parse_classes({}, "--classes").empty());
+  for (const char* text : {"", "0,,1", " , "}) {
+    EXPECT_THAT(
+        message_of<UsageError>([&] { static_cast<void>(inference::parse_classes({text}, "--classes")); }),
+        ::testing::HasSubstr("--classes must be ids or labels"))
+        << text;
+  }
+}
+
 }  // namespace
 }  // namespace kexp::test
