@@ -35,11 +35,12 @@ CheckOptions validated(CheckOptions options) {
 
 }  // namespace
 
-ModelCheck::ModelCheck(CheckOptions options, const Clock& clock)
+ModelCheck::ModelCheck(CheckOptions options, const Clock& clock, const MakeDetector& make)
     : options_(validated(std::move(options))), clock_(clock), info_(read_model_info(options_.model)) {
   const SteadyTime start = clock_.now();
-  detector_ = make_detector(options_.model, options_.detector);
+  detector_ = make(options_.model, options_.detector);
   load_time_ = clock_.now() - start;
+  warm_.insert(detector_->input_shape());
   if (info_.labels.empty()) {  // what the file does not say, its graph may
     info_.labels = detector_->labels();
   }
@@ -55,7 +56,7 @@ CheckedImage ModelCheck::check(const fs::path& file) {
     image::decode_into({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, image_);
     checked.decode = clock_.now() - start;
     checked.dimensions = {image_.width, image_.height};
-    checked.found = detector_->detect(image_);
+    checked.found = detect();
   } catch (const FailedError& e) {
     checked.error = e.what();
   }
@@ -64,6 +65,11 @@ CheckedImage ModelCheck::check(const fs::path& file) {
     annotate(checked);
   }
   return checked;
+}
+
+DetectorResult ModelCheck::detect() {
+  DetectorResult found = detector_->detect(image_);
+  return warm_.insert(found.input_shape).second ? detector_->detect(image_) : std::move(found);
 }
 
 void ModelCheck::annotate(const CheckedImage& checked) {

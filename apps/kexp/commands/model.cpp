@@ -237,8 +237,8 @@ ExitCode check_images(ModelCheck& check, const std::vector<fs::path>& images, bo
     }
   }
   if (!json && !times.empty()) {
-    context.out << fmt::format("median   {:.1f} ms of inference, {} pictures\n", median_ms(times),
-                               times.size());
+    context.out << fmt::format("median   {:.1f} ms of inference, {} picture{}\n", median_ms(times),
+                               times.size(), times.size() == 1 ? "" : "s");
     print_layers(context.out, check);
   }
   return times.size() == images.size() ? ExitCode::ok : ExitCode::failed;

@@ -3,7 +3,9 @@
 /// Trying a model on pictures: what it finds and what that costs.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,8 +36,10 @@ struct CheckedImage {
 /// A loaded model and the pictures it is tried on. Threads: one at a time.
 class ModelCheck {
  public:
+  using MakeDetector = std::function<std::unique_ptr<Detector>(const std::filesystem::path& model,
+                                                               const DetectorOptions& options)>;
   /// Loads and warms the model. Errors: UsageError, ModelError. Lifetime: `clock` outlives this.
-  ModelCheck(CheckOptions options, const Clock& clock);
+  ModelCheck(CheckOptions options, const Clock& clock, const MakeDetector& make = make_detector);
 
   [[nodiscard]] const ModelInfo& info() const { return info_; }
   [[nodiscard]] const Detector& detector() const { return *detector_; }
@@ -44,7 +48,8 @@ class ModelCheck {
   /// Reading the file, building the network and the first run.
   [[nodiscard]] Nanoseconds load_time() const { return load_time_; }
 
-  /// What a picture that cannot be read costs is in its `error`; it is not thrown.
+  /// What a picture that cannot be read costs is in its `error`; it is not thrown. The first
+  /// picture of a form runs twice: engines plan or compile a network for each, which is no inference.
   /// Errors: FailedError when the annotated one cannot be written.
   [[nodiscard]] CheckedImage check(const std::filesystem::path& file);
 
@@ -57,6 +62,7 @@ class ModelCheck {
   [[nodiscard]] std::string label(int class_id) const;
 
  private:
+  [[nodiscard]] DetectorResult detect();
   void annotate(const CheckedImage& checked);
 
   CheckOptions options_;
@@ -64,6 +70,7 @@ class ModelCheck {
   ModelInfo info_;
   std::unique_ptr<Detector> detector_;
   Nanoseconds load_time_{};
+  std::set<std::vector<std::int64_t>> warm_;  ///< Shapes of the input that have run.
   image::Image image_;
 };
 
