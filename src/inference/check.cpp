@@ -57,7 +57,7 @@ CheckedImage ModelCheck::check(const fs::path& file) {
     checked.decode = clock_.now() - start;
     checked.dimensions = {image_.width, image_.height};
     checked.found = detect();
-  } catch (const FailedError& e) {
+  } catch (const std::exception& e) {  // The engine's own exceptions among them: the others go on.
     checked.error = e.what();
   }
   checked.done = clock_.wall_now();

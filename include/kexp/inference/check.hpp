@@ -48,7 +48,7 @@ class ModelCheck {
   /// Reading the file, building the network and the first run.
   [[nodiscard]] Nanoseconds load_time() const { return load_time_; }
 
-  /// What a picture that cannot be read costs is in its `error`; it is not thrown. The first
+  /// What is wrong with a picture, or with the engine at it, is in its `error`; it is not thrown. The first
   /// picture of a form runs twice: engines plan or compile a network for each, which is no inference.
   /// Errors: FailedError when the annotated one cannot be written.
   [[nodiscard]] CheckedImage check(const std::filesystem::path& file);

@@ -58,5 +58,19 @@ TEST_F(CheckTest, DoesNotTellTheFirstRunOfAFormAsInference) {
   }
 }
 
+// An engine that cannot run one picture ended the whole check.
+TEST_F(CheckTest, GoesOnAfterAPictureThatTheEngineCannotRun) {
+  on_detect_ = [](const image::Image& image) -> DetectorResult {
+    if (image.width == 16) {
+      throw inference::ModelError("cannot run at this size");
+    }
+    return FakeDetector::answer(image);
+  };
+  ModelCheck checked = check();
+
+  EXPECT_EQ(checked.check(picture("wide.png", 16)).error, "cannot run at this size");
+  EXPECT_EQ(checked.check(picture("square.png", 8)).error, "");
+}
+
 }  // namespace
 }  // namespace kexp::test
