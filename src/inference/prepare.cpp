@@ -108,6 +108,23 @@ void put_in_place(const fs::path& trial, const fs::path& file) {
   }
 }
 
+/// Written there before it takes the file's place.
+fs::path trial_of(fs::path file) { return file += ".part"; }
+
+/// Tries what would else be found after the work.
+void check_out(const fs::path& file) {
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored)) {
+    throw UsageError(fmt::format("-o must be a file to write, {} is a folder", file.string()));
+  }
+  try {
+    write_file_atomically(trial_of(file), "", std::nullopt, Durable::no);
+  } catch (const FailedError& e) {
+    throw UsageError(fmt::format("-o {}: {}", file.string(), e.what()));
+  }
+  fs::remove(trial_of(file), ignored);
+}
+
 }  // namespace
 
 void validate(const PrepareOptions& options) {
@@ -124,10 +141,10 @@ PreparedModel prepare_model(const PrepareOptions& options) {
   validate(options);
   PreparedModel result;
   result.file = out_of(options);
+  check_out(result.file);
   const std::string content = converted(options, result);
   result.info = read_model_info(result.file, content);
-  fs::path trial = result.file;
-  trial += ".part";
+  const fs::path trial = trial_of(result.file);
   write_file_atomically(trial, content);
   try_out(trial);
   put_in_place(trial, result.file);

@@ -71,7 +71,9 @@ fs::path resolve_model(const std::string& name_or_file, const fs::path& models_d
     return given;
   }
   if (given.has_parent_path() || given.has_extension()) {
-    throw ModelError(fmt::format("no model file {}", name_or_file));
+    throw ModelError(fs::is_directory(given, error)
+                         ? fmt::format("{} is a folder, an ONNX file was wanted", name_or_file)
+                         : fmt::format("no model file {}", name_or_file));
   }
   fs::path file = models_dir / (name_or_file + ".onnx");
   if (!fs::is_regular_file(file, error)) {

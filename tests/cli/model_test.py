@@ -61,6 +61,12 @@ class ModelTest(unittest.TestCase):
         self.fails(["check", model, "--classes", "1"], 'no class "1"')
         self.fails(["check", model, "--classes", "0,"], "--classes must be ids or labels")
 
+    def test_an_out_that_cannot_be_written_is_named_beforehand(self):
+        cfg = self.write_darknet()
+        self.fails(["prepare", cfg, "-o", self.folder], "-o must be a file to write")
+        self.fails(["prepare", cfg, "-o", self.folder / "none" / "m.onnx"], "kexp: -o ", "No such file or directory")
+        self.fails(["check", self.folder / ""], "is a folder")
+
     def test_prepare_converts_a_darknet_model(self):
         done = self.works("prepare", self.write_darknet(), "-o", self.folder / "other.onnx", "--input", "64x32")
         self.assertEqual(done.stdout.strip(), str(self.folder / "other.onnx"))

@@ -34,7 +34,8 @@ struct PreparedModel {
 /// Writes a model that the engines run: a Darknet one converted, an ONNX one repaired and cut before its
 /// decoding (see its metadata), with an open input only where other sizes need another graph.
 /// The file is replaced in one step, and not written at all when an engine could not load it.
-/// Errors: UsageError, ModelError; FailedError when it cannot be written.
+/// Errors: UsageError, also when the file cannot be written, which is tried first; ModelError; FailedError
+/// when that changes meanwhile.
 [[nodiscard]] PreparedModel prepare_model(const PrepareOptions& options);
 
 /// The content of an ONNX model with its 16-bit floats widened; `file` is for messages. nullopt when it has

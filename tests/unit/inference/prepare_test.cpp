@@ -55,6 +55,18 @@ TEST(PrepareTest, NamesTheFlagThatDoesNotGoWithAnOnnxFile) {
   EXPECT_THAT(refusal({"m.onnx", "out.onnx", {}, "coco.names", {}}), HasSubstr("--names goes with"));
 }
 
+// The file was found not to be writable after all the work, under the name of its .part.
+TEST(PrepareTest, NamesAnOutThatCannotBeWrittenBeforeTheWork) {
+  const TempDir dir;
+  const auto cfg = write_darknet_model(dir).cfg;
+
+  EXPECT_THAT(refusal({"no.onnx", dir.path(), {}, {}, {}}), HasSubstr("-o must be a file to write"));
+  EXPECT_THAT(refusal({"no.onnx", dir / "none/out.onnx", {}, {}, {}}),
+              HasSubstr("-o " + (dir / "none/out.onnx").string() + ": cannot write"));
+  EXPECT_THAT(refusal({cfg, "/proc/self/fdinfo/out.onnx", {}, {}, {}}),
+              HasSubstr("-o /proc/self/fdinfo/out.onnx"));
+}
+
 TEST(PrepareTest, CutsAnOnnxFileAndTakesItAgain) {
   const TempDir dir;
   const auto whole = prepare_model({write_darknet_model(dir).cfg, {}, {}, {}, {}}).file;

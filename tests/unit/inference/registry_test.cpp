@@ -20,6 +20,7 @@ using inference::get_model;
 using inference::ModelError;
 using inference::resolve_model;
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -56,6 +57,9 @@ TEST_F(RegistryTest, SaysHowToGetAModelThatIsNotThere) {
       AllOf(StartsWith("no model \"yolov3-tiny\""), HasSubstr("kexp model get"), HasSubstr("yolov5n")));
   EXPECT_THAT(message_of<ModelError>([&] { return resolve_model("no/such.onnx", dir_ / "models"); }),
               StartsWith("no model file no/such.onnx"));
+  const TempDir folder;
+  EXPECT_THAT(message_of<ModelError>([&] { return resolve_model(folder.path().string(), "models"); }),
+              EndsWith(" is a folder, an ONNX file was wanted"));
 }
 
 TEST_F(RegistryTest, KeepsModelsInTheCache) {
