@@ -22,16 +22,20 @@ void load_detectors(const ConsumerOptions& options, const ConsumerPorts& ports, 
   inference::DetectorOptions detector = options.detector;
   detector.threads = plan.threads_per_stream;
   detector.streams = plan.streams;
-  const auto load = [&] { return ports.load_detector(options.model, options.models_dir, detector); };
+  inference::DetectorOptions quiet = detector;
+  quiet.log = nullptr;  // The first one says what there is to say, once.
+  const auto load = [&](const inference::DetectorOptions& how) {
+    return ports.load_detector(options.model, options.models_dir, how);
+  };
   std::vector<std::future<LoadedDetector>> others;
   for (int i = 1; i < plan.streams; ++i) {
-    others.push_back(std::async(std::launch::async, load));
+    others.push_back(std::async(std::launch::async, [&] { return load(quiet); }));
   }
   const auto take = [&ready](LoadedDetector loaded) {
     ready.detectors.push_back(std::move(loaded.detector));
     ready.image_time = std::max(ready.image_time, loaded.image_time);
   };
-  take(load());
+  take(load(detector));
   for (auto& other : others) {
     take(other.get());
   }

@@ -71,15 +71,23 @@ std::optional<std::string> EngineCache::read(const std::string& part) {
 }
 
 void EngineCache::write(const std::string& part, std::string content) {
+  if (!writable_) {
+    return;
+  }
   content += sha256_hex(content);
   try {
     fs::create_directories(folder_);
     write_file_atomically(file(part), content, std::nullopt, Durable::no);
   } catch (const FailedError& e) {
-    warn(e.what());
+    give_up(e.what());
   } catch (const fs::filesystem_error& e) {
-    warn(e.code().message());
+    give_up(e.code().message());
   }
+}
+
+void EngineCache::give_up(const std::string& why) {
+  writable_ = false;  // Once is enough: the next file would say the same.
+  warn(why);
 }
 
 std::string facts_json(const PreparedGraph& graph) {

@@ -36,10 +36,12 @@ class EngineCache {
   [[nodiscard]] std::filesystem::path file(const std::string& part) const;
   [[nodiscard]] std::optional<std::string> read(const std::string& part);
   void write(const std::string& part, std::string content);
+  void give_up(const std::string& why);
 
   std::filesystem::path folder_;
   std::string id_;
   Log* log_;
+  bool writable_ = true;
 };
 
 /// The facts as text, and back; nullopt when the text is none.

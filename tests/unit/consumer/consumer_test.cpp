@@ -73,6 +73,7 @@ class ConsumerTest : public testing::Test {
               const std::lock_guard lock(loading_);
               model_ = model;
               detector_options_ = options;
+              loud_ += options.log != nullptr ? 1 : 0;
               ++loaded_;
               if (on_load_) {
                 on_load_();
@@ -147,6 +148,7 @@ class ConsumerTest : public testing::Test {
   inference::DetectorOptions detector_options_;
   std::mutex loading_;
   int loaded_ = 0;
+  int loud_ = 0;
   std::function<void()> on_load_;
   std::function<void()> end_process_;
   std::function<inference::DetectorResult(const image::Image&)> on_detect_;
@@ -209,6 +211,19 @@ TEST_F(ConsumerTest, AnswersWithIdRunAndDetections) {
   EXPECT_GE(result.idle_ms, 0);
   EXPECT_EQ(kafka_.consumer_options().client.client_id, kPod);
   EXPECT_EQ(kafka_.consumer_options().group, kGroup);
+}
+
+// With two streams each warning of the engine came twice.
+TEST_F(ConsumerTest, LetsOneOfItsDetectorsSpeak) {
+  options_.threads = options_.streams = 2;
+  options_.detector.log = &log_;
+  send(0, "1");
+  start();
+  ASSERT_TRUE(wait_for_answers(1));
+  static_cast<void>(finish());
+
+  EXPECT_EQ(loaded_, 2);
+  EXPECT_EQ(loud_, 1);
 }
 
 TEST_F(ConsumerTest, SaysOnceWhatLooksWrongInItsModel) {

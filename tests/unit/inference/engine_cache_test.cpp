@@ -112,11 +112,12 @@ TEST_F(EngineCacheTest, FactsThatSayNothingAreNone) {
   EXPECT_FALSE(inference::parse_facts(text)) << "a head that nobody can decode";
 }
 
-TEST_F(EngineCacheTest, AFolderThatCannotBeMadeIsAWarning) {
+TEST_F(EngineCacheTest, AFolderThatCannotBeMadeIsOneWarning) {
   const auto no_folder = dir_.write("file", "") / "cache";
   EngineCache cache(no_folder, "key", &log_);
 
   cache.keep_network(kSize, "compiled");
+  cache.keep_network({320, 320}, "compiled");
 
   EXPECT_EQ(cache.network(kSize), std::nullopt);
   EXPECT_EQ(log_.count(LogLevel::warn, "--engine-cache " + no_folder.string()), 1U);
