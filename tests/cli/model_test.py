@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.bad_world import small_disk
-from kexp_test.darknet import no_detector, write_darknet
+from kexp_test.darknet import no_detector, with_metadata, write_darknet
 
 class ModelTest(unittest.TestCase):
     def setUp(self):
@@ -66,6 +66,14 @@ class ModelTest(unittest.TestCase):
         self.fails(["prepare", cfg, "-o", self.folder], "-o must be a file to write")
         self.fails(["prepare", cfg, "-o", self.folder / "none" / "m.onnx"], "kexp: -o ", "No such file or directory")
         self.fails(["check", self.folder / ""], "is a folder")
+
+    def test_a_long_licence_leaves_the_columns_of_the_list_whole(self):
+        model = self.prepared()
+        model.write_bytes(with_metadata(model.read_bytes(), "license", "AGPL-3.0 License (https://ultralytics.com/license)"))
+        lines = self.works("list", "--models-dir", model.parent).stdout.splitlines()
+        source = lines[0].index("source")
+        self.assertEqual([line[source - 1] for line in lines], [" "] * len(lines))
+        self.assertTrue(any(line[source:] == "own file" for line in lines), lines)
 
     def test_prepare_converts_a_darknet_model(self):
         done = self.works("prepare", self.write_darknet(), "-o", self.folder / "other.onnx", "--input", "64x32")

@@ -93,33 +93,43 @@ std::vector<Listed> list_models(const fs::path& folder) {
   return result;
 }
 
+/// Columns as wide as their longest text.
+void print_list(std::ostream& out, const std::vector<Listed>& models) {
+  std::size_t name_width = std::string_view("name").size();
+  std::size_t licence_width = std::string_view("licence").size();
+  for (const Listed& model : models) {
+    name_width = std::max(name_width, model.name.size());
+    licence_width = std::max(licence_width, model.license.size());
+  }
+  const auto line = [&](auto&&... columns) {
+    out << fmt::format("{:<{}}  {:<7}  {:>9}  {:<9}  {:<{}}  {}\n", columns...);
+  };
+  line("name", name_width, "present", "size", "input", "licence", licence_width, "source");
+  for (const Listed& model : models) {
+    line(model.name, name_width, model.present ? "yes" : "no",
+         model.present ? format_bytes(static_cast<double>(model.bytes)) : "-",
+         model.input.width > 0 ? size_text(model.input) : "-", model.license.empty() ? "-" : model.license,
+         licence_width, model.source);
+  }
+}
+
 ExitCode run_list(const ListFlags& flags, Context& context) {
   const std::vector<Listed> models = list_models(models_dir(flags.models_dir));
-  Json json = Json::array();
   if (!flags.json) {
-    context.out << fmt::format("{:<20} {:<8} {:>9}  {:<9} {:<14} {}\n", "name", "present", "size", "input",
-                               "licence", "source");
+    print_list(context.out, models);
+    return ExitCode::ok;
   }
+  Json json = Json::array();
   for (const Listed& model : models) {
-    if (flags.json) {
-      json.push_back({{"name", model.name},
-                      {"file", model.file.string()},
-                      {"present", model.present},
-                      {"bytes", model.bytes},
-                      {"input", {model.input.width, model.input.height}},
-                      {"license", model.license},
-                      {"source", model.source}});
-      continue;
-    }
-    context.out << fmt::format("{:<20} {:<8} {:>9}  {:<9} {:<14} {}\n", model.name,
-                               model.present ? "yes" : "no",
-                               model.present ? format_bytes(static_cast<double>(model.bytes)) : "-",
-                               model.input.width > 0 ? size_text(model.input) : "-",
-                               model.license.empty() ? "-" : model.license, model.source);
+    json.push_back({{"name", model.name},
+                    {"file", model.file.string()},
+                    {"present", model.present},
+                    {"bytes", model.bytes},
+                    {"input", {model.input.width, model.input.height}},
+                    {"license", model.license},
+                    {"source", model.source}});
   }
-  if (flags.json) {
-    context.out << json.dump(2) << '\n';
-  }
+  context.out << json.dump(2) << '\n';
   return ExitCode::ok;
 }
 

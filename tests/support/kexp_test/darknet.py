@@ -38,3 +38,10 @@ def no_detector(onnx):
     """The bytes of a prepared model, with another task in its metadata."""
     assert b"detect" in onnx
     return onnx.replace(b"detect", b"pose!!")
+
+
+def with_metadata(onnx, key, value):
+    """The bytes of a model with one more entry in its metadata; both texts are shorter than 100 letters."""
+    def field(tag, content):
+        return bytes([tag, len(content)]) + content
+    return onnx + field(0x72, field(0x0A, key.encode()) + field(0x12, value.encode()))
