@@ -65,7 +65,8 @@ std::string repaired(const PrepareOptions& options, PreparedModel& result) {
   } catch (const ModelError& e) {
     throw ModelError(fmt::format("{}: {}", options.file.string(), e.what()));
   }
-  result.changes = graph.changes;
+  result.changes.assign(graph.changes.begin() + static_cast<std::ptrdiff_t>(graph.earlier_changes),
+                        graph.changes.end());
   return as_file(std::move(graph));
 }
 

@@ -75,6 +75,10 @@ class ModelTest(unittest.TestCase):
         self.assertEqual([line[source - 1] for line in lines], [" "] * len(lines))
         self.assertTrue(any(line[source:] == "own file" for line in lines), lines)
 
+    def test_a_prepared_file_still_shows_what_was_changed(self):
+        done = self.works("prepare", self.prepared(), "-o", self.folder / "cut.onnx")
+        self.assertIn("changed  cut after its last", self.works("check", self.folder / "cut.onnx").stdout)
+
     def test_prepare_converts_a_darknet_model(self):
         done = self.works("prepare", self.write_darknet(), "-o", self.folder / "other.onnx", "--input", "64x32")
         self.assertEqual(done.stdout.strip(), str(self.folder / "other.onnx"))

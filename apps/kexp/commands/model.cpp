@@ -302,6 +302,9 @@ ExitCode run_prepare(const PrepareFlags& flags, Context& context) {
   for (const std::string& change : prepared.changes) {
     context.log.info("model: {}: {}", prepared.info.name, change);
   }
+  if (prepared.changes.empty()) {
+    context.log.info("model: {}: nothing was left to do", prepared.info.name);
+  }
   context.out << prepared.file.string() << '\n';
   return ExitCode::ok;
 }

@@ -27,7 +27,7 @@ void validate(const PrepareOptions& options);
 struct PreparedModel {
   std::filesystem::path file;
   ModelInfo info;
-  std::vector<std::string> changes;   ///< What was done to the graph.
+  std::vector<std::string> changes;   ///< What was done to the graph now; empty for one prepared before.
   std::vector<std::string> warnings;  ///< What looks wrong in the source.
 };
 

@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kUsualStride = 32;
 constexpr const char* kChangesKey = "kexp_changes";
+constexpr std::string_view kBetweenChanges = "; ";
 
 std::string counted(std::size_t count, const char* what) {
   return fmt::format("{} {} node{}", count, what, count == 1 ? "" : "s");
@@ -160,7 +161,21 @@ void check_weights(const onnx::GraphProto& graph) {
   }
 }
 
+/// What a file that was prepared before says was done to it.
+std::vector<std::string> earlier_changes(const onnx::ModelProto& model) {
+  const std::string text = metadata(model, kChangesKey);
+  std::vector<std::string> changes;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(kBetweenChanges, at), text.size());
+    changes.push_back(text.substr(at, end - at));
+    at = end + kBetweenChanges.size();
+  }
+  return changes;
+}
+
 void repair(PreparedGraph& prepared) {
+  prepared.changes = earlier_changes(prepared.model);
+  prepared.earlier_changes = prepared.changes.size();
   widen(prepared);
   drop_copies(prepared);
   if (const auto head = parse_head(metadata(prepared.model, kHeadKey))) {
@@ -195,7 +210,7 @@ std::string as_file(PreparedGraph graph) {
   if (graph.head) {
     set_metadata(graph.model, kHeadKey, head_json(*graph.head));
   }
-  set_metadata(graph.model, kChangesKey, fmt::format("{}", fmt::join(graph.changes, "; ")));
+  set_metadata(graph.model, kChangesKey, fmt::format("{}", fmt::join(graph.changes, kBetweenChanges)));
   return graph.model.SerializeAsString();
 }
 

@@ -31,6 +31,7 @@ struct PreparedGraph {
   std::optional<Head> head;          ///< Absent: the graph decodes itself, `info.output` holds the boxes.
   std::vector<std::string> outputs;  ///< As the head wants them, or the one with the boxes.
   std::vector<std::string> changes;  ///< What was done, for people.
+  std::size_t earlier_changes = 0;   ///< The first so many were done before, as the file says.
   Sizes sizes = Sizes::one;
   onnx::ModelProto model;
 };

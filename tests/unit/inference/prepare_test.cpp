@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kexp/core/file.hpp"
 #include "kexp/inference/detector.hpp"
 
 #include "darknet_files.hpp"
@@ -79,6 +80,8 @@ TEST(PrepareTest, CutsAnOnnxFileAndTakesItAgain) {
               ElementsAre(HasSubstr("cut after its last 2 convolutions"), HasSubstr("input fixed at 96x64")));
   EXPECT_EQ(cut.info.size, (Size2{96, 64}));
   EXPECT_THAT(again.changes, ::testing::IsEmpty()) << "nothing is left to do";
+  EXPECT_EQ(read_file(again.file), read_file(cut.file));
+  EXPECT_EQ(inference::make_detector(again.file, on_opencv())->preparation().changes, cut.changes);
   EXPECT_THAT(again.info.labels, ElementsAre("person", "car"));
 }
 
