@@ -45,7 +45,8 @@ class ModelCheck {
   [[nodiscard]] const Detector& detector() const { return *detector_; }
   /// What the last picture cost in the network, the slowest type of layer first.
   [[nodiscard]] std::vector<LayerTime> layer_times() { return detector_->layer_times(); }
-  /// Reading the file, building the network and the first run.
+  /// Of the detector: reading and repairing the file, building the network or taking it from the engine's
+  /// cache, and the first run.
   [[nodiscard]] Nanoseconds load_time() const { return load_time_; }
 
   /// What is wrong with a picture, or with the engine at it, is in its `error`; it is not thrown. The first
