@@ -19,6 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 using Row = std::vector<std::string_view>;
 
+// Empty where it was not measured.
+bool parse_measured(std::string_view text, double& into) {
+  into = 0;
+  return text.empty() || parse(text, into);
+}
+
 // Of what statistics need, in this order.
 const std::vector<std::string_view> kTimeColumns = {"id",
                                                     "errors",
@@ -41,15 +47,16 @@ bool read_times(const Row& fields, Result& r, Reception& reception) {
   r.id = fields[0];
   r.node = fields[14];
   r.pod = fields[15];
-  return parse(fields[1], r.errors) && parse(fields[2], r.idle_ms) && parse(fields[3], r.pre_ms) &&
-         parse(fields[4], r.inf_ms) && parse(fields[5], r.post_ms) && parse(fields[6], r.queue_ms) &&
-         parse(fields[7], r.start_time_ms) && parse(fields[8], r.end_time_ms) &&
-         parse(fields[9], r.decode_ms) && parse(fields[10], r.done_time_ms) &&
-         parse(fields[11], reception.received_ms) && parse(fields[12], reception.partition) &&
-         parse(fields[13], reception.offset);
+  return parse(fields[1], r.errors) && parse(fields[2], r.idle_ms) && parse_measured(fields[3], r.pre_ms) &&
+         parse_measured(fields[4], r.inf_ms) && parse_measured(fields[5], r.post_ms) &&
+         parse(fields[6], r.queue_ms) && parse(fields[7], r.start_time_ms) &&
+         parse(fields[8], r.end_time_ms) && parse_measured(fields[9], r.decode_ms) &&
+         parse(fields[10], r.done_time_ms) && parse(fields[11], reception.received_ms) &&
+         parse(fields[12], reception.partition) && parse(fields[13], reception.offset);
 }
 
-// What tells answers apart and who gave them; in the columns of result_header().
+// What tells answers apart and who gave them; in the columns of earlier_result_header(), with which
+// result_header() begins.
 struct WholeRow {
   Result result;
   Reception reception;
@@ -93,23 +100,25 @@ std::size_t lines_of(const Row& row) {
 /// One table of a tracker that was killed, and how much of it is whole.
 class Torn {
  public:
-  Torn(fs::path file, const std::string& header)
+  Torn(fs::path file, const std::vector<std::string>& headers)
       : file_(std::move(file)), reader_(file_, CsvReader::Tail::drop) {
     if (!reader_.next()) {
       return;  // Killed before its header.
     }
-    std::string found;
     for (const std::string_view name : reader_.row()) {
-      found += found.empty() ? "" : ",";
-      found += name;
+      header_ += header_.empty() ? "" : ",";
+      header_ += name;
     }
-    if (found + '\n' != header) {
+    header_ += '\n';
+    if (std::find(headers.begin(), headers.end(), header_) == headers.end()) {
       throw FailedError(fmt::format("{} has other columns than this kexp writes", file_.string()));
     }
     width_ = reader_.row().size();
     keep();
   }
 
+  /// Empty when the tracker was killed before it.
+  [[nodiscard]] const std::string& header() const { return header_; }
   /// The next whole row; null at the end.
   [[nodiscard]] const Row* next() {
     if (whole_lines_ == 0 || !reader_.next()) {
@@ -150,6 +159,7 @@ class Torn {
 
   fs::path file_;
   CsvReader reader_;
+  std::string header_;
   std::size_t width_ = 0;
   std::size_t whole_lines_ = 0;
 };
@@ -188,21 +198,22 @@ UnreadableRows read_results(const fs::path& run, const ResultVisit& visit) {
   return unreadable;
 }
 
-void recover_results(const fs::path& run, const std::string& name, const ResultVisit& visit) {
+Columns recover_results(const fs::path& run, const std::string& name, const ResultVisit& visit) {
   const fs::path results_file = run / "results" / name;
   const fs::path detections_file = run / "detections" / name;
   const auto is_there = [](const fs::path& file) {
     return on_disk("read", [&] { return fs::exists(file); });
   };
   if (!is_there(results_file)) {
-    return;
+    return Columns::current;
   }
-  Torn results(results_file, result_header());
+  Torn results(results_file, {result_header(), earlier_result_header()});
+  const Columns columns = results.header() == earlier_result_header() ? Columns::earlier : Columns::current;
   if (!is_there(detections_file)) {  // Killed between making the one and the other.
     results.cut();
-    return;
+    return columns;
   }
-  Torn detections(detections_file, detection_header());
+  Torn detections(detections_file, {detection_header()});
   while (const Row* row = results.next()) {
     std::optional<WholeRow> whole = read_whole(*row);
     if (!whole) {
@@ -217,6 +228,7 @@ void recover_results(const fs::path& run, const std::string& name, const ResultV
   }
   results.cut();
   detections.cut();
+  return columns;
 }
 
 }  // namespace kexp::record

@@ -9,21 +9,35 @@
 
 namespace kexp::record {
 
-std::string result_header() {
-  return "source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,"
-         "run,node,pod,engine,threads,width,height,partition,offset,decode,throttled_ms,done_time,"
-         "received_ms,n_detections,answer_partition,answer_offset\n";
+namespace {
+
+constexpr std::string_view kColumnsBeforeError =
+    "source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,"
+    "run,node,pod,engine,threads,width,height,partition,offset,decode,throttled_ms,done_time,"
+    "received_ms,n_detections,answer_partition,answer_offset";
+
+// Of an image that could not be processed, what is 0 was never measured.
+template <typename Number>
+std::string measured(const Result& result, Number value) {
+  return result.errors != 0 && value == 0 ? std::string() : fmt::format("{}", value);
 }
+
+}  // namespace
+
+std::string result_header() { return fmt::format("{},error\n", kColumnsBeforeError); }
+
+std::string earlier_result_header() { return fmt::format("{}\n", kColumnsBeforeError); }
 
 std::string detection_header() { return "id,class_id,label,confidence,x,y,width,height\n"; }
 
 std::string result_line(const Result& r, const Reception& reception) {
   // The dimensions as earlier tools wrote them: the text of a Python list.
   const std::string dimensions = fmt::format("[{}]", fmt::join(r.dimensions, ", "));
-  return csv_line(r.source, r.model, dimensions, r.idle_ms, r.pre_ms, r.inf_ms, r.post_ms, r.queue_ms,
-                  r.start_time_ms, r.end_time_ms, r.id, r.errors, r.run, r.node, r.pod, r.engine, r.threads,
-                  r.width, r.height, r.partition, r.offset, r.decode_ms, r.throttled_ms, r.done_time_ms,
-                  reception.received_ms, r.detections.size(), reception.partition, reception.offset);
+  return csv_line(r.source, r.model, dimensions, r.idle_ms, measured(r, r.pre_ms), measured(r, r.inf_ms),
+                  measured(r, r.post_ms), r.queue_ms, r.start_time_ms, r.end_time_ms, r.id, r.errors, r.run,
+                  r.node, r.pod, r.engine, r.threads, measured(r, r.width), measured(r, r.height),
+                  r.partition, r.offset, measured(r, r.decode_ms), r.throttled_ms, r.done_time_ms,
+                  reception.received_ms, r.detections.size(), reception.partition, reception.offset, r.error);
 }
 
 std::string detection_lines(const Result& r) {

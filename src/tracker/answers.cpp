@@ -59,12 +59,16 @@ Answers::Answers(const fs::path& run, std::string_view start, Nanoseconds deadli
 std::string Answers::recover(const fs::path& run, std::string_view start) {
   std::string name = fmt::format("{}.csv", start);
   for (const fs::path& file : record::result_files(run)) {
-    name = file.filename().string();
-    record::recover_results(run, name, [this](const record::Result& result, const record::Reception& at) {
-      count(result, at);
-      std::int64_t& until = had_until_[at.partition];
-      until = std::max(until, at.offset + 1);
-    });
+    const std::string before = file.filename().string();
+    const record::Columns columns = record::recover_results(
+        run, before, [this](const record::Result& result, const record::Reception& at) {
+          count(result, at);
+          std::int64_t& until = had_until_[at.partition];
+          until = std::max(until, at.offset + 1);
+        });
+    if (columns == record::Columns::current) {
+      name = before;
+    }
   }
   shown_ = counts_;  // A process begins its metrics anew: a jump to old counts would look like a high rate.
   unshown_by_model_.clear();

@@ -30,7 +30,8 @@ namespace kexp::tracker {
 class Answers {
  public:
   /// Goes on in the files that an earlier tracker of `run` left, with its counts, after a torn end of theirs
-  /// was cut; or makes results/`start`.csv and detections/`start`.csv.
+  /// was cut; or makes results/`start`.csv and detections/`start`.csv, also where that tracker was of a
+  /// version whose results/ had fewer columns.
   Answers(const std::filesystem::path& run, std::string_view start, Nanoseconds deadline,
           telemetry::Metrics& metrics);
 

@@ -21,7 +21,7 @@ from kexp_test.wait import wait_for_shown
 
 INTENDED_MS = 1_795_284_000_000
 RESULT_COLUMNS = ("source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,run,node,pod,engine,threads,width,height,"
-                  "partition,offset,decode,throttled_ms,done_time,received_ms,n_detections,answer_partition,answer_offset").split(",")
+                  "partition,offset,decode,throttled_ms,done_time,received_ms,n_detections,answer_partition,answer_offset,error").split(",")
 
 
 def rows(file):

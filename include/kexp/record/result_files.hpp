@@ -23,6 +23,8 @@ struct Reception {
 /// The headers, with their line ends.
 [[nodiscard]] std::string result_header();
 [[nodiscard]] std::string detection_header();
+/// That of results/ before it had the column `error`.
+[[nodiscard]] std::string earlier_result_header();
 
 /// One line.
 [[nodiscard]] std::string result_line(const Result& result, const Reception& reception);
@@ -39,11 +41,16 @@ using ResultVisit = std::function<void(const Result& result, const Reception& re
 /// lines that are no rows. Errors: FailedError naming the file.
 UnreadableRows read_results(const std::filesystem::path& run, const ResultVisit& visit);
 
+/// Whether a results/<start>.csv has the columns of result_header(), so that more rows can be added to it, or
+/// those of earlier_result_header().
+enum class Columns { current, earlier };
+
 /// Cuts results/`name` and detections/`name` of a tracker that was killed to what both have whole: no torn
 /// line, and of every answer its row and all its detections. Visits what is kept, with its detections.
 ///
-/// Nothing happens when neither is there. Errors: FailedError naming the file; also one that another
-/// version of kexp has written, which is left as it is.
-void recover_results(const std::filesystem::path& run, const std::string& name, const ResultVisit& visit);
+/// Nothing happens when neither is there. Errors: FailedError naming the file; also one with columns that
+/// kexp has never written, which is left as it is.
+[[nodiscard]] Columns recover_results(const std::filesystem::path& run, const std::string& name,
+                                      const ResultVisit& visit);
 
 }  // namespace kexp::record

@@ -70,17 +70,19 @@ class ReadResultsTest : public testing::Test {
   /// The ids that are kept.
   std::vector<std::string> recover() {
     kept_.clear();
-    record::recover_results(temp_.path(), "a.csv", [this](const Result& result, const Reception& reception) {
-      kept_.push_back(result.id);
-      last_ = result;
-      last_reception_ = reception;
-    });
+    columns_ = record::recover_results(temp_.path(), "a.csv",
+                                       [this](const Result& result, const Reception& reception) {
+                                         kept_.push_back(result.id);
+                                         last_ = result;
+                                         last_reception_ = reception;
+                                       });
     return kept_;
   }
 
   TempDir temp_;
   std::string results_, detections_;
   std::vector<std::string> kept_;
+  record::Columns columns_ = record::Columns::current;
   Result last_;
   Reception last_reception_;
 };
@@ -152,6 +154,34 @@ TEST_F(ReadResultsTest, AnEmptyLineCostsNoAnswer) {
   put(results(), spaced);
   EXPECT_THAT(recover(), ElementsAre("0", "1", "2"));
   EXPECT_EQ(read_file(results()), spaced);
+}
+
+TEST_F(ReadResultsTest, WhatWasNotMeasuredIsEmptyAndReadsAsZero) {
+  write_whole();
+  Result failed = answer("3");
+  failed.errors = 1;
+  failed.error = "no image";
+  failed.inf_ms = 0;
+  put(results(), results_ + record::result_line(failed, {1706641815203, 0, 103}));
+  EXPECT_THAT(recover(), ElementsAre("0", "1", "2", "3"));
+  EXPECT_EQ(columns_, record::Columns::current);
+
+  std::vector<double> inference;
+  const auto unreadable = record::read_results(
+      temp_.path(), [&](const Result& result, const Reception&) { inference.push_back(result.inf_ms); });
+  EXPECT_EQ(unreadable.count, 0);
+  EXPECT_THAT(inference, ElementsAre(53.25, 53.25, 53.25, 0));
+}
+
+// A run that an earlier version began is gone on with: its file keeps its columns.
+TEST_F(ReadResultsTest, AFileWithoutTheColumnErrorIsReadAndKeepsItsColumns) {
+  constexpr const char* kRow = "a,m,\"[1]\",0,0,0,0,12,1,2,7,1,r1,n,p,opencv,1,0,0,0,3,0,0,5,6,0,0,41\n";
+  put(results(), record::earlier_result_header() + kRow + "torn");
+  put(detections(), record::detection_header());
+  EXPECT_THAT(recover(), ElementsAre("7"));
+  EXPECT_EQ(columns_, record::Columns::earlier);
+  EXPECT_EQ(last_reception_.offset, 41);
+  EXPECT_EQ(read_file(results()), record::earlier_result_header() + kRow);
 }
 
 TEST_F(ReadResultsTest, ColumnsOfAnotherVersionAreRefused) {

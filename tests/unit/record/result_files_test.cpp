@@ -36,9 +36,22 @@ TEST(ResultFilesTest, AResultIsALineInTheColumnsOfTheContract) {
   EXPECT_EQ(record::result_header() + record::result_line(example(), {1706641815200, 1, 4096}),
             "source,model,dimensions,idle,pre,inf,post,queue,start_time,end_time,id,errors,run,node,pod,"
             "engine,threads,width,height,partition,offset,decode,throttled_ms,done_time,received_ms,"
-            "n_detections,answer_partition,answer_offset\n"
+            "n_detections,answer_partition,answer_offset,error\n"
             "10.244.1.7,yolov5n,\"[1, 3, 640, 640]\",3.1,1.9,53.2,0.4,12,1706641815123,1706641815135,4711,0,"
-            "r1,worker1,p,opencv,1,768,576,3,99,2.2,0,1706641815190,1706641815200,0,1,4096\n");
+            "r1,worker1,p,opencv,1,768,576,3,99,2.2,0,1706641815190,1706641815200,0,1,4096,\n");
+}
+
+// The stages of such a row were 0, which moved every mean, and why it had failed was in no file.
+TEST(ResultFilesTest, ARowOfAnErrorTellsWhyAndIsEmptyWhereNothingWasMeasured) {
+  record::Result r = example();
+  r.errors = 1;
+  r.error = "not a JPEG, not a PNG";
+  r.pre_ms = r.inf_ms = r.post_ms = r.decode_ms = 0;
+  r.width = r.height = 0;
+  EXPECT_EQ(
+      record::result_line(r, {1706641815200, 1, 4096}),
+      "10.244.1.7,yolov5n,\"[1, 3, 640, 640]\",3.1,,,,12,1706641815123,1706641815135,4711,1,"
+      "r1,worker1,p,opencv,1,,,3,99,,0,1706641815190,1706641815200,0,1,4096,\"not a JPEG, not a PNG\"\n");
 }
 
 TEST(ResultFilesTest, EveryDetectionIsALine) {

@@ -214,7 +214,7 @@ TEST_F(QualityTest, TimesBeyondSenseBreakNothing) {
   send(0);
   append("results/a.csv",
          "s,m,[],0,0,1e300,0,0,9223372036854775807,-9223372036854775808,0,0,r,n,p,e,1,1,1,0,0,0,0,"
-         "9223372036854775807,0,0,0,0\n");
+         "9223372036854775807,0,0,0,0,\n");
   EXPECT_EQ(quality()["goodput"]["late"], 1);
 }
 

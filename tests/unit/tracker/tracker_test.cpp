@@ -10,6 +10,7 @@
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/record/result.hpp"
+#include "kexp/record/result_files.hpp"
 #include "kexp/record/run_directory.hpp"
 
 #include "support/capturing_log.hpp"
@@ -462,6 +463,30 @@ TEST_F(TrackerTest, GoesOnWhereAKilledTrackerHasEnded) {
   EXPECT_TRUE(only_file("results").starts_with(before.substr(0, before.rfind('\n') + 1)));
   EXPECT_THAT(only_file("detections"), HasSubstr("\n0,0,person,"));
   EXPECT_EQ(read_json(options_.run / "run.json")["counts"]["answers"], 6);
+}
+
+TEST_F(TrackerTest, GoesOnInANewFileWhereTheOldOneHasNoColumnError) {
+  constexpr const char* kRow = "a,yolov5n,\"[1]\",0,0,0,0,12,1,2,0,0,r1,n,p,opencv,1,0,0,0,3,0,0,5,6,0,0,0\n";
+  fs::create_directories(options_.run / "results");
+  fs::create_directories(options_.run / "detections");
+  const fs::path before = options_.run / "results" / "20261101T000000Z.csv";
+  write_file_atomically(before, record::earlier_result_header() + kRow);
+  write_file_atomically(options_.run / "detections" / before.filename(), record::detection_header());
+  send("0");
+  record::Result failed = answer("1");
+  failed.errors = 1;
+  failed.error = "no image";
+  send(failed);
+
+  const TrackerResult result = track_and_stop();
+
+  EXPECT_EQ(result.counts.answers, 2);
+  EXPECT_EQ(result.counts.errors, 1);
+  EXPECT_EQ(read_file(before), record::earlier_result_header() + kRow);
+  const std::vector<fs::path> files = record::result_files(options_.run);
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_TRUE(read_file(files[1]).starts_with(record::result_header()));
+  EXPECT_TRUE(read_file(files[1]).ends_with(",no image\n"));
 }
 
 TEST_F(TrackerTest, AnswersAfterTheEndOfATrackerAreTold) {
