@@ -42,9 +42,11 @@ void load_detectors(const ConsumerOptions& options, const ConsumerPorts& ports, 
 }
 
 void check_topics(kafka::Admin& admin, const ConsumerOptions& options) {
-  static_cast<void>(kafka::partitions_of(admin, options.input_topic, "--input-topic"));
+  static_cast<void>(
+      kafka::partitions_of(admin, options.input_topic, kafka::TopicUse::images, "--input-topic"));
   if (options.answers == ConsumerOptions::Answers::send) {
-    static_cast<void>(kafka::partitions_of(admin, options.output_topic, "--output-topic"));
+    static_cast<void>(
+        kafka::partitions_of(admin, options.output_topic, kafka::TopicUse::answers, "--output-topic"));
   }
 }
 

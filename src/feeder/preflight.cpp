@@ -354,7 +354,7 @@ class Preflight {
 }  // namespace
 
 std::uint32_t topic_partitions(kafka::Admin& admin, const FeederOptions& options) {
-  const int partitions = kafka::partitions_of(admin, options.topic, "--topic");
+  const int partitions = kafka::partitions_of(admin, options.topic, kafka::TopicUse::images, "--topic");
   // A replayed plan is refused with its own words when its partitions are others.
   if (options.plan.empty() && options.partitions && *options.partitions != partitions) {
     throw UsageError(

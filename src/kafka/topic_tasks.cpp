@@ -182,7 +182,7 @@ CreateTopicsOptions recreation(const ResetPlan& plan, const TopicPair& topics, s
     options.replication = topic.replication;
   }
   if (options.partitions == 0) {
-    throw missing_topic(topics.input, "--input-topic");
+    throw missing_topic(topics.input, TopicUse::images, flag_of(TopicUse::images));
   }
   return options;
 }
@@ -226,8 +226,8 @@ void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chron
   }
 }
 
-TopicReport describe_topic(Admin& admin, const std::string& topic, const std::string& flag) {
-  static_cast<void>(partitions_of(admin, topic, flag));
+TopicReport describe_topic(Admin& admin, const std::string& topic, TopicUse use) {
+  static_cast<void>(partitions_of(admin, topic, use, flag_of(use)));
   TopicReport report;
   report.info = admin.describe(topic);
   report.max_message_bytes = admin.topic_config(topic, "max.message.bytes");
@@ -274,7 +274,7 @@ Json to_json(const TopicReport& report) {
 std::int64_t LagReport::total() const { return lag_of(partitions); }
 
 LagReport read_lag(Admin& admin, const std::string& topic, const std::string& group) {
-  static_cast<void>(partitions_of(admin, topic, "--input-topic"));
+  static_cast<void>(partitions_of(admin, topic, TopicUse::images, flag_of(TopicUse::images)));
   return {topic, group, admin.lag(topic, group), admin.group(group)};
 }
 

@@ -116,19 +116,20 @@ void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic,
   }
 }
 
-KafkaError missing_topic(const std::string& topic, const std::string& flag) {
-  const bool of_answers = flag == "--output-topic";
-  return {
-      ExitCode::usage, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
-      fmt::format("{}: there is no topic {}: create it by kexp topics create --{}-topic {} --partitions N{}",
-                  flag, topic, of_answers ? "output" : "input", topic,
-                  flag == "--topic" ? " (--output-topic, if it is for answers)" : "")};
+std::string_view flag_of(TopicUse use) {
+  return use == TopicUse::answers ? "--output-topic" : "--input-topic";
 }
 
-int partitions_of(Admin& admin, const std::string& topic, const std::string& flag) {
+KafkaError missing_topic(const std::string& topic, TopicUse use, std::string_view flag) {
+  return {ExitCode::usage, "UNKNOWN_TOPIC_OR_PART", /*retriable=*/false,
+          fmt::format("{}: there is no topic {}: create it by kexp topics create {} {} --partitions N", flag,
+                      topic, flag_of(use), topic)};
+}
+
+int partitions_of(Admin& admin, const std::string& topic, TopicUse use, std::string_view flag) {
   const TopicInfo info = admin.describe(topic);
   if (info.partitions.empty()) {
-    throw missing_topic(topic, flag);
+    throw missing_topic(topic, use, flag);
   }
   return static_cast<int>(info.partitions.size());
 }

@@ -91,7 +91,7 @@ Clients make_clients(kafka::ClientFactory& factory, const TrackerOptions& option
   consumer.prefetch_records = 10'000;
   consumer.prefetch_bytes = 64 * 1024 * 1024;  // So many of 20 detections, 2.5 kB each, and more.
   Clients clients{factory.make_admin(options.client, std::move(stop)), factory.make_consumer(consumer), {}};
-  static_cast<void>(kafka::partitions_of(*clients.admin, options.topic, "--topic"));
+  static_cast<void>(kafka::partitions_of(*clients.admin, options.topic, kafka::TopicUse::answers, "--topic"));
   clients.topic = clients.admin->lag(options.topic, "");
   return clients;
 }

@@ -143,7 +143,7 @@ class FeedTest(kexp_test.BrokerCase):
         done = self.run_feed(topic="nowhere")
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("--topic: there is no topic nowhere", done.stderr)
-        self.assertIn("kexp topics create", done.stderr)
+        self.assertIn("kexp topics create --input-topic nowhere --partitions N\n", done.stderr)
 
     def test_the_same_role_twice_on_one_run_is_refused(self):
         self.create_topic(1)

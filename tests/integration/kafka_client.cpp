@@ -540,7 +540,7 @@ TEST_F(KafkaClientTest, AdminCreatesDescribesAndDeletes) {
   EXPECT_EQ(admin_->topic_config(topic_, "max.message.bytes"), "16777216");
   EXPECT_EQ(admin_->topic_config(topic_, "message.timestamp.type"), "CreateTime");
   EXPECT_EQ(admin_->topic_config(topic_, "no.such.setting"), std::nullopt);
-  EXPECT_EQ(partitions_of(*admin_, topic_, "--topic"), 3);
+  EXPECT_EQ(partitions_of(*admin_, topic_, TopicUse::images, "--topic"), 3);
   EXPECT_EQ(admin_->group("nobody").state, "Dead");
   EXPECT_EQ(lags().at(0).committed, std::nullopt);
 
@@ -548,10 +548,11 @@ TEST_F(KafkaClientTest, AdminCreatesDescribesAndDeletes) {
   EXPECT_THAT(message_of<KafkaError>([&] { create(4); }), HasSubstr("--reset"));
   delete_topic_verified(*admin_, clock_, topic_, kDeadline, {});
   EXPECT_THAT(admin_->describe(topic_).partitions, IsEmpty());
-  EXPECT_THAT(message_of<KafkaError>([&] { return partitions_of(*admin_, topic_, "--topic"); }),
-              HasSubstr("kexp topics create"));
+  EXPECT_THAT(
+      message_of<KafkaError>([&] { return partitions_of(*admin_, topic_, TopicUse::images, "--topic"); }),
+      HasSubstr("kexp topics create"));
   create(4);
-  EXPECT_EQ(partitions_of(*admin_, topic_, "--topic"), 4);
+  EXPECT_EQ(partitions_of(*admin_, topic_, TopicUse::images, "--topic"), 4);
 }
 
 TEST_F(KafkaClientTest, AdminFindsTheFirstRecordOfATime) {

@@ -298,7 +298,7 @@ class TrackTest(FolderCase):
         done = kexp_test.run(["track", "--servers", self.kafka.servers, "--topic", "nowhere", "--run", self.run])
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("--topic: there is no topic nowhere", done.stderr)
-        self.assertIn("kexp topics create", done.stderr)
+        self.assertIn("kexp topics create --output-topic nowhere --partitions N\n", done.stderr)
         self.assertFalse(self.run.exists())
 
     def test_no_broker_is_exit_3_and_nothing_is_made(self):

@@ -108,9 +108,9 @@ ExitCode run_describe(const DescribeFlags& flags, Context& context) {
   kafka::validate(flags.topics);
   const auto admin = make_admin(flags, context);
   Json json = Json::array();
-  for (const auto& [flag, topic] :
-       {std::pair("--input-topic", flags.topics.input), std::pair("--output-topic", flags.topics.output)}) {
-    const kafka::TopicReport report = kafka::describe_topic(*admin, topic, flag);
+  for (const auto& [use, topic] : {std::pair(kafka::TopicUse::images, flags.topics.input),
+                                   std::pair(kafka::TopicUse::answers, flags.topics.output)}) {
+    const kafka::TopicReport report = kafka::describe_topic(*admin, topic, use);
     for (const std::string& warning : report.warnings) {
       context.log.warn("topics: topic={} warning=\"{}\"", topic, warning);
     }

@@ -12,6 +12,7 @@
 #include "kexp/core/clock.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/kafka/client.hpp"
+#include "kexp/kafka/topics.hpp"
 
 namespace kexp::kafka {
 
@@ -85,8 +86,8 @@ struct TopicReport {
   /// What would spoil an experiment: a partition without a leader, times of the broker, a small limit.
   std::vector<std::string> warnings;
 };
-/// Errors: missing_topic naming `flag`.
-[[nodiscard]] TopicReport describe_topic(Admin& admin, const std::string& topic, const std::string& flag);
+/// Errors: missing_topic naming the flag of `use`.
+[[nodiscard]] TopicReport describe_topic(Admin& admin, const std::string& topic, TopicUse use);
 [[nodiscard]] std::string to_text(const TopicReport& report);
 [[nodiscard]] Json to_json(const TopicReport& report);
 

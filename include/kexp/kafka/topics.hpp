@@ -3,6 +3,7 @@
 #include <chrono>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/kafka/client.hpp"
@@ -27,10 +28,14 @@ void require_partitions(const TopicInfo& info, int partitions);
 void delete_topic_verified(Admin& admin, Clock& clock, const std::string& topic, std::chrono::seconds timeout,
                            std::stop_token stop);
 
+/// What a topic holds; and the flag of kexp topics that names it.
+enum class TopicUse { images, answers };
+[[nodiscard]] std::string_view flag_of(TopicUse use);
+
 /// A mistake of whoever started us: names `flag`, which gave the topic, and `kexp topics create`.
-[[nodiscard]] KafkaError missing_topic(const std::string& topic, const std::string& flag);
+[[nodiscard]] KafkaError missing_topic(const std::string& topic, TopicUse use, std::string_view flag);
 
 /// The number of partitions of `topic`. Errors: missing_topic.
-[[nodiscard]] int partitions_of(Admin& admin, const std::string& topic, const std::string& flag);
+[[nodiscard]] int partitions_of(Admin& admin, const std::string& topic, TopicUse use, std::string_view flag);
 
 }  // namespace kexp::kafka

@@ -128,7 +128,7 @@ TEST_F(TopicTasksTest, DescribesATopicThatFitsWithoutWarnings) {
   kafka_.set_topic_config("yolo_input", "max.message.bytes", "16777216");
   kafka_.set_topic_config("yolo_input", "message.timestamp.type", "CreateTime");
   kafka_.add_record("yolo_input", 2, "k", "v");
-  const TopicReport report = describe_topic(*admin_, "yolo_input", "--input-topic");
+  const TopicReport report = describe_topic(*admin_, "yolo_input", TopicUse::images);
   EXPECT_EQ(report.records, 1);
   EXPECT_THAT(report.warnings, IsEmpty());
   EXPECT_THAT(to_text(report),
@@ -145,7 +145,7 @@ TEST_F(TopicTasksTest, WarnsOfWhatSpoilsAnExperiment) {
   kafka_.set_topic_config("yolo_input", "max.message.bytes", "1048588");
   kafka_.set_topic_config("yolo_input", "message.timestamp.type", "LogAppendTime");
   kafka_.on_describe = [](TopicInfo& info) { info.partitions.at(1).leader = -1; };
-  const TopicReport report = describe_topic(*admin_, "yolo_input", "--input-topic");
+  const TopicReport report = describe_topic(*admin_, "yolo_input", TopicUse::images);
   EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("partition 1 has no leader"), HasSubstr("LogAppendTime"),
                                            HasSubstr("max.message.bytes is 1048588")));
   EXPECT_EQ(to_json(report).at("partitions").at(1).at("leader"), nullptr);
@@ -153,7 +153,7 @@ TEST_F(TopicTasksTest, WarnsOfWhatSpoilsAnExperiment) {
 
 TEST_F(TopicTasksTest, DescribesSettingsThatTheBrokerDoesNotSayAsUnknown) {
   create();
-  const TopicReport report = describe_topic(*admin_, "yolo_input", "--input-topic");
+  const TopicReport report = describe_topic(*admin_, "yolo_input", TopicUse::images);
   EXPECT_THAT(report.warnings, IsEmpty());
   EXPECT_THAT(to_text(report), HasSubstr("max.message.bytes unknown, time unknown"));
   EXPECT_EQ(to_json(report).at("timestamp_type"), nullptr);

@@ -31,7 +31,7 @@ class TopicsTest : public testing::Test {
 
 TEST_F(TopicsTest, CreatesATopicAndReturnsOnceItIsSeen) {
   create(3);
-  EXPECT_EQ(partitions_of(*admin_, "in", "--topic"), 3);
+  EXPECT_EQ(partitions_of(*admin_, "in", TopicUse::images, "--topic"), 3);
   EXPECT_LT(clock_.now(), SteadyTime(1s));
 }
 
@@ -86,7 +86,7 @@ TEST_F(TopicsTest, CreatesAgainOnceTheDeletionOfTheOldTopicIsThrough) {
     }
   };
   create(3);
-  EXPECT_EQ(partitions_of(*admin_, "in", "--topic"), 3);
+  EXPECT_EQ(partitions_of(*admin_, "in", TopicUse::images, "--topic"), 3);
 }
 
 TEST_F(TopicsTest, DeletesAndWaitsUntilTheMetadataShowsIt) {
@@ -115,13 +115,20 @@ TEST_F(TopicsTest, EndsOnAStopAndSaysWhatItWaitedFor) {
 
 TEST_F(TopicsTest, AMissingTopicIsAMistakeOfItsFlagAndSaysHowToCreateIt) {
   try {
-    static_cast<void>(partitions_of(*admin_, "in", "--topic"));
+    static_cast<void>(partitions_of(*admin_, "in", TopicUse::images, "--topic"));
     FAIL() << "threw nothing";
   } catch (const KafkaError& e) {
     EXPECT_EQ(e.code(), ExitCode::usage);
     EXPECT_THAT(e.what(), AllOf(HasSubstr("--topic: there is no topic in"),
                                 HasSubstr("kexp topics create --input-topic in --partitions")));
   }
+}
+
+// It was guessed from the flag, and --topic of track names a topic of answers.
+TEST_F(TopicsTest, AMissingTopicOfAnswersIsCreatedByTheFlagForThose) {
+  EXPECT_THAT(
+      message_of<KafkaError>([&] { return partitions_of(*admin_, "out", TopicUse::answers, "--topic"); }),
+      testing::EndsWith("create it by kexp topics create --output-topic out --partitions N"));
 }
 
 }  // namespace
