@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -156,6 +157,8 @@ class TrackTest(FolderCase):
         self.assertEqual(tracker.wait(), 0, tracker.output())
         self.assertEqual(len({row["id"] for row in self.results()}), 2000)
         self.assertEqual(self.run_json()["verdict"]["state"], "PARTIAL")
+        self.assertRegex(tracker.stdout, r"(?m)^inf +53\.2")  # Without a feed there are no stages.
+        self.assertRegex(tracker.stdout, r"(?m)^end_to_end is the one to quote")
 
     def test_ctrl_c_before_completion_is_an_interruption(self):
         tracker, run = self.start("--until-complete")
@@ -223,6 +226,12 @@ class TrackTest(FolderCase):
         self.assertEqual((goodput["sent"], goodput["in_time"], goodput["deadline_s"]), (40, 40, 0.1))
         self.assertRegex(tracker.stdout, r"(?m)^goodput +100 % of 40 images within 0\.1 s \(91\.\d+ to 100 %")
         self.assertRegex(tracker.stdout, r"(?m)^inference +53\.2")
+        # Each figure stands there once, of two tables, and one is said to be the one to quote.
+        named = [line.split()[0] for line in tracker.stdout.splitlines() if re.search(r"( +([-\d.]+)){4}$", line)]
+        self.assertEqual(sorted(named), sorted({*named}))
+        self.assertEqual(set(named), {"lateness", "send", "wait", "decode", "preprocess", "inference", "postprocess", "end_to_end",
+                                      "delivery", "queue", "receive"})
+        self.assertRegex(tracker.stdout, r"(?m)^end_to_end +7.*\nend_to_end is the one to quote")
 
     def test_trackers_of_two_runs_share_a_topic(self):
         first, one = self.start("--until-complete")

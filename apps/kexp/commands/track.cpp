@@ -60,18 +60,37 @@ tracker::TrackerOptions options_of(const TrackFlags& flags) {
   return options;
 }
 
+bool is_measured(const Json& summary, const char* name) {
+  return summary.is_object() && summary.contains(name) && summary[name].is_number();
+}
+
 /// Percentiles in milliseconds; "-" where nothing was measured.
 void print_latencies(std::ostream& out, const char* title, const Json& latency) {
   out << fmt::format("\n{:<14}{:>12}{:>12}{:>12}{:>12}\n", title, "p50", "p95", "p99", "max");
   for (const auto& [stage, summary] : latency.items()) {
     out << fmt::format("{:<14}", stage);
     for (const char* name : {"p50_ms", "p95_ms", "p99_ms", "max_ms"}) {
-      const bool is_measured = summary.is_object() && summary.contains(name) && summary[name].is_number();
-      out << fmt::format("{:>12}",
-                         is_measured ? fmt::format("{:.1f}", summary[name].get<double>()) : std::string("-"));
+      out << fmt::format("{:>12}", is_measured(summary, name)
+                                       ? fmt::format("{:.1f}", summary[name].get<double>())
+                                       : std::string("-"));
     }
     out << '\n';
   }
+  if (latency.contains("end_to_end") && is_measured(latency["end_to_end"], "p50_ms")) {
+    out << "end_to_end is the one to quote: from the intended time to the end of postprocessing\n";
+  }
+}
+
+/// Each figure once: what the stages tell, which are more exact, is left out of the latencies.
+void print_times(std::ostream& out, const Json& run) {
+  Json latency = run.at("latency");
+  if (run.at("stages").is_object()) {
+    print_latencies(out, "stage ms", run.at("stages"));
+    for (const char* told : {"lateness", "decode", "pre", "inf", "post", "end_to_end"}) {
+      latency.erase(told);
+    }
+  }
+  print_latencies(out, "latency ms", latency);
 }
 
 void print_goodput(std::ostream& out, const Json& goodput) {
@@ -128,10 +147,7 @@ void print_table(std::ostream& out, const tracker::TrackerResult& result, const 
   line("errors", result.counts.errors);
   line("foreign", result.counts.foreign);
   line("invalid", result.counts.invalid);
-  print_latencies(out, "latency ms", run.at("latency"));
-  if (run.at("stages").is_object()) {
-    print_latencies(out, "stage ms", run.at("stages"));
-  }
+  print_times(out, run);
   print_goodput(out, run.at("goodput"));
   print_clocks(out, run.at("clocks"));
   print_classes(out, result.detections_by_class);
