@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole main job on one machine, with real parts: images → Kafka → YOLO → results → dataset. Installs what is missing, builds,
+# The whole main job on one machine, with real parts: images → Kafka → YOLO → results → metrics. Installs what is missing, builds,
 # starts a local Kafka and Prometheus, plays one compressed day, and ends with a table, the files and an annotated image.
 #
 #   quickstart.sh [--images DIR | --video FILE] [--duration S] [--seed N] [--consumers N] [--run DIR] [--keep] [--no-install]
@@ -248,7 +248,7 @@ code=0
 wait "$tracker" || code=$?
 [ "$code" = 0 ] || [ "$code" = 5 ] || { cat "$work/track.log" >&2; die "$code" "the tracker failed"; }
 
-# ---- the dataset
+# ---- the metrics, and a picture
 
 "$kexp" extract --run "$run" >"$work/extract.out"
 "$kexp" dataset export "$dataset" --count 1 --out "$work/image" >&2

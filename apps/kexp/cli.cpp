@@ -49,7 +49,7 @@ constexpr std::array kCommands = {
     Row{"track", "Results into CSV, live percentiles, and the account of every image", add_track},
 #endif
 #ifdef KEXP_WITH_EXTRACT
-    Row{"extract", "A window of Prometheus into a dataset", add_extract},
+    Row{"extract", "A window of Prometheus into a dataset of metrics", add_extract},
 #endif
 #ifdef KEXP_WITH_TOPICS
     Row{"topics", "Create, describe and reset the topics; show the lag", add_topics},

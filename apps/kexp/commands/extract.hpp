@@ -4,7 +4,7 @@
 
 namespace kexp::cli {
 
-/// `kexp extract`: a window of Prometheus into a dataset.
+/// `kexp extract`: a window of Prometheus into a dataset of metrics.
 CommandRun add_extract(CLI::App& command);
 
 }  // namespace kexp::cli

@@ -22,7 +22,7 @@ enum class VerdictState { valid, perturbed, partial, invalid };
 [[nodiscard]] std::string_view to_text(VerdictState state);
 
 /// Settings of a run, stored with those of its feed and beside the verdict in run.json.
-/// Source: reference figures in docs/results.md.
+/// Source: docs/results.md, "The verdict".
 struct VerdictThresholds {
   double late_over_1ms_perturbed = 0.01;   ///< Share of all sends.
   double late_over_100ms_invalid = 0.001;  ///< Share of all sends; those of a named outage do not count.
