@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import kexp_test
 from kexp_test.images import slow_png
 from kexp_test.pod_case import PodCase
+from kexp_test.stack import delete_topic
 
 
 class ConsumeGroupTest(PodCase):
@@ -53,6 +54,19 @@ class ConsumeGroupTest(PodCase):
         pod.wait_ready()
         self.stop(pod)
         self.assertEqual(self.members(topics), 1)
+
+    # librdkafka commits nothing by itself that is not above the offset which it last saw committed.
+    def test_images_of_a_topic_made_anew_are_committed(self):
+        topics = self.topics()
+        pod = self.pod(topics)
+        topics.send_copies(self.image, 20, 0)
+        pod.wait_for(lambda: self.committed(topics) == 20, 60, "20 committed images")
+        delete_topic(self.kafka.servers, topics.input)
+        self.kafka.create_topic(topics.input)
+        topics.send("new", self.image)
+        pod.wait_for(lambda: self.committed(topics) == 1, 60, "the first image of the new topic to be committed")
+        self.assertIn("new", topics.ids())
+        self.stop(pod)
 
     # --- Ends -----------------------------------------------------------------------------------------------
 

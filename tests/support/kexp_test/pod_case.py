@@ -31,6 +31,13 @@ class PodCase(unittest.TestCase):
 
     def members(self, topics):
         """How many members the group has."""
+        return self._lag(topics)["members"]
+
+    def committed(self, topics, partition=0):
+        """The next offset that the group has committed of a partition; None for none."""
+        return self._lag(topics)["partitions"][partition]["committed"]
+
+    def _lag(self, topics):
         done = run(["topics", "lag", "--input-topic", topics.input, "--servers", self.kafka.servers, "--json"])
         self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)["members"]
+        return json.loads(done.stdout)
