@@ -133,6 +133,18 @@ void turn_help_round(std::vector<std::string>& arguments) {
 /// How what went wrong is told; JSON once `--progress json` is known to be wanted.
 enum class ErrorForm { text, json };
 
+/// Commands and jobs blame a flag; who wrote it into a file or a variable has never typed it.
+ExitCode run_naming_origins(const CommandRun& run, Context& context, const AppliedSettings& settings) {
+  try {
+    return run(context);
+  } catch (const Error& e) {
+    if (e.code() != ExitCode::usage && e.code() != ExitCode::unavailable) {
+      throw;
+    }
+    throw Error(e.code(), with_origins(e.what(), settings.origins));
+  }
+}
+
 ExitCode dispatch(int argc, const char* const* argv, const Outside& outside, ErrorForm& error_form) {
   CLI::App app("Reproducible load and energy experiments on Kafka, YOLO and Kubernetes.", "kexp");
   app.fallthrough();
@@ -173,11 +185,11 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside, Err
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what());
   }
-  const std::vector<std::string> warnings = apply_settings(app, globals.config);
+  const AppliedSettings settings = apply_settings(app, globals.config);
 
   error_form = globals.progress == "json" ? ErrorForm::json : ErrorForm::text;
   const auto log = make_log(globals, outside);
-  for (const std::string& warning : warnings) {
+  for (const std::string& warning : settings.warnings) {
     log->warn("consume: {}", warning);
   }
   const auto progress = make_progress(globals.progress, *log, outside);
@@ -186,7 +198,7 @@ ExitCode dispatch(int argc, const char* const* argv, const Outside& outside, Err
                   outside.stop, *kafka, outside.http, outside.processes};
   for (const auto& [command, run] : commands) {
     if (command->parsed()) {
-      return run(context);
+      return run_naming_origins(run, context, settings);
     }
   }
   throw std::logic_error("no command ran");

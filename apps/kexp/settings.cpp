@@ -129,9 +129,23 @@ class SettingsFile {
     for (const CLI::App* inner : app.get_subcommands([](const CLI::App*) { return true; })) {
       known.push_back(inner->get_name());
     }
-    throw UsageError(fmt::format("{}: unknown key \"{}\"{}{}", at(key), key.Scalar(),
-                                 command.empty() ? "" : fmt::format(" in {}", command),
-                                 suggestion(name, known)));
+    const std::string owners = command.empty() ? owners_of(app, name) : std::string();
+    throw UsageError(
+        fmt::format("{}: unknown key \"{}\"{}{}", at(key), key.Scalar(),
+                    command.empty() ? "" : fmt::format(" in {}", command),
+                    owners.empty() ? suggestion(name, known) : fmt::format(": it belongs under {}", owners)));
+  }
+
+  /// The commands that have the setting: "feed: or track:"; empty when none has.
+  static std::string owners_of(const CLI::App& app, const std::string& setting) {
+    std::vector<std::string> owners;
+    for (const CLI::App* inner : app.get_subcommands([](const CLI::App*) { return true; })) {
+      const std::vector<std::string> names = setting_names(*inner);
+      if (std::find(names.begin(), names.end(), setting) != names.end()) {
+        owners.push_back(inner->get_name() + ':');
+      }
+    }
+    return fmt::format("{}", fmt::join(owners, " or "));
   }
 
   std::string path_;
@@ -163,24 +177,40 @@ void give(CLI::Option& option, const Origin& origin) {
 
 /// Resolves the flags of `app`, which stand below `path` in the file ("topics.describe"; the root: ""), and
 /// then of the command inside it. `command`: the one that runs ("topics"), also for flags of the root.
-void apply_to(CLI::App& app, const std::string& path, const std::string& command, const SettingsFile* file) {
+void apply_to(CLI::App& app, const std::string& path, const std::string& command, const SettingsFile* file,
+              std::map<std::string, std::string>& origins) {
   for (CLI::Option* option :
        app.get_options([](const CLI::Option* o) { return o->count() == 0 && is_setting(*o); })) {
     if (const auto variable = from_environment(command, *option)) {
       give(*option, *variable);
+      origins["--" + option->get_lnames().front()] = variable->name;
     } else if (const Origin* origin =
                    file == nullptr ? nullptr : file->find(path, option->get_lnames().front())) {
       give(*option, *origin);
+      origins["--" + option->get_lnames().front()] = origin->name;
     }
   }
   for (CLI::App* used : app.get_subcommands()) {
-    apply_to(*used, path.empty() ? used->get_name() : path + "." + used->get_name(), command, file);
+    apply_to(*used, path.empty() ? used->get_name() : path + "." + used->get_name(), command, file, origins);
   }
+}
+
+/// Whether `flag` stands in `message`, not only as the beginning of a longer one.
+bool names_flag(const std::string& message, const std::string& flag) {
+  for (std::size_t at = message.find(flag); at != std::string::npos; at = message.find(flag, at + 1)) {
+    const std::size_t end = at + flag.size();
+    const bool goes_on =
+        end < message.size() && (message[end] == '-' || (message[end] >= 'a' && message[end] <= 'z'));
+    if (!goes_on) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
 
-std::vector<std::string> apply_settings(CLI::App& app, const std::string& file) {
+AppliedSettings apply_settings(CLI::App& app, const std::string& file) {
   std::optional<SettingsFile> settings;
   if (!file.empty()) {
     settings.emplace(app, file);
@@ -188,14 +218,26 @@ std::vector<std::string> apply_settings(CLI::App& app, const std::string& file) 
     settings.emplace(app, "kexp.yaml");
   }
   const CLI::App& command = *app.get_subcommands().front();
-  apply_to(app, "", command.get_name(), settings ? &*settings : nullptr);
+  AppliedSettings applied;
+  apply_to(app, "", command.get_name(), settings ? &*settings : nullptr, applied.origins);
   if (command.get_name() != "consume") {
-    return {};
+    return applied;
   }
   std::vector<std::string> flags = setting_names(app);
   const std::vector<std::string> own = setting_names(command);
   flags.insert(flags.end(), own.begin(), own.end());
-  return unknown_variables(flags);
+  applied.warnings = unknown_variables(flags);
+  return applied;
+}
+
+std::string with_origins(const std::string& message, const std::map<std::string, std::string>& origins) {
+  std::vector<std::string> told;
+  for (const auto& [flag, origin] : origins) {
+    if (names_flag(message, flag) && message.find(origin) == std::string::npos) {
+      told.push_back(fmt::format("{} is from {}", flag, origin));
+    }
+  }
+  return told.empty() ? message : fmt::format("{} ({})", message, fmt::join(told, ", "));
 }
 
 }  // namespace kexp::cli

@@ -150,6 +150,16 @@ class SettingsTest(unittest.TestCase):
         self.yaml("feed:\n  max_mbps: -3\n")
         self.assertIn("--max-mbps must be above 0", self.error())
 
+    # A flag was blamed that nobody had typed.
+    def test_a_value_out_of_range_has_its_line(self):
+        self.yaml("feed:\n  max-mbps: -3\n")
+        self.assertEqual(self.error(), "kexp: --max-mbps must be above 0, got -3 (--max-mbps is from kexp.yaml:2)\n")
+        self.assertNotIn("kexp.yaml", self.error(["feed", "--dry-run", "--max-mbps", "-4"]))
+
+    def test_a_key_of_a_command_at_top_level_is_told_where_it_belongs(self):
+        self.yaml("max-mbps: 3\n")
+        self.assertIn('kexp.yaml:1: unknown key "max-mbps": it belongs under feed:', self.error())
+
     def test_an_unknown_key_has_its_line(self):
         self.yaml("dataset: a.hdf5\n\nfeed:\n  duraton: 3\n")
         text = self.error()

@@ -25,6 +25,10 @@ class EnvironmentTest(unittest.TestCase):
         """stderr of a consumer that ends at once, for its model is not there."""
         return self.error(["consume", "--model", "missing.onnx", *args], env)
 
+    def test_a_value_out_of_range_names_its_variable(self):
+        self.assertIn("(--confidence is from KEXP_CONFIDENCE)", self.consume({"KEXP_CONFIDENCE": "3"}))
+        self.assertNotIn("KEXP_CONFIDENCE", self.consume({"KEXP_CONFIDENCE": "3"}, "--confidence", "4"))
+
     def test_log_level_and_progress_of_a_consumer(self):
         self.assertIn('KEXP_LOG_LEVEL (--log-level) must be one of trace|debug|info|warn|error, got "loud"',
                       self.consume({"KEXP_LOG_LEVEL": "loud"}))
