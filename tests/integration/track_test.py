@@ -320,6 +320,9 @@ class TrackTest(FolderCase):
         for arguments, flag in ((["--timeout", "0"], "--timeout"), (["--from", "noon"], "--from"), (["--topic", "a b"], "--topic"),
                                 (["--validate-results", "maybe"], "--validate-results"), (["--group", "a b"], "--group"),
                                 (["--deadline", "soon"], "--deadline"), (["--deadline", "0s"], "--deadline"),
+                                (["--timeout", "5"], "--timeout has no effect without --until-complete"),
+                                (["--feed-timeout", "5"], "--feed-timeout has no effect without --until-complete"),
+                                (["--group", "g"], "--group has no effect without --validate-results FALSE"),
                                 (["-X", "no.such=1"], "no.such")):
             done = kexp_test.run(["track", "--servers", self.kafka.servers, "--run", self.run, *arguments])
             self.assertEqual(done.returncode, 2, done.stderr)

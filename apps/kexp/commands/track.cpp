@@ -16,6 +16,7 @@
 
 #include "commands/track_table.hpp"
 #include "duration.hpp"
+#include "given_flags.hpp"
 #include "metrics_url.hpp"
 
 namespace kexp::cli {
@@ -32,6 +33,7 @@ struct TrackFlags {
   bool json = false;
   std::vector<std::string> properties;
   MetricsEndpointFlags metrics;
+  GivenFlags given;
 };
 
 tracker::TrackerOptions::From parse_from(const std::string& text) {
@@ -57,6 +59,12 @@ tracker::TrackerOptions options_of(const TrackFlags& flags) {
     options.client.properties.push_back(kafka::parse_property(property));
   }
   tracker::validate(options);
+  for (const char* flag : {"--timeout", "--feed-timeout"}) {
+    require_effect(flags.given, flag, options.until_complete, "without --until-complete");
+  }
+  for (const char* flag : {"--input-topic", "--group"}) {
+    require_effect(flags.given, flag, !options.validate_results, "without --validate-results FALSE");
+  }
   return options;
 }
 
@@ -219,6 +227,7 @@ CommandRun add_track(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--any-run", options.any_run,
                    "Take the answers of every run, and those of tools that name none");
+  command.callback([flags, &command] { flags->given.note(command); });
   command.add_flag("--until-complete", options.until_complete,
                    "End when the run's feed has finished and every acknowledged image has its answer");
   command
