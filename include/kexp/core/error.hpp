@@ -35,7 +35,7 @@ class UsageError : public Error {
   explicit UsageError(const std::string& message) : Error(ExitCode::usage, message) {}
 };
 
-/// Started and could not finish: a file that cannot be written, a model that is broken.
+/// Started and could not finish: a file that cannot be written, a picture that cannot be decoded.
 class FailedError : public Error {
  public:
   explicit FailedError(const std::string& message) : Error(ExitCode::failed, message) {}

@@ -29,13 +29,15 @@ class ByteRate {
 /// "2 h 04 min", "59.8 s", "410 ms".
 [[nodiscard]] std::string format_duration(std::chrono::nanoseconds duration);
 
-/// Reads "WxH" or "N" (N x N). Nothing else is a size.
-/// Errors: UsageError naming `flag`.
+/// In pixels.
 struct Size2 {
   int width = 0;
   int height = 0;
   auto operator<=>(const Size2&) const = default;
 };
+
+/// Reads "WxH" or "N" (N x N). Nothing else is a size.
+/// Errors: UsageError naming `flag`.
 [[nodiscard]] Size2 parse_size(std::string_view text, std::string_view flag);
 
 }  // namespace kexp
