@@ -16,7 +16,7 @@
 #include "kexp/extractor/extractor.hpp"
 #include "kexp/extractor/window_time.hpp"
 
-#include "extract_tools.hpp"
+#include "extract_subcommands.hpp"
 #include "extract_wide.hpp"
 
 namespace kexp::cli {
@@ -235,7 +235,8 @@ CommandRun add_extract(CLI::App& command) {
   command.add_flag("--force", options.replace, "Replace a dataset that is there already");
   add_wide_flags(command, flags->wide);
   add_json(command, flags->json);
-  return with_extract_tools(command, [flags](Context& context) { return run_extract(*flags, context); });
+  return with_extract_subcommands(command,
+                                  [flags](Context& context) { return run_extract(*flags, context); });
 }
 
 }  // namespace kexp::cli

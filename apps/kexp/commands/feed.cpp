@@ -14,8 +14,8 @@
 #include "kexp/telemetry/metrics.hpp"
 
 #include "feed_calibrate.hpp"
+#include "feed_dry_run.hpp"
 #include "feed_flags.hpp"
-#include "feed_plan.hpp"
 #include "feed_verify.hpp"
 #include "metrics_url.hpp"
 

@@ -1,4 +1,4 @@
-#include "commands/extract_tools.hpp"
+#include "commands/extract_subcommands.hpp"
 
 #include <memory>
 #include <utility>
@@ -16,7 +16,7 @@
 
 namespace kexp::cli {
 
-CommandRun with_extract_tools(CLI::App& command, CommandRun extract) {
+CommandRun with_extract_subcommands(CLI::App& command, CommandRun extract) {
   command.require_subcommand(0, 1);
   auto tools = std::make_shared<std::vector<std::pair<CLI::App*, CommandRun>>>();
   const auto add = [&](const char* name, const char* help, AddCommand add_tool) {

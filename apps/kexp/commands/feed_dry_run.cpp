@@ -1,4 +1,4 @@
-#include "commands/feed_plan.hpp"
+#include "commands/feed_dry_run.hpp"
 
 #include <algorithm>
 #include <chrono>
