@@ -143,7 +143,7 @@ class Maker {
     const std::span bytes(reinterpret_cast<const std::uint8_t*>(content.data()), content.size());
     const image::Format format = image::format_of(bytes);
     if (format == image::Format::unknown) {
-      add_picture(read_other_image(file), image::Format::jpeg);
+      add_picture(read_other(file), image::Format::jpeg);
       return;
     }
     const image::Image picture = decode_file(bytes, file);
@@ -151,6 +151,18 @@ class Maker {
       add_picture(picture, format);
     } else {
       add(bytes);
+    }
+  }
+
+  // That a file is left out in silence would change the dataset with whatever lies in the folder.
+  static image::Image read_other(const fs::path& file) {
+    try {
+      return read_other_image(file);
+    } catch (const Error& e) {
+      throw Error(e.code(),
+                  fmt::format("--images: {} is no JPEG or PNG, and not to be read otherwise: {}; keep "
+                              "files that are no pictures elsewhere",
+                              file.string(), e.what()));
     }
   }
 

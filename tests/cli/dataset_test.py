@@ -203,6 +203,15 @@ class DatasetTest(unittest.TestCase):
 
         self.expect_refusal_of_make(1, "001.png")
 
+    def test_a_file_that_is_no_picture_is_named_with_its_cure(self):
+        self.write_images()
+        (self.images / "Thumbs.db").write_bytes(b"no picture")
+
+        done = self.kexp("make", "--out", "F.h5", "--images", "images")
+
+        self.assertIn(done.returncode, (1, 2))  # 2 where the media module is not built
+        self.assertRegex(done.stderr, r"--images: .*Thumbs\.db is no JPEG or PNG.* keep files that are no pictures elsewhere")
+
     def expect_refusal_of_make(self, code, *words):
         done = self.kexp("make", "--out", "F.h5", "--images", "images")
         self.assertEqual(done.returncode, code, done.stderr)
