@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -25,6 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::chrono::seconds kLockPatience{30};
+constexpr int kLockPollMs = 20;
 
 FailedError cannot(const char* verb, const fs::path& file, int error) {
   return FailedError(fmt::format("cannot {} {}: {}", verb, file.string(), errno_text(error)));
@@ -175,13 +178,28 @@ std::optional<FileLock> FileLock::try_acquire(const fs::path& file) {
   return result;
 }
 
-FileLock FileLock::acquire(const fs::path& file) {
-  FileLock result(open_lock(file));
-  const int error = lock(result.fd_, LOCK_EX);
-  if (error != 0) {
-    throw cannot("lock", file, error);
+FileLock FileLock::acquire(const fs::path& file, std::stop_token stop) {
+  return acquire_within(file, kLockPatience, std::move(stop));
+}
+
+FileLock FileLock::acquire_within(const fs::path& file, std::chrono::milliseconds longest,
+                                  std::stop_token stop) {
+  const auto deadline = std::chrono::steady_clock::now() + longest;
+  while (true) {
+    if (std::optional<FileLock> free = try_acquire(file)) {
+      return std::move(*free);
+    }
+    if (stop.stop_requested()) {
+      throw InterruptedError(fmt::format("stopped while another process held {}", file.string()));
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw FailedError(
+          fmt::format("{} was held by another process (another kexp at work there?) for {} s; try again when "
+                      "it has ended",
+                      file.string(), std::chrono::duration<double>(longest).count()));
+    }
+    poll(nullptr, 0, kLockPollMs);
   }
-  return result;
 }
 
 FileLock::FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

@@ -474,7 +474,7 @@ class Extraction {
       on_disk("remove", [&] { return fs::remove(role_file()); });
     }
     auto run = record::RunDirectory::join(options_.run, "extract", settings_json(options_, servers_),
-                                          ports_.clock.wall_now());
+                                          ports_.clock.wall_now(), stop_);
     run.append("finished", fields, ports_.clock.wall_now());
     static_cast<void>(record::derive(options_.run));
   }

@@ -136,7 +136,7 @@ class Feed {
     std::optional<SendLog> log;
     const auto producers = make_producers(prepared.plan, *source, log);
     require_notice(kLead, "later: it took until then to make all ready");
-    record::RunDirectory run = join(prepared, images);
+    record::RunDirectory run = join(prepared, images, stop);
     bool interrupted = false;
     try {
       write_beginning(run, prepared, images, checked);
@@ -320,19 +320,20 @@ class Feed {
     }
   }
 
-  record::RunDirectory join(const PreparedPlan& prepared, const FeedImages& images) const {
+  record::RunDirectory join(const PreparedPlan& prepared, const FeedImages& images,
+                            const std::stop_token& stop) const {
     const WallTime now = ports_.clock.wall_now();
     Json settings = settings_json(options_);
     settings.update(images.settings(prepared.plan));
     if (options_.shard.of > 1) {
       const std::string id = shared_run_id(*options_.t0, prepared.plan_hash);
       const auto folder = options_.run.empty() ? std::filesystem::path("runs") / id : options_.run;
-      return record::RunDirectory::join(folder, part_.role(), settings, now, id);
+      return record::RunDirectory::join(folder, part_.role(), settings, now, id, stop);
     }
     if (options_.run.empty()) {
-      return record::RunDirectory::create_default("runs", part_.role(), settings, now);
+      return record::RunDirectory::create_default("runs", part_.role(), settings, now, stop);
     }
-    return record::RunDirectory::join(options_.run, part_.role(), settings, now);
+    return record::RunDirectory::join(options_.run, part_.role(), settings, now, stop);
   }
 
   void announce(record::RunDirectory& run, const PreparedPlan& prepared, WallTime t0_wall) const {

@@ -93,7 +93,7 @@ FetchedModel get_model(const std::string& name, const fs::path& models_dir, std:
         fmt::format("--input: {} comes for {}x{} only", name, model.input.width, model.input.height));
   }
   make_folder(models_dir);
-  const FileLock lock = FileLock::acquire(models_dir / ".lock");  // two that get the same fetch it once
+  const FileLock lock = FileLock::acquire(models_dir / ".lock", stop);  // two that get the same fetch it once
   FetchedModel result{models_dir / file_name(model, input), false};
   if (!fs::exists(result.file)) {
     const std::string content = any_size ? fetch_yolov3_tiny(input, ports, stop) : fetch_yolov5n(ports, stop);

@@ -117,39 +117,40 @@ RunDirectory::RunDirectory(fs::path path, std::string id, std::string role)
     : path_(std::move(path)), id_(std::move(id)), role_(std::move(role)) {}
 
 RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role, const Json& settings,
-                                WallTime now) {
-  return join_as(directory, make_run_id(now), role, settings, now, Again::no);
+                                WallTime now, std::stop_token stop) {
+  return join_as(directory, make_run_id(now), role, settings, now, Again::no, stop);
 }
 
 RunDirectory RunDirectory::join_again(const fs::path& directory, std::string_view role, const Json& settings,
-                                      WallTime now) {
-  return join_as(directory, make_run_id(now), role, settings, now, Again::yes);
+                                      WallTime now, std::stop_token stop) {
+  return join_as(directory, make_run_id(now), role, settings, now, Again::yes, stop);
 }
 
 RunDirectory RunDirectory::join(const fs::path& directory, std::string_view role, const Json& settings,
-                                WallTime now, const std::string& id) {
+                                WallTime now, const std::string& id, std::stop_token stop) {
   if (in_run([&] { return fs::exists(directory / kRunFile); }) && read_id(directory) != id) {
     throw no_run(directory, fmt::format("is run {}, and this would be a part of run {}; give another folder",
                                         read_id(directory), id));
   }
-  return join_as(directory, id, role, settings, now, Again::no);
+  return join_as(directory, id, role, settings, now, Again::no, stop);
 }
 
 RunDirectory RunDirectory::create_default(const fs::path& root, std::string_view role, const Json& settings,
-                                          WallTime now) {
+                                          WallTime now, std::stop_token stop) {
   std::string id = make_run_id(now);
   while (in_run([&] { return fs::exists(root / id); })) {
     id = make_run_id(now);
   }
-  return join_as(root / id, id, role, settings, now, Again::no);
+  return join_as(root / id, id, role, settings, now, Again::no, stop);
 }
 
 RunDirectory RunDirectory::join_as(const fs::path& directory, const std::string& new_id,
-                                   std::string_view role, const Json& settings, WallTime now, Again again) {
+                                   std::string_view role, const Json& settings, WallTime now, Again again,
+                                   const std::stop_token& stop) {
   check_role(role);
   return in_run([&] {
     prepare(directory);
-    const FileLock lock = FileLock::acquire(directory / kLockFile);
+    const FileLock lock = FileLock::acquire(directory / kLockFile, stop);
     RunDirectory run(directory, join_or_make(directory, new_id, now), std::string(role));
     const fs::path events = run.file(fmt::format("{}.json", role));
     if (again == Again::no && fs::exists(events)) {

@@ -115,11 +115,11 @@ std::optional<WallTime> first_end(const TrackerOptions& options) {
   return std::nullopt;
 }
 
-record::RunDirectory join(const TrackerOptions& options, WallTime now) {
+record::RunDirectory join(const TrackerOptions& options, WallTime now, const std::stop_token& stop) {
   if (options.run.empty()) {
-    return record::RunDirectory::create_default("runs", "track", settings_json(options), now);
+    return record::RunDirectory::create_default("runs", "track", settings_json(options), now, stop);
   }
-  return record::RunDirectory::join_again(options.run, "track", settings_json(options), now);
+  return record::RunDirectory::join_again(options.run, "track", settings_json(options), now, stop);
 }
 
 /// One tracker from its first file to the last, in a run that it has joined.
@@ -486,7 +486,7 @@ TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& por
   check_unchanged(options);
   check_continuity(options, clients, ports.log);
   const std::optional<WallTime> ended = first_end(options);
-  record::RunDirectory run = join(options, ports.clock.wall_now());
+  record::RunDirectory run = join(options, ports.clock.wall_now(), stop);
   try {
     return Tracking(options, ports, std::move(clients), run, ended).run(std::move(stop));
   } catch (const std::exception& e) {  // The answers that came before are in their files by now.

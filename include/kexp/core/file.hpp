@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -53,8 +55,12 @@ class FileLock {
  public:
   /// nullopt when another process holds it. Errors: FailedError when the file cannot be made.
   [[nodiscard]] static std::optional<FileLock> try_acquire(const std::filesystem::path& file);
-  /// Waits for it. Errors: FailedError.
-  [[nodiscard]] static FileLock acquire(const std::filesystem::path& file);
+  /// Waits for it, at most 30 s. Errors: FailedError naming the file, also when another process holds it for
+  /// longer; InterruptedError when `stop` is requested while it waits.
+  [[nodiscard]] static FileLock acquire(const std::filesystem::path& file, std::stop_token stop = {});
+  /// As `acquire`, with another bound.
+  [[nodiscard]] static FileLock acquire_within(const std::filesystem::path& file,
+                                               std::chrono::milliseconds longest, std::stop_token stop = {});
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -25,21 +26,24 @@ class RunDirectory {
   ///
   /// The first line of <role>.json is written: {"event":"started","time":…,"role":…,"run":…,"host":…,
   /// "pid":…,"version":…,"settings":…}. Errors: UsageError naming --run when the role is there already or the
-  /// folder holds something else than a run; FailedError when it cannot be written.
+  /// folder holds something else than a run; FailedError when it cannot be written, or another process keeps
+  /// joining it for 30 s; InterruptedError when `stop` is requested meanwhile.
   /// <role>.json stays locked (flock) while this object or a copy of it lives: is_at_work.
   [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
-                                         const Json& settings, WallTime now);
+                                         const Json& settings, WallTime now, std::stop_token stop = {});
   /// As `join`, for a run whose id others know as well (the shards of one feed on several hosts): a new run
   /// gets `id`. Errors: UsageError naming --run also when the run is there with another id.
   [[nodiscard]] static RunDirectory join(const std::filesystem::path& directory, std::string_view role,
-                                         const Json& settings, WallTime now, const std::string& id);
+                                         const Json& settings, WallTime now, const std::string& id,
+                                         std::stop_token stop = {});
   /// As `join`, but a role that is there already is taken up again, with one more "started": its process has
   /// ended or was killed. Errors: UsageError naming --run when that process is still at work.
   [[nodiscard]] static RunDirectory join_again(const std::filesystem::path& directory, std::string_view role,
-                                               const Json& settings, WallTime now);
+                                               const Json& settings, WallTime now, std::stop_token stop = {});
   /// As `join`, with a new folder `root`/<run id>: what an empty --run stands for.
   [[nodiscard]] static RunDirectory create_default(const std::filesystem::path& root, std::string_view role,
-                                                   const Json& settings, WallTime now);
+                                                   const Json& settings, WallTime now,
+                                                   std::stop_token stop = {});
   /// Opens a run without joining it. Errors: UsageError naming --run.
   [[nodiscard]] static RunDirectory open(const std::filesystem::path& directory);
 
@@ -55,7 +59,8 @@ class RunDirectory {
   RunDirectory(std::filesystem::path path, std::string id, std::string role);
   enum class Again { no, yes };
   static RunDirectory join_as(const std::filesystem::path& directory, const std::string& new_id,
-                              std::string_view role, const Json& settings, WallTime now, Again again);
+                              std::string_view role, const Json& settings, WallTime now, Again again,
+                              const std::stop_token& stop);
   void lock_role();
 
   std::filesystem::path path_;

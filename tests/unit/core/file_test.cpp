@@ -218,6 +218,31 @@ TEST(FileLockTest, MovingKeepsIt) {
   EXPECT_FALSE(FileLock::try_acquire(dir / "lock"));
 }
 
+// It waited for ever, in silence, and the first Ctrl-C did nothing.
+TEST(FileLockTest, WaitsNoLongerThanItsBoundAndNamesTheFile) {
+  const TempDir dir;
+  const FileLock held = FileLock::acquire(dir / "lock");
+  EXPECT_THAT(message_of<FailedError>(
+                  [&] { return FileLock::acquire_within(dir / "lock", std::chrono::milliseconds(1)); }),
+              AllOf(HasSubstr((dir / "lock").string()), HasSubstr("another process")));
+}
+
+TEST(FileLockTest, AStopEndsTheWait) {
+  const TempDir dir;
+  const FileLock held = FileLock::acquire(dir / "lock");
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THAT(message_of<InterruptedError>([&] { return FileLock::acquire(dir / "lock", stop.get_token()); }),
+              HasSubstr((dir / "lock").string()));
+}
+
+TEST(FileLockTest, AStopThatCameBeforeDoesNotHinderWhatIsFree) {
+  const TempDir dir;
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_NO_THROW(static_cast<void>(FileLock::acquire(dir / "lock", stop.get_token())));
+}
+
 TEST(FileLockTest, FileThatCannotBeMadeIsNamed) {
   EXPECT_THAT(
       message_of<FailedError>([] { return FileLock::try_acquire("/no/such/folder/lock").has_value(); }),
