@@ -144,6 +144,14 @@ class Feed {
       log.emplace(prepared.plan, lanes_, options_.topic, log_files(run), log_ports(run, producers));
       const WritingEnd writing_end(*log);
       interrupted = play(run, prepared, *source, producers, *log, stop);
+    } catch (const FailedError& e) {
+      note(run, e.what());
+      if (!log) {  // Nothing was sent yet.
+        throw;
+      }
+      throw FailedError(fmt::format(
+          "{}; when that is cured, kexp feed verify {} --from-topic finds what was sent and mends the run",
+          e.what(), run.path().string()));
     } catch (const std::exception& e) {
       note(run, e.what());
       throw;

@@ -122,6 +122,7 @@ class FeedFaultsTest(kexp_test.BrokerCase):
         self.assertEqual(feed.wait(), 1, feed.output())
         self.assertIn("No space left on device", feed.stderr)
         self.assertIn("small/run", feed.stderr)
+        self.assertIn(f"kexp feed verify {run.path} --from-topic", feed.stderr)
         on_topic = self.on_topic()
         self.assertGreaterEqual(on_topic, RATE)
 

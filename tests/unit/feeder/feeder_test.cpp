@@ -498,6 +498,18 @@ TEST_F(FeederTest, APlanWithoutAnImageIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
+// Of a full disk only the file was named, not that the topic still knows what was sent.
+TEST_F(FeederTest, AFailureWithinTheSendingNamesTheCommandThatMendsTheRun) {
+  kafka_.on_send = [](const kafka::OutgoingRecord&) { throw FailedError("cannot write sends.csv"); };
+
+  EXPECT_THAT(test::message_of<FailedError>([&] { return run(); }),
+              AllOf(HasSubstr("cannot write sends.csv"),
+                    HasSubstr("kexp feed verify " + (dir_ / "run").string() + " --from-topic")));
+  EXPECT_THAT(
+      read_json(dir_ / "run" / "run.json").at("verdict").at("reasons").dump(),
+      AllOf(HasSubstr("feed failed: cannot write sends.csv"), testing::Not(HasSubstr("--from-topic"))));
+}
+
 TEST_F(FeederTest, ARefusedSendEndsTheFeedWithALedgerThatAddsUp) {
   kafka_.on_send = [](const kafka::OutgoingRecord& record) {
     if (record.tag == 3) {
