@@ -104,7 +104,8 @@ class Verifier {
  public:
   Verifier(const VerifyOptions& options, const VerifyPorts& ports) : options_(options), ports_(ports) {
     if (!fs::exists(options.run / "run.json")) {
-      throw no_run(options.run, "is no run: it has no run.json");
+      throw no_run(options.run, fs::exists(options.run) ? "is no run: it has no run.json"
+                                                        : "is no run: there is no such folder");
     }
     run_id_ = record::RunDirectory::open(options.run).id();
     feeds_ = read_feeds(options.run, ports.clock);

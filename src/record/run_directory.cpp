@@ -188,7 +188,9 @@ bool is_at_work(const fs::path& run, std::string_view role) {
 
 RunDirectory RunDirectory::open(const fs::path& directory) {
   if (!in_run([&] { return fs::exists(directory / kRunFile); })) {
-    throw no_run(directory, "is no run: it has no run.json");
+    const bool is_there = in_run([&] { return fs::exists(directory); });
+    throw no_run(directory,
+                 is_there ? "is no run: it has no run.json" : "is no run: there is no such folder");
   }
   return RunDirectory(directory, read_id(directory), "");
 }

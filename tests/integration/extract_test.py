@@ -330,7 +330,7 @@ class OutsideTest(ExtractCase):
     def test_a_run_that_is_none_is_named(self):
         done = kexp_test.run(["extract", "--run", self.folder / "nowhere"])
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn(f"--run {self.folder}/nowhere is no run", done.stderr)
+        self.assertIn(f"--run {self.folder}/nowhere is no run: there is no such folder", done.stderr)
 
     def hanging(self):
         """A server whose range queries wait for `release`; `asked` is set by the first of them."""

@@ -703,7 +703,7 @@ TEST_F(VerifyTest, OfAnotherHostOnlySilenceTellsThatAFeedHasEnded) {
 
 TEST_F(VerifyTest, WhatIsNoFedRunIsNamed) {
   const auto message = [this] { return test::message_of<UsageError>([this] { return verify(); }); };
-  EXPECT_THAT(message(), AllOf(HasSubstr("RUN"), HasSubstr("is no run")));
+  EXPECT_THAT(message(), AllOf(HasSubstr("RUN"), HasSubstr("there is no such folder")));
   (void)record::RunDirectory::join(run_, "track", {}, clock_.wall_now());
   EXPECT_THAT(message(), AllOf(HasSubstr("RUN"), HasSubstr("was not fed")));
 }

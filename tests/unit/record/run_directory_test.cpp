@@ -218,7 +218,7 @@ TEST_F(RunDirectoryTest, ATornLastLineIsNoEvent) {
 
 TEST_F(RunDirectoryTest, OpeningNeedsARun) {
   EXPECT_THAT(message_of<UsageError>([&] { return RunDirectory::open(run_); }),
-              AllOf(HasSubstr("--run"), HasSubstr(run_.string())));
+              AllOf(HasSubstr("--run"), HasSubstr(run_.string()), HasSubstr("there is no such folder")));
 }
 
 TEST_F(RunDirectoryTest, TheNamesOfDerivedFilesAreNoRoles) {
