@@ -156,13 +156,18 @@ class Maker {
 
   // That a file is left out in silence would change the dataset with whatever lies in the folder.
   static image::Image read_other(const fs::path& file) {
+    const auto explained = [&file](const Error& e) {
+      return fmt::format(
+          "--images: {} is no JPEG or PNG, and not to be read otherwise: {}; keep files that are "
+          "no pictures elsewhere",
+          file.string(), e.what());
+    };
     try {
       return read_other_image(file);
-    } catch (const Error& e) {
-      throw Error(e.code(),
-                  fmt::format("--images: {} is no JPEG or PNG, and not to be read otherwise: {}; keep "
-                              "files that are no pictures elsewhere",
-                              file.string(), e.what()));
+    } catch (const UsageError& e) {  // the module is not there
+      throw UsageError(explained(e));
+    } catch (const FailedError& e) {
+      throw FailedError(explained(e));
     }
   }
 
