@@ -121,8 +121,12 @@ class FeedTest(kexp_test.BrokerCase):
         self.create_topic()
         feed = self.start_feed("--max-ips", "20", "--profile", "constant", "--duration", "60")
         url = feed.wait_for_line(r"feed: started .* metrics=(http://127\.0\.0\.1:\d+/metrics)$").group(1)
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            self.assertIn("kexp_planned_records 1200", answer.read().decode())
+
+        def shown():
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return "kexp_planned_records 1200" in answer.read().decode()
+
+        kexp_test.wait_until(shown, 30, "the plan's records, which are counted once the line is out")
 
     def test_other_partitions_than_asked_are_refused(self):
         self.create_topic(2)
