@@ -106,6 +106,14 @@ class TrackerTest : public testing::Test {
         clock_.wall_now());
   }
 
+  /// Joins one that has written its first event, and `next`.
+  void feed_on_another_host(const std::string& next) {
+    static_cast<void>(record::RunDirectory::join(options_.run, "feed", Json::object(), FakeClock::kStart));
+    std::ofstream(options_.run / "feed.json")
+        << R"({"event":"started","time":"2026-11-21T16:00:00Z","host":"far away","settings":{}})" << '\n'
+        << next;
+  }
+
   TrackerResult track() {
     return run_tracker(options_, {kafka_, clock_, log_, progress_, metrics_}, stop_.get_token());
   }
@@ -754,9 +762,7 @@ TEST_F(TrackerTest, AFeedOnAnotherHostIsWaitedForAsLongAsItWrites) {
   options_.run = temp_ / "elsewhere";
   options_.until_complete = true;
   options_.timeout = 30s;
-  static_cast<void>(record::RunDirectory::join(options_.run, "feed", Json::object(), FakeClock::kStart));
-  std::ofstream(options_.run / "feed.json")
-      << R"({"event":"started","time":"2026-11-21T16:00:00Z","host":"far away","settings":{}})" << '\n';
+  feed_on_another_host({});
   on_idle_ = [this](int polls) {
     if (polls % 200 == 0 && polls <= 1000) {  // Every 20 s, up to 100 s.
       std::ofstream(options_.run / "seconds.csv", std::ios::app) << "a line\n";
@@ -773,12 +779,9 @@ TEST_F(TrackerTest, AFeedThatIsStillToBeginIsWaitedFor) {
   options_.run = temp_ / "elsewhere";
   options_.until_complete = true;
   options_.timeout = 30s;
-  static_cast<void>(record::RunDirectory::join(options_.run, "feed", Json::object(), FakeClock::kStart));
-  std::ofstream(options_.run / "feed.json")
-      << R"({"event":"started","time":"2026-11-21T16:00:00Z","host":"far away","settings":{}})" << '\n'
-      << fmt::format(R"({{"event":"sending","time":"2026-11-21T16:00:00Z","t0_unix_ns":{}}})",
-                     unix_ns(FakeClock::kStart + 100s))
-      << '\n';
+  feed_on_another_host(fmt::format(R"({{"event":"sending","time":"2026-11-21T16:00:00Z","t0_unix_ns":{}}})"
+                                   "\n",
+                                   unix_ns(FakeClock::kStart + 100s)));
   track();
   EXPECT_GT(clock_.now().time_since_epoch(), 128s);
 }
