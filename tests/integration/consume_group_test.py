@@ -72,7 +72,7 @@ class ConsumeGroupTest(PodCase):
 
     def in_mid_image(self, topics):
         """A consumer that has an image in work which takes long."""
-        topics.send("slow", slow_png())
+        topics.send("slow", slow_png(9900))
         pod = self.pod(topics)
         pod.wait_for(lambda: pod.metric("kexp_records_received_total") == 1, 60, "the image to be received")
         return pod
