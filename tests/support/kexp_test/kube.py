@@ -3,59 +3,33 @@ and metrics-server on 127.0.0.1. It comes with the golden data."""
 
 import json
 import os
-import shutil
 import ssl
 import subprocess
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from .data import require, require_test_data
-from .processes import clean_environment, close_at_exit, closed
+from .processes import clean_environment
+from .service import Service
 
 
-class KubeLocal:
+class KubeLocal(Service):
     """`with KubeLocal(nodes=5) as kube: kube.kubectl("get", "nodes")`."""
 
     def __init__(self, nodes=0, **settings):
         """`settings`: more variables of kube-local.sh, such as KCM_ARGS."""
         self.tools = require_test_data() / "tools/kube-local"
         require((self.tools / "kube-local.sh").exists(), "no control plane to test on: the golden data has no tools/kube-local")
-        self.script = str(self.tools / "kube-local.sh")
         self.binary = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kexp/kube-1.36.4/kube")
-        self.dir = tempfile.mkdtemp(prefix="kexp-kube-")
-        self.settings = {"NODES": nodes, **settings}
-        # Stops it and deletes the folder once the pipe closes, that is, when this program has ended, even by SIGKILL.
-        self._reaper = subprocess.Popen(
-            ["bash", "-c", 'exec 3<&0; setsid bash -c \'cat <&3 >/dev/null; "$0" stop "$1"; rm -rf -- "$1"\' "$0" "$1" '
-             "</dev/null >/dev/null 2>&1 &", self.script, self.dir], stdin=subprocess.PIPE, env=clean_environment())
-        self._reaper.wait()
-        close_at_exit(self)
+        super().__init__("kexp-kube-", {"NODES": nodes, **settings})
 
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+    def _words(self, verb):
+        return [str(self.tools / "kube-local.sh"), verb, self.dir]
 
     def start(self):
-        done = subprocess.run([self.script, "start", self.dir], env=clean_environment(self.settings), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=120, check=False)
+        done = self.command("start")
         assert done.returncode == 0, f"kube-local.sh start: exit {done.returncode}\n{done.stdout}{done.stderr}"
-
-    def close(self):
-        closed(self)
-        if os.path.isdir(self.dir):
-            subprocess.run([self.script, "stop", self.dir], env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True,
-                           timeout=60, check=False)
-            shutil.rmtree(self.dir, ignore_errors=True)
-        self._reaper.stdin.close()
 
     def kubectl(self, *args, stdin=None):
         """Its subprocess.CompletedProcess, whatever its exit code."""

@@ -8,45 +8,28 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 import urllib.parse
 import urllib.request
 
 from .data import require
-from .processes import ROOT, clean_environment, close_at_exit, closed, run
+from .processes import ROOT, run
+from .service import Service
 from .wait import wait_until
 
 
-class _Service:
-    """Runs `scripts/<script> start` in a temporary folder, and `stop` at the end, whatever end it is."""
+class _LocalService(Service):
+    """Runs `scripts/<script> start`."""
 
     script = ""
 
     def __init__(self, *options, environment=None):
-        self.environment = environment
-        self.dir = tempfile.mkdtemp(prefix="kexp-test-")
+        super().__init__("kexp-test-", environment)
         self.options = [str(option) for option in options]
         self.settings = {}
-        # Stops it and deletes the folder once the pipe closes, that is, when this program has ended, even by SIGKILL. A grandchild, since
-        # ctest's timeout kills children.
-        self._reaper = subprocess.Popen(
-            ["bash", "-c", 'exec 3<&0; setsid bash -c \'cat <&3 >/dev/null; "$0" stop --dir "$1"; rm -rf -- "$1"\' "$0" "$1" '
-             "</dev/null >/dev/null 2>&1 &", str(ROOT / "scripts" / self.script), self.dir],
-            stdin=subprocess.PIPE, env=clean_environment())
-        self._reaper.wait()
-        close_at_exit(self)
 
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+    def _words(self, verb):
+        return [str(ROOT / "scripts" / self.script), verb, "--dir", self.dir]
 
     def start(self):
         """Starts it, or starts it again on the same port with the same data; what the script said."""
@@ -57,30 +40,16 @@ class _Service:
         self.settings = dict(word.split("=", 1) for word in shlex.split(done.stdout))
         return done.stderr
 
-    def command(self, verb, *options):
-        """Runs the script with this service's folder."""
-        return subprocess.run(
-            [str(ROOT / "scripts" / self.script), verb, "--dir", self.dir, *map(str, options)],
-            env=clean_environment(self.environment),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
-
     def stop(self):
         done = self.command("stop")
         assert done.returncode == 0, done.stderr
-
-    def close(self):
-        closed(self)
-        if os.path.isdir(self.dir):
-            self.command("stop")
-            shutil.rmtree(self.dir, ignore_errors=True)
-        self._reaper.stdin.close()
 
 
 # Without the second compiler a broker starts in half the time and CPU, and a test's broker never runs long enough to miss it.
 QUICK_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
 
 
-class LocalKafka(_Service):
+class LocalKafka(_LocalService):
     """A broker: `with LocalKafka() as kafka: kafka.servers`.
 
     `environment`: more variables of its processes; `properties`: a file of more settings, as local-kafka.sh takes it.
@@ -134,7 +103,7 @@ class LocalKafka(_Service):
         return [line.split("\t") for line in done.stdout.splitlines()]
 
 
-class LocalPrometheus(_Service):
+class LocalPrometheus(_LocalService):
     """A Prometheus with its node exporter, and with the metrics of `kafka` where one is given."""
 
     script = "local-prometheus.sh"
