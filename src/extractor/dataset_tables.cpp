@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
@@ -255,6 +256,14 @@ ExtractorResult count_and_list(const Dataset& dataset, Json& metrics, Json& file
   return totals;
 }
 
+std::vector<CountDifference> differences_of(const Json& json) {
+  std::vector<CountDifference> differences;
+  for (const Json& one : json) {
+    differences.push_back({one.at("metric"), one.at("source"), one.at("on_server"), one.at("written")});
+  }
+  return differences;
+}
+
 }  // namespace
 
 Json external_labels_json(const Server& server) {
@@ -299,6 +308,35 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
   result.window = dataset.window;
   result.differences = dataset.differences;
   return result;
+}
+
+ExtractorResult read_description(const fs::path& folder, const std::string& format) {
+  const fs::path file = folder / metadata_file(format);
+  const std::string text = read_file(file);
+  const Json metadata = parse_json(text, file.string());
+  try {
+    const auto time = [&](const char* name) {
+      return WallTime(std::chrono::milliseconds(metadata.at("window").at(name).get<std::int64_t>()));
+    };
+    const auto total = [&](const char* name) { return metadata.at("totals").at(name).get<std::uint64_t>(); };
+    ExtractorResult result;
+    result.window = {time("start_ms"), time("end_ms")};
+    result.metrics = total("metrics");
+    result.series = total("series");
+    result.samples = total("samples");
+    result.histograms = total("histograms");
+    result.ends = total("ends");
+    result.bytes = text.size();
+    for (const auto& [name, one] : metadata.at("files").items()) {
+      result.bytes += one.at("bytes").get<std::uint64_t>();
+    }
+    if (metadata.contains("verified")) {
+      result.differences = differences_of(metadata["verified"].at("differences"));
+    }
+    return result;
+  } catch (const Json::exception& e) {
+    throw FailedError(fmt::format("{} is no description of a dataset: {}", file.string(), e.what()));
+  }
 }
 
 }  // namespace kexp::extractor

@@ -41,5 +41,9 @@ struct Dataset {
 /// Writes the tables of series and ends, and metadata.json; returns the totals. The same samples give the
 /// same bytes.
 [[nodiscard]] ExtractorResult describe(const std::filesystem::path& folder, const Dataset& dataset);
+/// What `describe` returned for the dataset in `folder`, to the millisecond. Errors: FailedError naming the
+/// file.
+[[nodiscard]] ExtractorResult read_description(const std::filesystem::path& folder,
+                                               const std::string& format);
 
 }  // namespace kexp::extractor

@@ -97,15 +97,18 @@ fs::path place_of(const ExtractorOptions& options, const prom::Window& window) {
   return "metrics-" + start;
 }
 
-Json settings_json(const ExtractorOptions& options, const std::vector<Server>& servers) {
-  Json sources = Json::array();
-  for (const Server& server : servers) {
-    sources.push_back(server.client.source());
-  }
-  Json step = options.sampling_s ? Json(*options.sampling_s) : Json();
-  return {{"prometheus", std::move(sources)}, {"source", options.source},
-          {"sampling_s", std::move(step)},    {"match", options.matches},
-          {"format", options.format},         {"connections", options.connections}};
+fs::path normal(const fs::path& path) { return fs::absolute(path).lexically_normal(); }
+
+/// The wide table's name from the dataset's folder on, where it is one of its files; else empty.
+fs::path wide_inside(const ExtractorOptions& options, const fs::path& place) {
+  const fs::path inside =
+      options.wide ? normal(options.wide->file).lexically_relative(normal(place)) : fs::path();
+  return inside.empty() || *inside.begin() == ".." ? fs::path() : inside;
+}
+
+template <typename Value>
+Json json_or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json();
 }
 
 void check_format(const std::string& format) {
@@ -162,14 +165,11 @@ class Extraction {
         place_(place_of(options, window_)) {}
 
   ExtractorResult run() {
-    std::vector<PlannedMetric> plan;
-    try {
-      check();
-      connect();
-      plan = plan_series(servers_, window_, selectors_, options_.connections, stop_);
-    } catch (const InterruptedError&) {
-      throw InterruptedError("extraction interrupted: nothing was written");
+    if (const auto folder = DatasetFolder::unfinished_in(place_, request_json())) {
+      return finish_killed(*folder);
     }
+    check();
+    const std::vector<PlannedMetric> plan = find_series();
     announce(plan);
     DatasetFolder folder(place_);
     Journal journal(folder.journal(), folder.path(), identity_json(plan), ports_.log);
@@ -177,20 +177,30 @@ class Extraction {
     ExtractorResult result;
     try {
       result = fill(folder.path(), plan, journal);
-      folder.put_in_place();
+      folder.put_in_place(request_json());
     } catch (const InterruptedError&) {
       throw InterruptedError(fmt::format("extraction interrupted: {}", keep(folder, journal, plan.size())));
     } catch (const std::exception&) {
       ports_.log.warn("extract: {}", keep(folder, journal, plan.size()));
       throw;
     }
-    result.directory = place_;
-    join_run(result);
-    announce_end(result);
+    finish(folder, result, Joining::first);
     return result;
   }
 
  private:
+  /// Whether an extraction of the run that was killed has joined it, perhaps.
+  enum class Joining { first, again };
+
+  std::vector<PlannedMetric> find_series() {
+    try {
+      connect();
+      return plan_series(servers_, window_, selectors_, options_.connections, stop_);
+    } catch (const InterruptedError&) {
+      throw InterruptedError("extraction interrupted: nothing was written");
+    }
+  }
+
   ExtractorResult fill(const fs::path& folder, const std::vector<PlannedMetric>& plan, Journal& journal) {
     const std::vector<WrittenMetric> written = read_all(plan, folder, journal);
     const std::vector<std::string> unmatched =
@@ -204,26 +214,87 @@ class Extraction {
     for (const std::string& selector : unmatched) {
       ports_.log.warn("extract: match={} has no sample in the window", selector);
     }
-    if (options_.format != kLegacy) {
-      result.energy = measure_energy(folder, options_.run);
-      write_energy(*result.energy, folder);
-    }
-    if (options_.wide) {
-      write_wide_table(folder);
+    add_energy(folder, result);
+    if (const fs::path inside = wide_inside(options_, place_); !inside.empty()) {
+      write_wide_table(folder, folder / inside);
     }
     return result;
   }
 
-  /// One in the dataset's place comes there with the dataset.
-  void write_wide_table(const fs::path& folder) const {
-    const auto normal = [](const fs::path& path) { return fs::absolute(path).lexically_normal(); };
-    const fs::path inside = normal(options_.wide->file).lexically_relative(normal(place_));
+  void add_energy(const fs::path& folder, ExtractorResult& result) const {
+    if (options_.format != kLegacy) {
+      result.energy = measure_energy(folder, options_.run);
+      write_energy(*result.energy, folder);
+    }
+  }
+
+  /// What was in its way at first has been refused.
+  void write_wide_table(const fs::path& dataset, const fs::path& file) const {
+    using Existing = WideOptions::Existing;
     WideOptions wide = *options_.wide;
-    wide.dataset = folder;
-    wide.file = inside.empty() || *inside.begin() == ".." ? wide.file : folder / inside;
+    wide.dataset = dataset;
+    wide.file = file;
+    wide.existing = wide.existing == Existing::replace ? Existing::replace : Existing::accept_same;
     const WideResult table = write_wide(wide);
     ports_.log.info("extract: wide={} rows={} columns={}", options_.wide->file.string(), table.rows,
                     table.columns);
+  }
+
+  /// Does what an extraction like this one had left to do when it was killed: its dataset is in its place.
+  ExtractorResult finish_killed(DatasetFolder& folder) {
+    open_run(extracted_elsewhere());
+    ports_.log.info("extract: resumed directory={} text=\"the dataset was in its place already\"",
+                    place_.string());
+    ExtractorResult result = read_description(place_, options_.format);
+    add_energy(place_, result);
+    finish(folder, result, Joining::again);
+    return result;
+  }
+
+  /// What goes with a dataset that is in its place.
+  void finish(DatasetFolder& folder, ExtractorResult& result, Joining joining) {
+    result.directory = place_;
+    try {
+      if (options_.wide && wide_inside(options_, place_).empty()) {
+        write_wide_table(place_, options_.wide->file);
+      }
+      join_run(result, joining);
+    } catch (const std::exception&) {
+      ports_.log.warn("extract: the dataset is in {}: the same command does what is left", place_.string());
+      throw;
+    }
+    folder.finish();
+    announce_end(result);
+  }
+
+  [[nodiscard]] Json settings_json() const {
+    Json sources = Json::array();
+    for (const std::string& url : options_.servers) {
+      sources.push_back(prom::Client(url, ports_.http, ports_.clock, ports_.log).source());
+    }
+    return {{"prometheus", std::move(sources)},
+            {"source", options_.source},
+            {"sampling_s", json_or_null(options_.sampling_s)},
+            {"match", options_.matches},
+            {"format", options_.format},
+            {"connections", options_.connections}};
+  }
+
+  /// What makes two extractions the same to their user: they are asked for the same dataset. The window of a
+  /// run is not told by its times, which may move on while the run ends.
+  [[nodiscard]] Json request_json() const {
+    const auto time = [](const std::optional<WallTime>& at) { return at ? Json(unix_ns(*at)) : Json(); };
+    Json request = settings_json();
+    request["run"] = options_.run.empty() ? Json() : Json(normal(options_.run).string());
+    request["start_ns"] = time(options_.start);
+    request["end_ns"] = time(options_.end);
+    request["segment_s"] = json_or_null(options_.segment_s);
+    request["verify"] = options_.verify;
+    request["replace"] = options_.replace;
+    if (const fs::path inside = wide_inside(options_, place_); !inside.empty()) {
+      request["wide"] = {{"file", inside.string()}, {"step_ms", options_.wide->step.count()}};
+    }
+    return request;
   }
 
   /// What another extraction must have in common with this one to go on where it was cut short.
@@ -260,14 +331,37 @@ class Extraction {
       check_grid();
     }
     DatasetFolder::check_place(place_, options_.replace);
-    if (!options_.run.empty()) {
-      static_cast<void>(record::RunDirectory::open(options_.run));
-      if (!options_.replace && on_disk("read", [&] { return fs::exists(role_file()); })) {
-        throw UsageError(
-            fmt::format("--run {} was extracted already: --force does it again", options_.run.string()));
-      }
-      ports_.log.copy_to(options_.run / "log");
+    if (options_.wide) {
+      check_wide(*options_.wide);
     }
+    open_run(on_disk("read", [&] { return !options_.run.empty() && fs::exists(role_file()); }));
+  }
+
+  void check_wide(const WideOptions& wide) const {
+    validate(wide);
+    if (prom::grid_inside(window_, wide.step).count == 0) {
+      throw UsageError(
+          fmt::format("--step {:g}s has no point from {} to {}: make the window longer or the step smaller",
+                      seconds(wide.step), format_utc(window_.start), format_utc(window_.end)));
+    }
+  }
+
+  void open_run(bool was_extracted) const {
+    if (options_.run.empty()) {
+      return;
+    }
+    static_cast<void>(record::RunDirectory::open(options_.run));
+    if (was_extracted && !options_.replace) {
+      throw UsageError(
+          fmt::format("--run {} was extracted already: --force does it again", options_.run.string()));
+    }
+    ports_.log.copy_to(options_.run / "log");
+  }
+
+  /// Whether the run has an extraction that came to its end, with another dataset than this one.
+  [[nodiscard]] bool extracted_elsewhere() const {
+    const Json end = options_.run.empty() ? Json() : record::last_event(options_.run, "extract", "finished");
+    return !end.is_null() && normal(end.value("directory", "")) != normal(place_);
   }
 
   void check_grid() const {
@@ -457,13 +551,13 @@ class Extraction {
 
   // The run is joined by a dataset that is complete and in its place: an extraction that failed may be tried
   // again, and what the last one left is kept until then.
-  void join_run(const ExtractorResult& result) const {
+  void join_run(const ExtractorResult& result, Joining joining) const {
     if (options_.run.empty()) {
       return;
     }
-    const Json fields = {{"start", format_utc(window_.start)},
-                         {"end", format_utc(window_.end)},
-                         {"directory", place_.string()},
+    const Json fields = {{"start", format_utc(result.window.start)},
+                         {"end", format_utc(result.window.end)},
+                         {"directory", normal(place_).string()},
                          {"metrics", result.metrics},
                          {"series", result.series},
                          {"samples", result.samples},
@@ -473,8 +567,12 @@ class Extraction {
     if (options_.replace) {
       on_disk("remove", [&] { return fs::remove(role_file()); });
     }
-    auto run = record::RunDirectory::join(options_.run, "extract", settings_json(options_, servers_),
-                                          ports_.clock.wall_now(), stop_);
+    using record::RunDirectory;
+    const WallTime now = ports_.clock.wall_now();
+    const Json settings = settings_json();
+    auto run = joining == Joining::again
+                   ? RunDirectory::join_again(options_.run, "extract", settings, now, stop_)
+                   : RunDirectory::join(options_.run, "extract", settings, now, stop_);
     run.append("finished", fields, ports_.clock.wall_now());
     static_cast<void>(record::derive(options_.run));
   }
@@ -499,8 +597,8 @@ class Extraction {
 void validate(const ExtractorOptions& options) {
   check_source(options);
   if (options.connections < 1 || options.connections > kMostConnections) {
-    throw UsageError(
-        fmt::format("--connections must be 1 to {}, got {}", kMostConnections, options.connections));
+    throw UsageError(fmt::format("--connections (or --n-threads) must be 1 to {}, got {}", kMostConnections,
+                                 options.connections));
   }
   check_format(options.format);
   if (options.servers.empty()) {
@@ -523,8 +621,10 @@ void validate(const ExtractorOptions& options) {
   if (options.wide && options.format == kLegacy) {
     throw UsageError("--wide needs --format csv or parquet");
   }
-  if (options.wide) {
-    validate(*options.wide);
+  if (options.wide) {  // What is in its way is looked for later: it may be what a killed extraction has left.
+    WideOptions wide = *options.wide;
+    wide.existing = WideOptions::Existing::accept_same;
+    validate(wide);
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/on_disk.hpp"
+#include "kexp/core/sha256.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/table/table.hpp"
 
@@ -29,6 +30,7 @@ using std::chrono::milliseconds;
 using table::ColumnType;
 
 constexpr std::size_t kBatchRows = 256;
+constexpr const char* kTime = "time";  // The first column.
 constexpr std::array kQuantiles = {std::pair{0.5, "p50"}, std::pair{0.95, "p95"}, std::pair{0.99, "p99"}};
 
 struct WideColumn {
@@ -140,12 +142,12 @@ class WideTable {
 
   const DatasetReader& dataset_;
   const prom::Grid grid_;
-  std::set<std::string> names_;
+  std::set<std::string> names_ = {kTime};
   std::vector<WideColumn> columns_;
 };
 
 table::WrittenFile write(const WideTable& wide, const fs::path& file) {
-  table::Schema schema = {{"time", is_parquet(file) ? ColumnType::timestamp_ms : ColumnType::text}};
+  table::Schema schema = {{kTime, is_parquet(file) ? ColumnType::timestamp_ms : ColumnType::text}};
   for (const WideColumn& column : wide.columns()) {
     schema.push_back({column.name, ColumnType::float64});
   }
@@ -172,6 +174,11 @@ table::WrittenFile write(const WideTable& wide, const fs::path& file) {
   return writer->finish();
 }
 
+UsageError is_there(const fs::path& file) {
+  return UsageError(fmt::format(
+      "the wide table {} is there already: choose another file, or replace it with --force", file.string()));
+}
+
 }  // namespace
 
 void validate(const WideOptions& options) {
@@ -182,10 +189,8 @@ void validate(const WideOptions& options) {
   if (fs::is_directory(there)) {
     throw UsageError(fmt::format("the wide table {} is a folder: choose a file", options.file.string()));
   }
-  if (!options.replace && fs::exists(there)) {
-    throw UsageError(
-        fmt::format("the wide table {} is there already: choose another file, or replace it with --force",
-                    options.file.string()));
+  if (options.existing == WideOptions::Existing::refuse && fs::exists(there)) {
+    throw is_there(options.file);
   }
   if (is_parquet(options.file)) {
     table::require_parquet();
@@ -209,7 +214,14 @@ WideResult write_wide(const WideOptions& options) {
       fmt::format(".{}.part{}", options.file.filename().string(), options.file.extension().string());
   on_disk("remove", [&] { return fs::remove(part); });  // What a killed one left.
   const table::WrittenFile written = write(wide, part);
-  on_disk("write", [&] { fs::rename(part, options.file); });
+  on_disk("write", [&] {
+    if (options.existing == WideOptions::Existing::accept_same && fs::exists(options.file) &&
+        sha256_of_file(options.file) != written.sha256) {
+      fs::remove(part);
+      throw is_there(options.file);
+    }
+    fs::rename(part, options.file);
+  });
   return {written.rows, wide.columns().size(), written.bytes};
 }
 

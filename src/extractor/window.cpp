@@ -62,8 +62,10 @@ prom::Window resolve_window(const ExtractorOptions& options, Log& log, WallTime 
   if (!options.start || !options.end) {
     static_cast<void>(record::RunDirectory::open(options.run));  // What is no run is named.
   }
-  const prom::Window window{options.start ? *options.start : start_of(options),
-                            options.end ? *options.end : end_of(options, log, now)};
+  // As samples are, and as times are told: an extraction that is told how to go on is then the same.
+  const auto to_ms = [](WallTime time) { return std::chrono::floor<std::chrono::milliseconds>(time); };
+  const prom::Window window{to_ms(options.start ? *options.start : start_of(options)),
+                            to_ms(options.end ? *options.end : end_of(options, log, now))};
   if (window.start >= window.end) {
     throw UsageError(fmt::format("--start must be before --end, got {} and {}", format_utc(window.start),
                                  format_utc(window.end)));

@@ -46,7 +46,9 @@ std::optional<extractor::WideOptions> wide_options(const WideFlags& flags, bool 
   if (flags.file.empty()) {
     return std::nullopt;
   }
-  return extractor::WideOptions{{}, flags.file, parse_duration(flags.step, "--step"), replace};
+  using Existing = extractor::WideOptions::Existing;
+  return extractor::WideOptions{
+      {}, flags.file, parse_duration(flags.step, "--step"), replace ? Existing::replace : Existing::refuse};
 }
 
 CommandRun add_extract_wide(CLI::App& command) {

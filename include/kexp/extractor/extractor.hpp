@@ -86,9 +86,10 @@ struct ExtractorResult {
   std::optional<Energy> energy;  ///< Of the window; none with legacy, which has no table of series.
 };
 
-/// Writes the dataset with its energy, and the wide table: whole, or not at all. Metrics that an extraction
-/// of the same window, series and settings finished before it was killed, interrupted or failed are not read
-/// again.
+/// Writes the dataset with its energy, whole or not at all, then the wide table likewise, then joins the run.
+/// Metrics that an extraction of the same window, series and settings finished before it was killed,
+/// interrupted or failed are not read again; where its dataset was in its place already, only what was left
+/// is done.
 ///
 /// Memory: the list of series and their ends; per connection one message of the server (1 MiB), or by range
 /// queries one answer of about half a million samples; for Parquet also a row group of a million (24 MiB) and

@@ -17,7 +17,9 @@ struct WideOptions {
   std::filesystem::path dataset;
   std::filesystem::path file;  ///< Parquet where it ends with .parquet, else CSV.
   std::chrono::milliseconds step{5'000};
-  bool replace = false;  ///< Whether a file that is there may be replaced.
+  /// What a file is that is there already: in the way; or, when it has the same bytes, what an extraction
+  /// that was killed has left; or to be replaced.
+  enum class Existing { refuse, accept_same, replace } existing = Existing::refuse;
 };
 
 /// Checks what needs no dataset, also that nothing is in the way of `file`. Errors: UsageError naming that or
@@ -31,7 +33,8 @@ struct WideResult {
 };
 
 /// Writes the table; it appears whole. Memory: 8 bytes a cell.
-/// Errors: UsageError as `validate`, and when there is no dataset; FailedError naming a file.
+/// Errors: UsageError as `validate`, when another file is there, and when there is no dataset; FailedError
+/// naming a file.
 WideResult write_wide(const WideOptions& options);
 
 }  // namespace kexp::extractor

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 
@@ -16,13 +17,23 @@ using test::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+const Json kRequest = {{"start_ns", 1}};
+
 class DatasetFolderTest : public ::testing::Test {
  protected:
   /// Writes a dataset whose metadata is `text`.
   void make(const std::string& text) {
     DatasetFolder folder(place_);
     write_file_atomically(folder.path() / "metadata.json", text);
-    folder.put_in_place();
+    folder.put_in_place(kRequest);
+    folder.finish();
+  }
+  /// As `make`, but killed before it was done.
+  void leave_unfinished() {
+    DatasetFolder folder(place_);
+    write_file_atomically(folder.path() / "metadata.json", "{}");
+    write_file_atomically(folder.journal(), "up");
+    folder.put_in_place(kRequest);
   }
 
   const test::TempDir dir_;
@@ -34,7 +45,9 @@ TEST_F(DatasetFolderTest, ShowsNothingBeforeItIsPutInPlace) {
     DatasetFolder folder(place_);
     write_file_atomically(folder.path() / "metadata.json", "{}");
     EXPECT_FALSE(fs::exists(place_));
-    folder.put_in_place();
+    folder.put_in_place(kRequest);
+    EXPECT_EQ(folder.path(), place_);
+    folder.finish();
   }
   EXPECT_EQ(read_file(place_ / "metadata.json"), "{}");
   EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
@@ -53,7 +66,8 @@ TEST_F(DatasetFolderTest, TakesOverWhatAKilledExtractionFinishedAndRemovesTheRes
   folder.remove_others({"samples/up.csv"});
   write_file_atomically(folder.path() / "metadata.json", "{}");
   write_file_atomically(folder.journal(), "up");
-  folder.put_in_place();
+  folder.put_in_place(kRequest);
+  folder.finish();
   EXPECT_EQ(read_file(place_ / "samples/up.csv"), "whole");
   EXPECT_EQ(std::distance(fs::directory_iterator(place_ / "samples"), {}), 1);
   EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1) << "the journal has done its work";
@@ -83,6 +97,39 @@ TEST_F(DatasetFolderTest, LeavesWhatItTookOverUnlessItIsGivenUp) {
     folder.give_up();
   }
   EXPECT_TRUE(fs::is_empty(dir_.path()));
+}
+
+TEST_F(DatasetFolderTest, KnowsTheDatasetThatItsOwnExtractionLeftUnfinishedInItsPlace) {
+  leave_unfinished();
+  {
+    const auto folder = DatasetFolder::unfinished_in(place_ / "", kRequest);
+    ASSERT_NE(folder, nullptr);
+    EXPECT_EQ(folder->path(), place_);
+  }
+  EXPECT_EQ(read_file(place_ / "metadata.json"), "{}") << "a second kill has taken nothing away";
+  DatasetFolder::unfinished_in(place_, kRequest)->finish();
+  EXPECT_EQ(DatasetFolder::unfinished_in(place_, kRequest), nullptr);
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(place_), {}), 1);
+}
+
+TEST_F(DatasetFolderTest, LeavesTheUnfinishedDatasetOfAnotherExtractionAlone) {
+  leave_unfinished();
+  EXPECT_EQ(DatasetFolder::unfinished_in(place_, {{"start_ns", 2}}), nullptr);
+  EXPECT_THAT(message_of<UsageError>([&] { DatasetFolder::check_place(place_, false); }),
+              HasSubstr("--force"));
+  EXPECT_NE(DatasetFolder::unfinished_in(place_, kRequest), nullptr);
+  make("new");
+  EXPECT_EQ(DatasetFolder::unfinished_in(place_, kRequest), nullptr);
+  EXPECT_EQ(read_file(place_ / "metadata.json"), "new");
+}
+
+TEST_F(DatasetFolderTest, RefusesADatasetThatAnotherIsAboutToFinish) {
+  DatasetFolder first(place_);
+  write_file_atomically(first.path() / "metadata.json", "{}");
+  first.put_in_place(kRequest);
+  EXPECT_THAT(message_of<UsageError>([&] { return DatasetFolder::unfinished_in(place_, kRequest); }),
+              HasSubstr("another extraction"));
 }
 
 TEST_F(DatasetFolderTest, ReplacesADatasetAsAWhole) {
@@ -123,7 +170,7 @@ TEST_F(DatasetFolderTest, NeverReplacesWhatIsNoDataset) {
 
 TEST_F(DatasetFolderTest, TakesAPlaceWithASlashAtItsEnd) {
   DatasetFolder folder(place_ / "");
-  folder.put_in_place();
+  folder.put_in_place(kRequest);
   EXPECT_TRUE(fs::is_directory(place_));
 }
 

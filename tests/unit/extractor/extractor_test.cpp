@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <csignal>
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
@@ -171,16 +173,17 @@ class ExtractorTest : public ::testing::Test {
              });
     return enabled;
   }
-  /// Every file of the dataset.
-  std::map<std::string, std::string> files() const {
+  /// Every file of a dataset.
+  static std::map<std::string, std::string> files_of(const std::filesystem::path& folder) {
     std::map<std::string, std::string> all;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.out)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
       if (!entry.is_directory()) {
-        all[entry.path().lexically_relative(options_.out)] = read_file(entry.path());
+        all[entry.path().lexically_relative(folder)] = read_file(entry.path());
       }
     }
     return all;
   }
+  std::map<std::string, std::string> files() const { return files_of(options_.out); }
   std::string file(const std::string& name) const { return read_file(options_.out / name); }
   Json metadata() const { return read_json(options_.out / "metadata.json"); }
 
@@ -340,6 +343,33 @@ TEST_F(ExtractorTest, LetsTheServerCountWhatWasWritten) {
   EXPECT_EQ(metadata()["verified"]["differences"][0]["source"], "http://one:9090");
 }
 
+TEST_F(ExtractorTest, TellsAgainWhatItFoundWhenOnlyTheRestIsDone) {
+  one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+  one_.serve_remote_read();
+  options_.verify = true;
+  http_.on("/api/v1/query query=sum",
+           R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"3"]}]}})");
+  const ExtractorResult whole = run();
+  options_.out = dir_ / "again";
+  options_.wide = WideOptions{{}, dir_ / "tables/wide.csv", 10s};
+  dir_.write("tables", "in the way");
+  EXPECT_THROW(static_cast<void>(run()), FailedError);
+  std::filesystem::remove(dir_ / "tables");
+  const ExtractorResult rest = run();
+  EXPECT_EQ(to_json(*rest.differences), to_json(*whole.differences));
+  EXPECT_EQ(to_json(*rest.energy), to_json(*whole.energy));
+  EXPECT_EQ(std::tie(rest.metrics, rest.series, rest.samples, rest.histograms, rest.ends, rest.bytes),
+            std::tie(whole.metrics, whole.series, whole.samples, whole.histograms, whole.ends, whole.bytes));
+  EXPECT_EQ(rest.window.start, whole.window.start);
+  EXPECT_EQ(rest.window.end, whole.window.end);
+}
+
+TEST_F(ExtractorTest, RefusesAWideTableWhoseStepHasNoPointBeforeItAsks) {
+  options_.wide = WideOptions{{}, dir_ / "wide.csv", 1h};
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--step 3600s has no point"));
+  EXPECT_EQ(http_.requests().size(), 0U);
+}
+
 TEST_F(ExtractorTest, CannotVerifyPoints) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
   options_.verify = true;
@@ -348,7 +378,7 @@ TEST_F(ExtractorTest, CannotVerifyPoints) {
 
 TEST_F(ExtractorTest, MeasuresTheEnergyOfTheWindowAndMakesTheWideTable) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
-  options_.wide = WideOptions{{}, dir_ / "wide.csv", 10s, false};
+  options_.wide = WideOptions{{}, dir_ / "wide.csv", 10s};
   const ExtractorResult result = run();
   EXPECT_EQ(result.energy->kind, EnergyKind::not_measured);
   EXPECT_EQ(read_json(options_.out / "energy.json"), to_json(*result.energy));
@@ -359,7 +389,7 @@ TEST_F(ExtractorTest, MeasuresTheEnergyOfTheWindowAndMakesTheWideTable) {
 // A kill between the dataset and what is made of it left them apart, and the same command was refused.
 TEST_F(ExtractorTest, WhatIsMadeOfTheDatasetComesIntoPlaceWithIt) {
   one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
-  options_.wide = WideOptions{{}, options_.out / "wide.csv", 10s, false};
+  options_.wide = WideOptions{{}, options_.out / "wide.csv", 10s};
   static_cast<void>(run());
   const std::map<std::string, std::string> undisturbed = files();
   EXPECT_TRUE(undisturbed.contains("energy.csv"));
@@ -656,6 +686,180 @@ TEST_F(ExtractorTest, ADatasetInItsPlaceStaysWhenItsRunCannotBeJoined) {
   EXPECT_FALSE(log_.contains("kept"));
 }
 
+/// Kills the process when it looks at the clock, once `is_time` says so.
+class KillingClock final : public Clock {
+ public:
+  KillingClock(Clock& clock, std::function<bool()> is_time) : clock_(clock), is_time_(std::move(is_time)) {}
+  [[nodiscard]] SteadyTime now() const override { return clock_.now(); }
+  [[nodiscard]] WallTime wall_now() const override {
+    if (is_time_()) {
+      raise(SIGKILL);
+    }
+    return clock_.wall_now();
+  }
+  [[nodiscard]] bool sleep_until(SteadyTime deadline, std::stop_token stop) override {
+    return clock_.sleep_until(deadline, std::move(stop));
+  }
+
+ private:
+  Clock& clock_;
+  const std::function<bool()> is_time_;
+};
+
+/// An extraction of a run that is killed when its dataset is in its place, in both formats.
+class KilledExtractionTest : public ExtractorTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override {
+    options_.format = GetParam();
+    try {
+      validate(options_);
+    } catch (const UsageError& e) {
+      GTEST_SKIP() << e.what();
+    }
+    one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
+    undisturbed_ = dir_ / "undisturbed";
+    begin(undisturbed_);
+    static_cast<void>(run());
+    begin(dir_ / "killed");
+  }
+  void begin(const std::filesystem::path& run_dir) {
+    static_cast<void>(record::RunDirectory::join(run_dir, "feed", Json::object(), *options_.start));
+    options_.run = run_dir;
+    options_.out.clear();
+    options_.wide = WideOptions{{}, run_dir / ("wide." + options_.format), 10s};
+  }
+  void run_killed_when(const std::function<bool()>& is_time) {
+    EXPECT_EXIT(
+        {
+          KillingClock clock(clock_, is_time);
+          static_cast<void>(run_extractor(options_, {http_, clock, log_, progress_}, {}));
+        },
+        ::testing::KilledBySignal(SIGKILL), "");
+  }
+  [[nodiscard]] bool is_in_place() const { return std::filesystem::exists(metrics() / "metadata.json"); }
+  [[nodiscard]] std::filesystem::path metrics() const { return options_.run / "metrics"; }
+
+  /// The same command does what is left, and nothing else.
+  void expect_finished_by_the_same_command() {
+    const std::size_t asked = http_.requests().size();
+    const ExtractorResult result = run();
+    EXPECT_EQ(http_.requests().size(), asked) << "the dataset was there";
+    EXPECT_EQ(result.samples, 5U);
+    EXPECT_EQ(result.directory, metrics());
+    EXPECT_EQ(result.energy->kind, EnergyKind::not_measured);
+    expect_as_undisturbed();
+    EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--force"));
+  }
+  void expect_as_undisturbed() {
+    EXPECT_EQ(files_of(metrics()), files_of(undisturbed_ / "metrics"));
+    EXPECT_EQ(read_file(options_.wide->file), read_file(undisturbed_ / ("wide." + options_.format)));
+    const auto entries = [](const std::filesystem::path& folder) {
+      return std::distance(std::filesystem::directory_iterator(folder), {});
+    };
+    EXPECT_EQ(entries(options_.run), entries(undisturbed_)) << "something is left beside the dataset";
+    Json end = record::last_event(options_.run, "extract", "finished");
+    Json undisturbed_end = record::last_event(undisturbed_, "extract", "finished");
+    EXPECT_EQ(end["directory"], metrics().string());
+    end.erase("directory");
+    undisturbed_end.erase("directory");
+    EXPECT_EQ(end, undisturbed_end);
+    EXPECT_EQ(read_json(options_.run / "run.json")["phases"]["extract_start"], "2026-11-21T16:53:20.000Z");
+  }
+
+  std::filesystem::path undisturbed_;
+};
+
+TEST_P(KilledExtractionTest, IsFinishedByTheSameCommandWhenItHadNotJoinedItsRun) {
+  run_killed_when([&] { return is_in_place(); });
+  EXPECT_TRUE(is_in_place());
+  EXPECT_TRUE(std::filesystem::exists(options_.wide->file));
+  EXPECT_FALSE(std::filesystem::exists(options_.run / "extract.json"));
+  expect_finished_by_the_same_command();
+}
+
+TEST_P(KilledExtractionTest, IsFinishedByTheSameCommandWhenItHadJoinedItsRun) {
+  run_killed_when([&] { return std::filesystem::exists(options_.run / "extract.json"); });
+  EXPECT_TRUE(record::last_event(options_.run, "extract", "finished").is_null());
+  expect_finished_by_the_same_command();
+}
+
+TEST_P(KilledExtractionTest, IsFinishedByTheSameCommandAsOftenAsItIsKilled) {
+  for (int kill = 0; kill < 3; ++kill) {
+    run_killed_when([&] { return is_in_place(); });
+  }
+  expect_finished_by_the_same_command();
+}
+
+TEST_P(KilledExtractionTest, IsFinishedByTheSameCommandWhereItReplacedAnother) {
+  static_cast<void>(run());
+  options_.replace = true;
+  options_.wide->existing = WideOptions::Existing::replace;
+  one_.stored.front().metric = "down";
+  run_killed_when([&] { return std::filesystem::exists(metrics() / ".unfinished"); });
+  EXPECT_TRUE(std::filesystem::exists(metrics() / ("samples/down." + options_.format)));
+  const std::size_t asked = http_.requests().size();
+  EXPECT_EQ(run().samples, 5U);
+  EXPECT_EQ(http_.requests().size(), asked);
+  EXPECT_FALSE(std::filesystem::exists(options_.run / ".metrics.old"));
+  EXPECT_FALSE(std::filesystem::exists(metrics() / ".unfinished"));
+}
+
+TEST_P(KilledExtractionTest, OneWithOtherSettingsAsksForForce) {
+  run_killed_when([&] { return is_in_place(); });
+  options_.matches = {"up"};
+  options_.wide.reset();
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--force"));
+  options_.replace = true;
+  EXPECT_EQ(run().samples, 5U);
+  EXPECT_FALSE(std::filesystem::exists(metrics() / ".unfinished"));
+}
+
+// Killed between the two files' appearing, as far as anybody can see afterwards.
+TEST_P(KilledExtractionTest, MakesTheWideTableThatIsMissingBesideTheDataset) {
+  const std::filesystem::path folder = options_.run / "tables";
+  const std::filesystem::path wide = options_.wide->file;
+  options_.wide->file = folder / wide.filename();
+  write_file_atomically(folder, "in the way");
+  EXPECT_THROW(static_cast<void>(run()), FailedError);
+  EXPECT_TRUE(log_.contains("the same command does what is left"));
+  EXPECT_TRUE(is_in_place());
+  EXPECT_FALSE(std::filesystem::exists(options_.run / "extract.json"));
+  std::filesystem::remove(folder);
+  EXPECT_EQ(run().samples, 5U);
+  std::filesystem::rename(options_.wide->file, wide);
+  std::filesystem::remove(folder);
+  options_.wide->file = wide;
+  expect_as_undisturbed();
+}
+
+TEST_P(KilledExtractionTest, DoesNotReplaceAnothersWideTable) {
+  run_killed_when([&] { return is_in_place(); });
+  write_file_atomically(options_.wide->file, "precious");
+  EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("is there already"));
+  EXPECT_EQ(read_file(options_.wide->file), "precious");
+}
+
+TEST_P(KilledExtractionTest, IsFinishedAlsoWhereTheWindowOfItsRunWouldReachFartherNow) {
+  options_.start.reset();
+  options_.end.reset();
+  const WallTime end = clock_.wall_now() - 5s;
+  {
+    auto feed = record::RunDirectory::join_again(options_.run, "feed", Json::object(), end - 60s);
+    feed.append("sending", {{"t0", format_utc(end - 60s)}}, end - 60s);
+    feed.append("finished", Json::object(), end);
+  }
+  one_.stored.front().last_s += 100'000;
+  run_killed_when([&] { return is_in_place(); });
+  clock_.advance(3s);
+  const std::size_t asked = http_.requests().size();
+  EXPECT_EQ(run().window.end, end + 5s);
+  EXPECT_EQ(http_.requests().size(), asked);
+  EXPECT_EQ(record::last_event(options_.run, "extract", "finished")["end"], format_utc(end + 5s));
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, KilledExtractionTest, ::testing::Values("csv", "parquet"),
+                         [](const auto& format) { return std::string(format.param); });
+
 TEST_F(ExtractorTest, ARunWhoseNameNoFileCanHaveIsAFailure) {
   options_.run = dir_ / std::string(300, 'x');
   EXPECT_THAT(message_of<FailedError>([&] { return run(); }), HasSubstr("xxx"));
@@ -681,7 +885,7 @@ TEST_F(ExtractorTest, ValidatesEveryFlagByName) {
   refused([](auto& o) { o.format = "hdf5"; }, "--format must be csv, parquet or legacy");
   refused([](auto& o) { o.format = "legacy", o.source = "remote-read"; }, "--format legacy");
   refused([](auto& o) { o.format = "legacy", o.wide = WideOptions{}; }, "--wide needs --format");
-  refused([](auto& o) { o.wide = WideOptions{{}, "wide.csv", 0s, false}; }, "--step");
+  refused([](auto& o) { o.wide = WideOptions{{}, "wide.csv", 0s}; }, "--step");
   refused([](auto& o) { o.segment_s = 0; }, "--segment-size");
   refused([](auto& o) { o.matches = {"rate(up[5m])"}; }, "--match");
   refused([](auto& o) { o.servers.clear(); }, "--prometheus");

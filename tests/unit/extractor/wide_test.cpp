@@ -142,6 +142,11 @@ TEST_F(WideTest, SeriesOfTwoServersAreTwoColumns) {
   EXPECT_THAT(wide().front(), ElementsAre("time", "up{source=http://a}", "up{source=http://b}"));
 }
 
+TEST_F(WideTest, AMetricOfTheNameOfTheFirstColumnHasAnotherOne) {
+  files_.add("time", "gauge", "{}", {{kStart, 1}});
+  EXPECT_THAT(wide().front(), ElementsAre("time", "time#2"));
+}
+
 TEST_F(WideTest, NothingIsReplacedUnasked) {
   files_.add("up", "gauge", "{}", {{kStart, 1}});
   folder_.write("wide.csv", "mine");
@@ -149,15 +154,29 @@ TEST_F(WideTest, NothingIsReplacedUnasked) {
               AllOf(HasSubstr("wide.csv is there"), HasSubstr("--force")));
   EXPECT_EQ(read_file(folder_ / "wide.csv"), "mine");
   WideOptions options;
-  options.replace = true;
+  options.existing = WideOptions::Existing::replace;
   EXPECT_EQ(wide(options).size(), 4U);
+}
+
+TEST_F(WideTest, AFileOfTheSameBytesIsAcceptedWhereItMayBeWhatAKilledOneHasLeft) {
+  files_.add("up", "gauge", "{}", {{kStart, 1}});
+  static_cast<void>(wide());
+  const std::string before = read_file(folder_ / "wide.csv");
+  WideOptions options;
+  options.existing = WideOptions::Existing::accept_same;
+  EXPECT_EQ(wide(options).size(), 4U);
+  EXPECT_EQ(read_file(folder_ / "wide.csv"), before);
+  folder_.write("wide.csv", "mine");
+  EXPECT_THAT(message_of<UsageError>([&] { return wide(options); }), HasSubstr("wide.csv is there"));
+  EXPECT_EQ(read_file(folder_ / "wide.csv"), "mine");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / ".wide.csv.part.csv"));
 }
 
 // --force was offered, and then the table was computed in vain and left beside the folder.
 TEST_F(WideTest, AFolderIsNeverReplaced) {
   std::filesystem::create_directory(folder_ / "wide.csv");
   WideOptions options;
-  options.replace = true;
+  options.existing = WideOptions::Existing::replace;
   EXPECT_THAT(message_of<UsageError>([&] { return wide(options); }), HasSubstr("wide.csv is a folder"));
 }
 

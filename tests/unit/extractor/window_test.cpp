@@ -72,6 +72,14 @@ TEST_F(WindowTest, OfARunDoesNotReachIntoTheFuture) {
   EXPECT_EQ(resolve("12:02:04").end, at("12:02:04"));
 }
 
+// A message told the times to the millisecond, and an extraction of those times was another one.
+TEST_F(WindowTest, IsInWholeMilliseconds) {
+  options_.start = at("12:00:00") + 1'234'567ns;
+  options_.end = at("12:01:00") + 999'999ns;
+  EXPECT_EQ(resolve().start, at("12:00:00.001"));
+  EXPECT_EQ(resolve().end, at("12:01:00"));
+}
+
 TEST_F(WindowTest, WarnsThatTheTrackerIsStillAtWork) {
   feed();
   join("track");
