@@ -21,6 +21,7 @@
 #include "kexp/core/sha256.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/record/run_directory.hpp"
+#include "kexp/table/table.hpp"
 
 #include "chunk.hpp"
 #include "support/canned_http.hpp"
@@ -711,15 +712,10 @@ class KilledExtractionTest : public ExtractorTest, public ::testing::WithParamIn
  protected:
   void SetUp() override {
     options_.format = GetParam();
-    try {
-      validate(options_);
-    } catch (const UsageError& e) {
-      GTEST_SKIP() << e.what();
+    if (options_.format == "parquet" && !table::parquet_module()) {
+      GTEST_SKIP() << "this build has no kexp_arrow.so";
     }
     one_.stored = {{"up", R"({"job":"a"})", kStart, kStart + 100}};
-    undisturbed_ = dir_ / "undisturbed";
-    begin(undisturbed_);
-    static_cast<void>(run());
     begin(dir_ / "killed");
   }
   void begin(const std::filesystem::path& run_dir) {
@@ -751,6 +747,7 @@ class KilledExtractionTest : public ExtractorTest, public ::testing::WithParamIn
     EXPECT_THAT(message_of<UsageError>([&] { return run(); }), HasSubstr("--force"));
   }
   void expect_as_undisturbed() {
+    make_undisturbed();
     EXPECT_EQ(files_of(metrics()), files_of(undisturbed_ / "metrics"));
     EXPECT_EQ(read_file(options_.wide->file), read_file(undisturbed_ / ("wide." + options_.format)));
     const auto entries = [](const std::filesystem::path& folder) {
@@ -766,7 +763,15 @@ class KilledExtractionTest : public ExtractorTest, public ::testing::WithParamIn
     EXPECT_EQ(read_json(options_.run / "run.json")["phases"]["extract_start"], "2026-11-21T16:53:20.000Z");
   }
 
-  std::filesystem::path undisturbed_;
+  /// After the kills: they fork, which is best done before Arrow has threads.
+  void make_undisturbed() {
+    const ExtractorOptions killed = options_;
+    begin(undisturbed_);
+    static_cast<void>(run());
+    options_ = killed;
+  }
+
+  const std::filesystem::path undisturbed_ = dir_ / "undisturbed";
 };
 
 TEST_P(KilledExtractionTest, IsFinishedByTheSameCommandWhenItHadNotJoinedItsRun) {
