@@ -93,7 +93,7 @@ const std::vector<MetricSpec>& metric_table() {
        "Time that the CPU quota held the process back."},
 
       {"kexp_results_received_total", counter, "model", "records",
-       "Answers taken from the result topic, by model."},
+       "Answers taken from the result topic, by model: of the first 16 of the run, or other."},
       {"kexp_results_duplicate_total", counter, "", "records", "Answers to an id that already had one."},
       {"kexp_results_foreign_total", counter, "", "records", "Answers that belong to another run."},
       {"kexp_results_invalid_total", counter, "", "records",

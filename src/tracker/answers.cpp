@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 
 // Names of classes and workers come from outside: so many different ones are kept apart.
 constexpr std::size_t kMostNames = 1000;
+constexpr std::size_t kMostModels = 16;  // Each is a series, which a Prometheus keeps for weeks.
 
 AppendFile open_table(const fs::path& folder, const std::string& name, const std::string& header) {
   std::error_code error;
@@ -92,7 +93,7 @@ bool Answers::had(std::int32_t partition, std::int64_t offset) const {
 
 Answers::Kind Answers::count(const record::Result& result, const record::Reception& reception) {
   ++counts_.answers;
-  ++unshown_by_model_[result.model];
+  ++unshown_by_model_[model_label(result.model)];
   std::uint8_t& seen = seen_[result.id];
   if (seen != 0) {
     ++counts_.duplicates;
@@ -143,6 +144,14 @@ void Answers::count_detections(const record::Result& result) {
     }
   }
   counts_.detections += static_cast<std::int64_t>(result.detections.size());
+}
+
+const std::string& Answers::model_label(const std::string& model) {
+  static const std::string kOther = "other";
+  if (models_.size() < kMostModels) {
+    models_.insert(model);
+  }
+  return models_.contains(model) ? model : kOther;
 }
 
 void Answers::flush() {

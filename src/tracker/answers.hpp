@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -65,6 +66,7 @@ class Answers {
   void measure(const record::Result& result, const record::Reception& reception);
   void record(Stage stage, double ms);
   void count_detections(const record::Result& result);
+  const std::string& model_label(const std::string& model);
   void show_metrics();
 
   telemetry::Metrics& metrics_;
@@ -80,6 +82,7 @@ class Answers {
   // Not shown as metrics yet: look-ups and locks for each answer would cost more than the answer.
   std::array<std::vector<double>, kStages> unshown_s_;
   std::map<std::string, std::int64_t> unshown_by_model_;
+  std::set<std::string> models_;  ///< That are shown by their names.
   TrackCounts shown_;
   const std::string file_name_;  // After what recover() fills.
   AppendFile results_;

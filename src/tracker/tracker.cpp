@@ -137,9 +137,6 @@ class Tracking {
         feed_(run_.path()),
         acknowledged_(run_.path()) {
     ports_.log.copy_to(run_.file("log"));
-    if (first_end_) {
-      run_.append("resumed", {{"first_end", format_utc(*first_end_)}}, ports_.clock.wall_now());
-    }
     const auto begin = beginning(options_, clients_, run_, ports_.clock.wall_now());
     for (const kafka::PartitionOffset& start : begin) {
       next_[start.partition] = start.offset;
@@ -488,6 +485,9 @@ TrackerResult run_tracker(const TrackerOptions& options, const TrackerPorts& por
   const std::optional<WallTime> ended = first_end(options);
   record::RunDirectory run = join(options, ports.clock.wall_now(), stop);
   try {
+    if (ended) {  // At once: to join is to take back that end.
+      run.append("resumed", {{"first_end", format_utc(*ended)}}, ports.clock.wall_now());
+    }
     return Tracking(options, ports, std::move(clients), run, ended).run(std::move(stop));
   } catch (const std::exception& e) {  // The answers that came before are in their files by now.
     note_failure(run, e.what(), ports);

@@ -368,6 +368,24 @@ TEST_F(TrackerTest, MetricsAreInSeconds) {
   EXPECT_THAT(text, HasSubstr("kexp_results_received_total{model=\"yolov5n\"} 1"));
 }
 
+// Names come from outside: each new one was a series more.
+TEST_F(TrackerTest, OnlySixteenModelsAreShownByTheirNames) {
+  for (int i = 0; i < 40; ++i) {
+    record::Result r = answer(std::to_string(i));
+    r.model = "model-" + std::to_string(i % 20);
+    send(r);
+  }
+  track_and_stop();
+  std::size_t names = 0;
+  const std::string text = metrics_.render();
+  for (std::size_t at = text.find("{model=\"model-"); at != std::string::npos;
+       at = text.find("{model=\"model-", at + 1)) {
+    ++names;
+  }
+  EXPECT_EQ(names, 16U);
+  EXPECT_THAT(text, HasSubstr("kexp_results_received_total{model=\"other\"} 8\n"));
+}
+
 TEST_F(TrackerTest, ImagesThatCouldNotBeProcessedAreAnswersWithoutStages) {
   record::Result r = answer("0");
   r.errors = 1;
