@@ -21,7 +21,7 @@ class PodCase(unittest.TestCase):
 
     def pod(self, topics, *args, env=None):
         """A consumer that ends with the test."""
-        pod = Pod(self.kafka.servers, *topics.arguments(), "-X", "session.timeout.ms=3000", *args, env=env)
+        pod = Pod(self.kafka.servers, *topics.arguments(), *args, env=env)
         self.addCleanup(pod.close)
         return pod
 
