@@ -1,5 +1,6 @@
 """`kexp topics` on a real Kafka, and without one."""
 
+import collections
 import csv
 import json
 import os
@@ -155,8 +156,9 @@ class TopicsTest(unittest.TestCase):
             feeding.signal(signal.SIGTERM)
             self.assertEqual(feeding.wait(), 130, feeding.output())
         with open(run / "sends.csv", newline="") as lines:
-            acknowledged = sum(row["status"] == "acknowledged" for row in csv.DictReader(lines))
-        self.assertEqual(self.described()[0]["records"], acknowledged)
+            count = collections.Counter(row["status"] for row in csv.DictReader(lines))
+        # Of unknown ones, which a busy broker did not answer before the feed's end, nobody can tell.
+        self.assertIn(self.described()[0]["records"], range(count["acknowledged"], count["acknowledged"] + count["unknown"] + 1))
 
     def test_lag_counts_what_is_not_committed_and_waits_for_zero(self):
         self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)

@@ -133,8 +133,9 @@ class TrackTest(FolderCase):
 
     def test_names_what_is_missing_and_ends_with_5(self):
         tracker, run = self.start("--until-complete", "--timeout", "2")
-        self.finish_feed(["acknowledged"] * 5)
         self.produce([answer(i, run) for i in (0, 1, 3)], run)
+        self.wait_for_results(3)
+        self.finish_feed(["acknowledged"] * 5)
         self.assertEqual(tracker.wait(), 5, tracker.output())
         self.assertEqual(json.loads((self.run / "ledger.json").read_text())["missing"]["ids"], ["2", "4"])
         self.assertRegex(tracker.stdout, r"(?m)^missing +2$")
