@@ -58,11 +58,11 @@ class FeedFaultsTest(kexp_test.BrokerCase):
 
     def test_partitions_that_are_added_change_nothing_and_are_told_once(self):
         self.create_topic()
-        feed = self.start(4, "-X", "topic.metadata.refresh.interval.ms=200")
-        self.fed.wait_for_sends(RATE // 2)
+        feed = self.start(6, "-X", "topic.metadata.refresh.interval.ms=200")
+        self.fed.wait_for_sends(1)
         add_partitions(self.kafka.servers, self.topic, 5)
         self.assertIn(feed.wait(), (0, 5), feed.output())
-        self.assert_all_acknowledged(4)
+        self.assert_all_acknowledged(6)
         self.assertEqual({row["partition"] for row in self.fed.sends()}, {0, 1})
         told = [line for line in feed.stderr.splitlines() if "from 2 to 5" in line]
         self.assertEqual(len(told), 1, feed.stderr)
@@ -71,12 +71,16 @@ class FeedFaultsTest(kexp_test.BrokerCase):
         self.create_topic()
         feed = self.start(12)
         self.fed.wait_for_sends(RATE)
+        began = time.time()
         with stopped(feed.pid):
             time.sleep(5)  # what is tested
+        ended = time.time()
         self.assertEqual(feed.wait(), 5, feed.output())  # a third of the images were late, by the feeder's own fault
         self.assert_all_acknowledged(12)
-        self.assertAlmostEqual(sum(event["duration_s"] for event in self.fed.events("stall")), 5, delta=0.5)
-        self.assertEqual(self.fed.events("outage"), [])
+        self.assertAlmostEqual(sum(event["duration_s"] for event in self.fed.events("stall")), ended - began, delta=1)
+        # At other times a busy broker may keep it waiting.
+        self.assertEqual([event for event in self.fed.events("outage")
+                          if event["start_unix_ns"] / 1e9 < ended and event["end_unix_ns"] / 1e9 > began], [])
         self.assertEqual(self.fed.verdict()["state"], "INVALID")
         self.assertIn("stood still", self.fed.reasons())
         self.assertGreater(fastest_catch_up(self.fed.sends()), 1.8)
@@ -85,13 +89,13 @@ class FeedFaultsTest(kexp_test.BrokerCase):
     def test_a_wall_clock_that_steps_moves_no_image(self):
         self.create_topic()
         with kexp_test.WallClock() as clock:
-            feed = self.start(5, env=clock.environment)
-            self.fed.wait_for_sends(RATE)
+            feed = self.start(6, env=clock.environment)
+            self.fed.wait_for_sends(1)
             clock.step(3)
             kexp_test.wait_until(lambda: self.fed.events("clock_stepped"), 60, "the step to be noted")
             clock.step(-2)
             self.assertIn(feed.wait(), (0, 5), feed.output())
-        self.assert_all_acknowledged(5)
+        self.assert_all_acknowledged(6)
         sends = self.fed.sends()
         t0 = self.fed.last("sending")["t0_unix_ns"]
         self.assertLess(sends[0]["intended_ns"] - t0, 2e9 / RATE)
@@ -160,7 +164,7 @@ class FeedFaultsTest(kexp_test.BrokerCase):
         self.assertIn("feed has not finished", self.fed.reasons())
         sends = self.fed.sends()
         self.assertGreater(max(row["acked_ns"] for row in sends) / 1e9, killed - 1)
-        self.assertLess(sends[-1]["id"] - len(sends), 5, "rows are missing in between")
+        self.assertLess(sends[-1]["id"] - len(sends), RATE / 2, "rows are missing in between")  # Partitions are answered one after the other.
         t0 = self.fed.last("sending")["t0_unix_ns"] / 1e9
         seconds = self.fed.rows("seconds.csv")
         self.assertGreaterEqual(len(seconds), int(killed - t0) - 1)
