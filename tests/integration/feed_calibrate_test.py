@@ -1,6 +1,7 @@
 """`kexp feed calibrate` on a real Kafka, and what a later feed makes of it."""
 
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -35,12 +36,18 @@ class FeedCalibrateTest(PreflightCase):
     def test_sends_a_datasets_images(self):
         done = self.calibrate("--dataset", self.dataset)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?s)images of 1\.00 kB +\d+ images/s, .*the dataset's, 9\.\d+ kB +\d+ images/s, \d+\.\d MB/s; .*images of 30\.0 kB")
+        # Those for which this machine was too busy stand at the end.
+        shown = re.findall(r"(?m)^(images of|the dataset's,) (\S+ [kM]B) +\d+ images/s, \d+\.\d MB/s; ", done.stdout)
+        self.assertEqual({size for whose, size in shown if whose == "images of"}, {"1.00 kB", "30.0 kB", "100 kB", "300 kB", "1.00 MB"}, done.stdout)
+        own, = [size for whose, size in shown if whose != "images of"]
+        self.assertRegex(own, r"^9\.\d+ kB$")
 
     def test_a_peak_above_it_is_refused_unless_forced(self):
         self.assertEqual(self.calibrate().returncode, 0)
         kept, = self.calibrations.iterdir()
         slow = json.loads(kept.read_text())
+        # This machine may have been too busy for one of them.
+        slow["rates"] = sorted(slow["rates"] + slow.pop("left_out"), key=lambda rate: rate["image_bytes"])
         for rate in slow["rates"]:
             rate["images_per_s"] = 5
         for lateness in "lateness_50", "lateness_1000":
