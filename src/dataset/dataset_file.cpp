@@ -68,13 +68,14 @@ DatasetFile::DatasetFile(fs::path file, std::string_view flag)
   }
 }
 
-void DatasetFile::visit(const Visitor& visitor) {
+void DatasetFile::visit_first(std::uint64_t count, const Visitor& visitor) {
   std::vector<Ahead> ahead(sensors_.size());
-  for (const Place& place : places_) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Place& place = places_[i];
     Ahead& images = ahead[place.sensor];
     if (images.at == images.batch.size()) {
       SensorImages& sensor = sensors_[place.sensor];
-      images = {sensor.read(place.element, sensor.frames().size() - place.element), 0};
+      images = {sensor.read(place.element, std::min(sensor.frames().size() - place.element, count - i)), 0};
     }
     visitor(place, images.batch[images.at++]);
   }

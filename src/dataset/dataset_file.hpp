@@ -41,7 +41,9 @@ class DatasetFile {
   /// Its bytes are valid for the call.
   using Visitor = std::function<void(const Place&, std::span<const std::uint8_t>)>;
   /// Reads every image once, in reading order, in bounded memory. Errors: UsageError naming sensor and frame.
-  void visit(const Visitor& visitor);
+  void visit(const Visitor& visitor) { visit_first(places_.size(), visitor); }
+  /// The first `count` of them. Requires: there are so many.
+  void visit_first(std::uint64_t count, const Visitor& visitor);
 
   /// The images of one sensor, for reading some again.
   [[nodiscard]] SensorImages& images_of(std::uint32_t sensor) { return sensors_[sensor]; }

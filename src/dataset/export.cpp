@@ -10,6 +10,8 @@
 #include "kexp/core/file.hpp"
 #include "kexp/image/image.hpp"
 
+#include "dataset_file.hpp"
+
 namespace kexp::dataset {
 namespace {
 
@@ -25,27 +27,31 @@ const char* extension(image::Format format) {
   return "bin";
 }
 
+void write_image(const std::filesystem::path& file, std::span<const std::uint8_t> image) {
+  if (std::filesystem::exists(file)) {
+    throw UsageError(
+        fmt::format("--out {}: {} is there already", file.parent_path().string(), file.filename().string()));
+  }
+  // Bytes as text: the file functions take either.
+  write_file_atomically(file, {reinterpret_cast<const char*>(image.data()), image.size()});
+}
+
 }  // namespace
 
-std::uint64_t export_images(const Dataset& dataset, const std::filesystem::path& directory,
-                            std::uint64_t count) {
+std::uint64_t export_images(const std::filesystem::path& file, std::string_view flag,
+                            const std::filesystem::path& directory, std::uint64_t count) {
+  DatasetFile dataset(file, flag);
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
     throw FailedError(fmt::format("cannot make {}: {}", directory.string(), error.message()));
   }
-  const std::uint64_t images = std::min<std::uint64_t>(count, dataset.items().size());
-  for (std::uint64_t i = 0; i < images; ++i) {
-    const Dataset::Item& item = dataset.items()[i];
-    const auto file = directory / fmt::format("{}-{:06}.{}", dataset.sensors()[item.sensor], item.frame,
-                                              extension(image::format_of(item.bytes)));
-    if (std::filesystem::exists(file)) {
-      throw UsageError(
-          fmt::format("--out {}: {} is there already", directory.string(), file.filename().string()));
-    }
-    // Bytes as text: the file functions take either.
-    write_file_atomically(file, {reinterpret_cast<const char*>(item.bytes.data()), item.bytes.size()});
-  }
+  const std::uint64_t images = std::min<std::uint64_t>(count, dataset.places().size());
+  dataset.visit_first(images, [&](const Place& place, std::span<const std::uint8_t> image) {
+    write_image(directory / fmt::format("{}-{:06}.{}", dataset.sensors()[place.sensor],
+                                        dataset.frame_of(place), extension(image::format_of(image))),
+                image);
+  });
   return images;
 }
 

@@ -9,6 +9,9 @@
 #include "kexp/core/units.hpp"
 #include "kexp/image/image.hpp"
 
+#include "dataset_file.hpp"
+#include "images_hash.hpp"
+
 namespace kexp::dataset {
 
 namespace {
@@ -51,24 +54,27 @@ std::string counts_text(const std::map<std::string, std::uint64_t>& counts) {
 
 }  // namespace
 
-DatasetInfo inspect(const Dataset& dataset) {
+DatasetInfo inspect(const std::filesystem::path& file, std::string_view flag) {
+  DatasetFile dataset(file, flag);
   DatasetInfo info;
   std::vector<std::uint64_t> sizes;
-  for (const Dataset::Item& item : dataset.items()) {
-    sizes.push_back(item.bytes.size());
-    ++info.formats[name_of(image::format_of(item.bytes))];
-    ++info.sizes[size_of(item.bytes)];
-  }
+  ImagesHash hash;
+  dataset.visit([&](const Place&, std::span<const std::uint8_t> image) {
+    sizes.push_back(image.size());
+    info.total_bytes += image.size();
+    ++info.formats[name_of(image::format_of(image))];
+    ++info.sizes[size_of(image)];
+    hash.add(image);
+  });
   info.sensors = dataset.sensors();
   info.frames = dataset.frames();
   info.images = sizes.size();
-  info.total_bytes = dataset.total_bytes();
   info.min_bytes = *std::min_element(sizes.begin(), sizes.end());  // A dataset has at least one image.
   info.max_bytes = *std::max_element(sizes.begin(), sizes.end());
   info.mean_bytes = static_cast<double>(info.total_bytes) / static_cast<double>(info.images);
   info.median_bytes = median(std::move(sizes));
   info.images_per_s_at_1_mbps = 1e6 / info.mean_bytes;
-  info.hash = dataset.hash();
+  info.hash = hash.hex();
   return info;
 }
 

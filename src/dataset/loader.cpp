@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <limits>
 
-#include "kexp/core/sha256.hpp"
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/dataset/stored.hpp"
 
 #include "checksum.hpp"
 #include "dataset_file.hpp"
+#include "images_hash.hpp"
 #include "stored.hpp"
 
 namespace kexp::dataset {
@@ -26,9 +26,8 @@ class Loader {
       : impl_(new StoredDataset::Impl{DatasetFile(file, flag), {}, {}, {}, 0}), memory_bytes_(memory_bytes) {
     impl_->sizes.reserve(impl_->file.places().size());
     impl_->checksums.reserve(impl_->file.places().size());
-    Sha256 hash;
+    ImagesHash hash;
     impl_->file.visit([&](const Place& place, std::span<const std::uint8_t> bytes) {
-      hash.add_u64(bytes.size());
       hash.add(bytes);
       note(bytes);
       if (fits_) {

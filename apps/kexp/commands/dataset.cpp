@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "kexp/core/units.hpp"
-#include "kexp/dataset/dataset.hpp"
 #include "kexp/dataset/export.hpp"
 #include "kexp/dataset/info.hpp"
 #include "kexp/dataset/make.hpp"
@@ -76,7 +75,7 @@ ExitCode run_make(const MakeFlags& flags, Context& context) {
 }
 
 ExitCode run_info(const InfoFlags& flags, Context& context) {
-  const dataset::DatasetInfo info = dataset::inspect(dataset::Dataset::read(flags.file, "dataset info"));
+  const dataset::DatasetInfo info = dataset::inspect(flags.file, "dataset info");
   if (flags.json) {
     context.out << to_json(info).dump(2) << '\n';
   } else {
@@ -86,8 +85,7 @@ ExitCode run_info(const InfoFlags& flags, Context& context) {
 }
 
 ExitCode run_export(const ExportFlags& flags, Context& context) {
-  const auto dataset = dataset::Dataset::read(flags.file, "dataset export");
-  const std::uint64_t images = dataset::export_images(dataset, flags.out, flags.count);
+  const std::uint64_t images = dataset::export_images(flags.file, "dataset export", flags.out, flags.count);
   context.out << fmt::format("{}: {} images\n", flags.out, images);
   return ExitCode::ok;
 }

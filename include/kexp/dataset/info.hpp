@@ -3,12 +3,13 @@
 /// What a dataset holds, for people and scripts.
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kexp/core/json.hpp"
-#include "kexp/dataset/dataset.hpp"
 
 namespace kexp::dataset {
 
@@ -27,8 +28,9 @@ struct DatasetInfo {
   std::string hash;
 };
 
-/// Reads the images' headers only.
-[[nodiscard]] DatasetInfo inspect(const Dataset& dataset);
+/// Reads the whole file once, in bounded memory, and decodes no more than the images' headers. Errors: those
+/// of Dataset::read.
+[[nodiscard]] DatasetInfo inspect(const std::filesystem::path& file, std::string_view flag);
 
 /// {"sensors", "frames", "images", "bytes": {"total", "min", "median", "mean", "max"}, "formats", "sizes",
 /// "images_per_s_at_1_mbps", "hash"}.
