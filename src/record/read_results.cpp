@@ -209,8 +209,12 @@ Columns recover_results(const fs::path& run, const std::string& name, const Resu
   }
   Torn results(results_file, {result_header(), earlier_result_header()});
   const Columns columns = results.header() == earlier_result_header() ? Columns::earlier : Columns::current;
-  if (!is_there(detections_file)) {  // Killed between making the one and the other.
-    results.cut();
+  if (!is_there(detections_file)) {
+    if (results.next() != nullptr) {  // No trace of a kill, which leaves at least an empty one.
+      throw FailedError(fmt::format("{} is not there, and {} has rows: put it back, or give another --run",
+                                    detections_file.string(), results_file.string()));
+    }
+    results.cut();  // Killed between making the one and the other.
     return columns;
   }
   Torn detections(detections_file, {detection_header()});

@@ -146,6 +146,17 @@ TEST_F(ReadResultsTest, ARowThatSomebodyHasChangedIsNamedAndNothingIsCut) {
   EXPECT_EQ(read_file(results()), changed);
 }
 
+// Who had removed the detections lost the answers with them.
+TEST_F(ReadResultsTest, WithoutTheFileOfDetectionsNoAnswerIsCut) {
+  write_whole();
+  fs::remove(detections());
+  EXPECT_THAT(message_of<FailedError>([&] { return recover(); }), HasSubstr("detections/a.csv is not there"));
+  EXPECT_EQ(read_file(results()), results_);
+  put(results(), record::result_header() + "torn");  // Killed between making the one and the other.
+  EXPECT_TRUE(recover().empty());
+  EXPECT_EQ(read_file(results()), record::result_header());
+}
+
 // Rows were counted where the file has lines: an empty one cost the last answer.
 TEST_F(ReadResultsTest, AnEmptyLineCostsNoAnswer) {
   write_whole();
