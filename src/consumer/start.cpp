@@ -87,6 +87,9 @@ bool wait_for_topics(kafka::Admin& admin, const ConsumerOptions& options, const 
 kafka::ClientOptions client_of(const ConsumerOptions& options) {
   kafka::ClientOptions client = options.client;
   client.client_id = options.identity.pod;
+  if (options.answers == ConsumerOptions::Answers::send) {  // Else there is no producer.
+    client.whose = kafka::ClientOptions::Whose::of_both;
+  }
   return client;
 }
 

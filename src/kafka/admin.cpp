@@ -40,10 +40,16 @@ PartitionInfo info_of(const rd_kafka_metadata_partition& partition) {
   return {partition.id, led ? partition.leader : -1, partition.replica_cnt, partition.isr_cnt};
 }
 
+/// To the library an admin is a producer; it has no use for much of what is meant for other clients.
+ClientOptions beside_others(ClientOptions options) {
+  options.whose = ClientOptions::Whose::of_both;
+  return options;
+}
+
 class RdAdmin final : public Admin {
  public:
   RdAdmin(const ClientOptions& options, Log& log, std::stop_token stop)
-      : options_(options), stop_(std::move(stop)), events_(log) {
+      : options_(beside_others(options)), stop_(std::move(stop)), events_(log) {
     client_ = Configuration(options_, events_).make_client(RD_KAFKA_PRODUCER);
   }
 

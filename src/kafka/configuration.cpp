@@ -1,11 +1,13 @@
 #include "configuration.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -45,9 +47,15 @@ std::string shown(const std::string& name, const std::string& value) {
   return fmt::format("{}={}", name, shown_value(name, value));
 }
 
+/// A property of the library, and who takes it: 'P', producers; 'C', consumers; '*', both.
+struct KnownProperty {
+  std::string name;
+  char taker = '*';
+};
+
 /// Every property with its aliases, out of the table that the library prints for its documentation; its dump
 /// leaves out aliases and what has no default.
-std::vector<std::string> known_properties() {
+std::vector<KnownProperty> known_properties() {
   char* text = nullptr;
   std::size_t size = 0;
   std::FILE* memory = open_memstream(&text, &size);
@@ -58,13 +66,33 @@ std::vector<std::string> known_properties() {
   std::fclose(memory);  // Now text and size are valid.
   const Handle<char, std::free> owned(text);
   std::istringstream lines(std::string(text, size));
-  std::vector<std::string> names;
+  std::vector<KnownProperty> properties;
+  constexpr std::string_view kBetween = " | ";
   for (std::string line; std::getline(lines, line);) {
-    if (line.find(" | ") != std::string::npos && line.front() != '-') {
-      names.push_back(line.substr(0, line.find(' ')));
+    const std::size_t first = line.find(kBetween);
+    if (first != std::string::npos && line.front() != '-') {
+      const std::size_t taker = line.find_first_not_of(' ', first + kBetween.size());
+      properties.push_back({line.substr(0, line.find(' ')), taker == std::string::npos ? '*' : line[taker]});
     }
   }
+  return properties;
+}
+
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (KnownProperty& property : known_properties()) {
+    names.push_back(std::move(property.name));
+  }
   return names;
+}
+
+/// Whether a client of this type has no use for the property.
+bool is_for_others(const std::string& name, rd_kafka_type_t type) {
+  const std::vector<KnownProperty> known = known_properties();
+  const char others = type == RD_KAFKA_PRODUCER ? 'C' : 'P';
+  return std::any_of(known.begin(), known.end(), [&](const KnownProperty& property) {
+    return property.name == name && property.taker == others;
+  });
 }
 
 void check_server(std::string_view server, const std::string& servers) {
@@ -124,19 +152,22 @@ void Configuration::leave_out_servers() {
   rd_kafka_conf_set(conf_.get(), "bootstrap.servers", nullptr, nullptr, 0);
 }
 
-void Configuration::apply(const Properties& properties) {
-  for (const auto& [name, value] : properties) {
+void Configuration::apply(rd_kafka_type_t type) {
+  const ConfHandle of_others(rd_kafka_conf_new());
+  for (const auto& [name, value] : options_.properties) {
     for (const Refused& refused : kRefused) {
       if (name == refused.name) {
         throw UsageError(fmt::format("-X {} cannot be set: {}", name, refused.instead));
       }
     }
+    const bool leave_out = options_.whose == ClientOptions::Whose::of_both && is_for_others(name, type);
+    rd_kafka_conf_t& conf = leave_out ? *of_others : *conf_;
     ErrorText text{};
     const rd_kafka_conf_res_t result =
-        rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size());
+        rd_kafka_conf_set(&conf, name.c_str(), value.c_str(), text.data(), text.size());
     if (result == RD_KAFKA_CONF_UNKNOWN) {  // Without its value: it may be the misspelt name of a secret.
       throw UsageError(fmt::format("-X {}: librdkafka {} knows no such property{}", name,
-                                   rd_kafka_version_str(), suggestion(name, known_properties())));
+                                   rd_kafka_version_str(), suggestion(name, known_names())));
     }
     if (result == RD_KAFKA_CONF_INVALID) {
       throw UsageError(fmt::format("-X {}: {}", shown(name, value), text.data()));
@@ -145,7 +176,7 @@ void Configuration::apply(const Properties& properties) {
 }
 
 ClientHandle Configuration::make_client(rd_kafka_type_t type) {
-  apply(options_.properties);
+  apply(type);
   ErrorText text{};
   ClientHandle client(rd_kafka_new(type, conf_.get(), text.data(), text.size()));
   if (!client) {  // Values that do not go together; ours do.

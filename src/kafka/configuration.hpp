@@ -25,12 +25,13 @@ class Configuration {
   /// Makes a client that looks for no broker.
   void leave_out_servers();
 
-  /// Applies -X and makes the client. Errors: UsageError naming -X for what the library rejects, and for
-  /// properties that kexp needs as they are.
+  /// Applies -X and makes the client. What is for clients of the other type is only checked where the
+  /// command has one. Errors: UsageError naming -X for what the library rejects, and for properties that kexp
+  /// needs as they are.
   [[nodiscard]] ClientHandle make_client(rd_kafka_type_t type);
 
  private:
-  void apply(const Properties& properties);
+  void apply(rd_kafka_type_t type);
 
   const ClientOptions& options_;
   ConfHandle conf_;

@@ -604,6 +604,35 @@ TEST_F(KafkaPropertiesTest, ValuesThatDoNotGoTogetherAreAUsageError) {
   EXPECT_THAT(refused(name, "6"), AllOf(HasSubstr("-X max.in.flight"), HasSubstr("enable.idempotence")));
 }
 
+// The consumer of a command wants its session's timeout, and the library told twice that others ignore it.
+TEST_F(KafkaPropertiesTest, OfACommandsPropertiesEachClientTakesItsOwn) {
+  ClientOptions client;
+  client.whose = ClientOptions::Whose::of_both;
+  client.properties = {{"session.timeout.ms", "9000"}, {"linger.ms", "5"}, {"queued.min.messages", "7"}};
+  ProducerOptions producer;
+  producer.client = client;
+  ConsumerOptions consumer;
+  consumer.client = client;
+  static_cast<void>(factory_->make_producer(producer, [](const DeliveryReport&) {}));
+  static_cast<void>(factory_->make_consumer(consumer));
+  client.whose = ClientOptions::Whose::of_one;
+  static_cast<void>(factory_->make_admin(client, {}));
+  EXPECT_EQ(log_.count(LogLevel::warn, "CONFWARN"), 0U);
+
+  producer.client = client;
+  static_cast<void>(factory_->make_producer(producer, [](const DeliveryReport&) {}));
+  EXPECT_EQ(log_.count(LogLevel::warn, "session.timeout.ms is a consumer property"), 1U);
+}
+
+TEST_F(KafkaPropertiesTest, APropertyOfTheOtherClientIsCheckedAsWell) {
+  ProducerOptions options;
+  options.client.whose = ClientOptions::Whose::of_both;
+  options.client.properties = {{"session.timeout.ms", "soon"}};
+  EXPECT_THAT(
+      message_of<UsageError>([&] { return factory_->make_producer(options, [](const DeliveryReport&) {}); }),
+      AllOf(HasSubstr("-X session.timeout.ms=soon"), HasSubstr("Invalid value")));
+}
+
 TEST_F(KafkaPropertiesTest, WhatKexpNeedsAsItIsNamesTheFlag) {
   EXPECT_THAT(refused("bootstrap.servers", "x"), HasSubstr("use --servers"));
   EXPECT_THAT(refused("metadata.broker.list", "x"), HasSubstr("use --servers"));

@@ -30,6 +30,9 @@ struct ClientOptions {
   Properties properties;
   /// Every call of an Admin ends within this.
   std::chrono::milliseconds admin_timeout{10'000};
+  /// Whose `properties` are. Of this client alone: the library warns of one that clients of its type have no
+  /// use for. Of a producer and a consumer of one command: each takes those that are for its type.
+  enum class Whose { of_one, of_both } whose = Whose::of_one;
 };
 
 struct ProducerOptions {
