@@ -4,6 +4,7 @@
 #include <csetjmp>
 #include <cstdio>  // jpeglib.h needs it before
 #include <cstdlib>
+#include <jerror.h>
 #include <jpeglib.h>
 #include <utility>
 
@@ -34,7 +35,8 @@ struct ErrorManager {
 }
 
 void on_message(j_common_ptr info, int level) {
-  if (level < 0) {
+  // Some cameras write a version of JFIF that there never was; their pictures are whole.
+  if (level < 0 && info->err->msg_code != JWRN_JFIF_MAJOR) {
     leave(info);
   }
 }

@@ -51,6 +51,17 @@ TEST(DecodeTest, MakesGreyJpegThreeEqualChannels) {
   EXPECT_THAT(pixel_of(decoded, 10, 5), ElementsAre(15, 15, 15));
 }
 
+// The version changes nothing that is read, but libjpeg warns of it as it does of damage.
+TEST(DecodeTest, ReadsAJpegOfAnUnknownVersionOfJfif) {
+  const image::Image picture = gradient(20, 10);
+  Bytes jpeg = image::encode_jpeg(picture, 95);
+  constexpr std::size_t kMajorVersion = 11;  // After SOI, the marker, its length and "JFIF".
+  ASSERT_EQ(jpeg[kMajorVersion], 1);
+  jpeg[kMajorVersion] = 2;
+
+  EXPECT_LE(largest_difference(image::decode(jpeg), picture), 12);
+}
+
 TEST(DecodeTest, ReadsEveryKindOfPng) {
   EXPECT_THAT(pixel_of(image::decode(palette_png(2, 2, {0, 1, 2, 3})), 0, 1), ElementsAre(255, 0, 0));
   const Bytes grey16 = png_file(2, 1, {PNG_COLOR_TYPE_GRAY, 16, 1}, {0x12, 0xFF, 0x80, 0x00});
