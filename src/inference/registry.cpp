@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr int kDarknetStride = 32;
+
 const KnownModel& known_model(const std::string& name) {
   const std::vector<KnownModel>& models = known_models();
   const auto found =
@@ -70,18 +72,18 @@ fs::path resolve_model(const std::string& name_or_file, const fs::path& models_d
   if (fs::is_regular_file(given, error)) {
     return given;
   }
+  fs::path file = models_dir / (name_or_file + ".onnx");
+  if (!given.has_parent_path() && fs::is_regular_file(file, error)) {
+    return file;
+  }
   if (given.has_parent_path() || given.has_extension()) {
     throw ModelError(fs::is_directory(given, error)
                          ? fmt::format("{} is a folder, an ONNX file was wanted", name_or_file)
                          : fmt::format("no model file {}", name_or_file));
   }
-  fs::path file = models_dir / (name_or_file + ".onnx");
-  if (!fs::is_regular_file(file, error)) {
-    throw ModelError(
-        fmt::format("no model \"{}\" in {}; get one with kexp model get NAME ({}), or give an ONNX file",
-                    name_or_file, models_dir.string(), known_names()));
-  }
-  return file;
+  throw ModelError(
+      fmt::format("no model \"{}\" in {}; get one with kexp model get NAME ({}), or give an ONNX file",
+                  name_or_file, models_dir.string(), known_names()));
 }
 
 FetchedModel get_model(const std::string& name, const fs::path& models_dir, std::optional<Size2> input,
@@ -91,6 +93,10 @@ FetchedModel get_model(const std::string& name, const fs::path& models_dir, std:
   if (input && *input != model.input && !any_size) {
     throw UsageError(
         fmt::format("--input: {} comes for {}x{} only", name, model.input.width, model.input.height));
+  }
+  if (input && (input->width % kDarknetStride != 0 || input->height % kDarknetStride != 0)) {
+    throw UsageError(fmt::format("--input: the sides of {} have to be multiples of {}, got {}x{}", name,
+                                 kDarknetStride, input->width, input->height));
   }
   make_folder(models_dir);
   const FileLock lock = FileLock::acquire(models_dir / ".lock", stop);  // two that get the same fetch it once

@@ -51,6 +51,15 @@ TEST_F(RegistryTest, LooksUpNamesInTheFolderAndTakesFilesAsTheyAre) {
   EXPECT_EQ(resolve_model(mine.string(), "/nowhere"), mine);
 }
 
+// Of a name with a dot all behind it was taken for a file's ending.
+TEST_F(RegistryTest, LooksUpNamesWithADot) {
+  const auto best = dir_.write("models/best-2.1.onnx", "");
+
+  EXPECT_EQ(resolve_model("best-2.1", dir_ / "models"), best);
+  EXPECT_THAT(message_of<ModelError>([&] { return resolve_model("best-2.2", dir_ / "models"); }),
+              StartsWith("no model file best-2.2"));
+}
+
 TEST_F(RegistryTest, SaysHowToGetAModelThatIsNotThere) {
   EXPECT_THAT(
       message_of<ModelError>([&] { return resolve_model("yolov3-tiny", dir_ / "models"); }),
@@ -130,6 +139,9 @@ TEST_F(RegistryTest, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(refusal<UsageError>("yolov99"), HasSubstr("only yolov3-tiny, yolov5n"));
   EXPECT_THAT(refusal<UsageError>("yolov5n", Size2{320, 320}),
               HasSubstr("--input: yolov5n comes for 640x640 only"));
+  EXPECT_THAT(refusal<UsageError>("yolov3-tiny", Size2{13, 7}),
+              HasSubstr("--input: the sides of yolov3-tiny have to be multiples of 32, got 13x7"));
+  EXPECT_TRUE(processes_.calls().empty());
 }
 
 }  // namespace
