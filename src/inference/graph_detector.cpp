@@ -77,7 +77,9 @@ class GraphDetector final : public Detector {
  private:
   std::vector<TensorView> run(Size2 size) {
     std::vector<TensorView> tensors = engine_->run(blob_, size);
-    if (size != size_ || !looked_at_) {  // what comes out is looked at once for each size
+    const bool is_new = size != size_ || !looked_at_;
+    // A graph that finishes its boxes itself may answer with another number of them each time, or with none.
+    if (is_new || (!head_ && numbers_in(tensors.at(0)) > 0)) {
       look_at(tensors, size);
     }
     return tensors;
@@ -109,11 +111,16 @@ class GraphDetector final : public Detector {
   }
 
   [[nodiscard]] std::vector<Candidate> own_boxes(const TensorView& tensor, float least) const {
+    const std::size_t count = numbers_in(tensor);
+    return count == 0 ? std::vector<Candidate>() : decode(layout_, {tensor.values, count}, least);
+  }
+
+  static std::size_t numbers_in(const TensorView& tensor) {
     std::size_t count = 1;
     for (const std::int64_t side : tensor.shape) {
       count *= static_cast<std::size_t>(side);
     }
-    return decode(layout_, {tensor.values, count}, least);
+    return count;
   }
 
   /// Whether the network itself says each object once.

@@ -131,5 +131,53 @@ TEST_F(GraphDetectorTest, RefusesAClassThatTheModelHasNot) {
   EXPECT_THAT(message_of<UsageError>([this] { detect(); }), HasSubstr("m has no class \"2\""));
 }
 
+/// A graph that finishes its boxes itself, as many as the test sets.
+class FinishedBoxesTest : public ::testing::Test {
+ protected:
+  class RowsEngine final : public inference::Engine {
+   public:
+    explicit RowsEngine(const std::int64_t& rows) : rows_(rows) {}
+    const std::string& name() const override { return name_; }
+    std::string description() const override { return name_; }
+    std::vector<TensorView> run(std::vector<float>& /*blob*/, Size2 /*size*/) override {
+      return {{{1, rows_, 6}, values_.data()}};
+    }
+    std::vector<inference::LayerTime> layer_times() override { return {}; }
+
+   private:
+    const std::int64_t& rows_;
+    std::vector<float> values_{8, 8, 16, 16, 0.9F, 0, 32, 32, 48, 48, 0.8F, 1};
+    std::string name_ = "rows";
+  };
+
+  FinishedBoxesTest() {
+    inference::PreparedGraph graph;
+    graph.info.name = "finished";
+    graph.info.size = {64, 64};
+    graph.info.labels = {"person", "car"};
+    graph.outputs = {"output0"};
+    detector_ = inference::make_graph_detector(
+        "finished.onnx", std::move(graph), {},
+        [this](const inference::EngineInput&) { return std::make_unique<RowsEngine>(rows_); });
+  }
+  std::size_t found() {
+    return detector_->detect({64, 64, std::vector<std::uint8_t>(std::size_t{3} * 64 * 64)}).detections.size();
+  }
+
+  std::int64_t rows_ = 2;
+  std::unique_ptr<inference::Detector> detector_;
+};
+
+// As many were read as in the first run, beyond the end of those that were there.
+TEST_F(FinishedBoxesTest, TakesAsManyBoxesAsThereAreEachTime) {
+  EXPECT_EQ(found(), 2U);
+  rows_ = 1;
+  EXPECT_EQ(found(), 1U);
+  rows_ = 0;
+  EXPECT_EQ(found(), 0U);
+  rows_ = 2;
+  EXPECT_EQ(found(), 2U);
+}
+
 }  // namespace
 }  // namespace kexp::test
