@@ -1,7 +1,5 @@
 #include "cpu_plan.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "kexp/core/error.hpp"
@@ -19,9 +17,7 @@ CpuPlan plan_cpus(int threads, int streams, const CpuLimits& limits) {
   plan.streams = streams > 0 ? streams : all;
   plan.threads_per_stream = all / plan.streams;
   plan.quota_cpus = limits.quota_cpus;
-  const double cpus = limits.quota_cpus > 0 ? std::min<double>(limits.quota_cpus, limits.affinity_cpus)
-                                            : limits.affinity_cpus;
-  plan.decode_ahead = cpus - plan.threads() >= kDecodeAheadCpus;
+  plan.decode_ahead = limits.cpus() - plan.threads() >= kDecodeAheadCpus;
   return plan;
 }
 

@@ -72,10 +72,11 @@ int count_affinity_cpus() {
 
 }  // namespace
 
-int CpuLimits::threads() const {
-  const double cpus = quota_cpus > 0 ? std::min<double>(quota_cpus, affinity_cpus) : affinity_cpus;
-  return std::max(1, static_cast<int>(std::floor(cpus)));
+double CpuLimits::cpus() const {
+  return quota_cpus > 0 ? std::min<double>(quota_cpus, affinity_cpus) : affinity_cpus;
 }
+
+int CpuLimits::threads() const { return std::max(1, static_cast<int>(std::floor(cpus()))); }
 
 CpuLimits read_cpu_limits(const fs::path& root) {
   CpuLimits limits;

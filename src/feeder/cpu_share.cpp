@@ -1,7 +1,5 @@
 #include "cpu_share.hpp"
 
-#include <algorithm>
-
 #include "kexp/core/cpu_quota.hpp"
 #include "kexp/core/cpu_time.hpp"
 
@@ -11,9 +9,7 @@ CpuShare::CpuShare(const Clock& clock)
     : clock_(clock), began_(clock.now()), cpu_before_(process_cpu_time()) {}
 
 double CpuShare::share() const {
-  const CpuLimits limits = read_cpu_limits();
-  const auto affinity = static_cast<double>(limits.affinity_cpus);
-  const double cpus = limits.quota_cpus > 0 ? std::min(limits.quota_cpus, affinity) : affinity;
+  const double cpus = read_cpu_limits().cpus();
   const double lasted_s = seconds(clock_.now() - began_);
   return lasted_s > 0 ? seconds(process_cpu_time() - cpu_before_) / lasted_s / cpus : 0;
 }

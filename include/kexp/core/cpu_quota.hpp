@@ -16,7 +16,9 @@ struct CpuLimits {
   int affinity_cpus = 1;  ///< CPUs that the scheduler may use.
   std::string source;     ///< "cgroup v2 /sys/fs/cgroup/…/cpu.max", "cgroup v1 …", "none".
 
-  /// Threads that computing may use: max(1, floor(min(quota, affinity))).
+  /// What quota and affinity leave: the smaller of them.
+  [[nodiscard]] double cpus() const;
+  /// Threads that computing may use: max(1, floor(cpus())).
   [[nodiscard]] int threads() const;
 };
 

@@ -59,6 +59,12 @@ TEST(CpuQuotaTest, PeriodsAreReadBesideTheTime) {
   EXPECT_EQ(throttling.throttled, std::chrono::microseconds(7));
 }
 
+TEST(CpuQuotaTest, TheSmallerOfQuotaAndAffinityIsLeft) {
+  EXPECT_DOUBLE_EQ((CpuLimits{1.5, 4, ""}).cpus(), 1.5);
+  EXPECT_DOUBLE_EQ((CpuLimits{8, 4, ""}).cpus(), 4);
+  EXPECT_DOUBLE_EQ((CpuLimits{0, 4, ""}).cpus(), 4) << "no quota";
+}
+
 TEST(CpuQuotaTest, MaxIsNoQuota) {
   const CpuLimits limits = read_cpu_limits(tree("unlimited"));
 
