@@ -240,6 +240,7 @@ void Exchange::forget(const std::vector<std::int32_t>& partitions) {
   std::erase_if(unacknowledged_, [&](const auto& entry) {  // What is under way still gets its report.
     return entry.second.resend_at && contains(&partitions, entry.second.answer->ticket.partition);
   });
+  changed_.notify_all();  // Streams may have waited for fewer of them.
 }
 
 bool Exchange::wait_until_answered(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds bound,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <mutex>
 #include <stop_token>
+#include <utility>
 
 #include "kexp/core/clock.hpp"
 #include "kexp/stats/histogram.hpp"
@@ -30,7 +31,7 @@ class Worker {
     std::stop_token ending;  ///< Of the stream: no pause goes beyond it.
     AnswerSender* sender = nullptr;
   };
-  explicit Worker(Parts parts) : parts_(parts) {}
+  explicit Worker(Parts parts) : parts_(std::move(parts)) {}
 
   /// Works until the exchange has nothing more to do; what ends it earlier is told to the exchange.
   void run();

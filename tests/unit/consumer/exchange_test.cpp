@@ -446,5 +446,18 @@ TEST_F(FullExchangeTest, GoesOnOnceTheAnswerIsAcknowledged) {
   EXPECT_EQ(take().offset, 5);
 }
 
+TEST_F(FullExchangeTest, GoesOnOnceAnAnswerThatWaitedIsForgotten) {
+  give(0, 4);
+  const Ticket four = take();
+  EXPECT_TRUE(post(four));
+  report(four, "_MSG_TIMED_OUT");
+  give(1, 9);
+  auto next = std::async(std::launch::async, [this] { return take().offset; });
+  EXPECT_EQ(pairs(exchange_.revoke({0}, 10ms)), Offsets{});
+  EXPECT_EQ(next.wait_for(kLong), std::future_status::ready);
+  exchange_.close();
+  EXPECT_EQ(next.get(), 9);
+}
+
 }  // namespace
 }  // namespace kexp::consumer
