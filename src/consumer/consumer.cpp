@@ -1,5 +1,6 @@
 #include "kexp/consumer/consumer.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -32,7 +33,7 @@ void announce_threads(Log& log, const CpuPlan& plan, int asked, const CpuLimits&
     log.warn("consume: {} threads do not divide into --streams {}: {} are used", all, plan.streams,
              plan.threads());
   }
-  if (limits.quota_cpus > 0 && plan.threads() > limits.threads()) {
+  if (limits.quota_cpus > 0 && plan.threads() > std::max(limits.quota_cpus, 1.0)) {
     log.warn("consume: --threads {} is more than the quota of {:.2f} CPUs: expect throttling", plan.threads(),
              limits.quota_cpus);
   }

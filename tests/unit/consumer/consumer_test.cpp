@@ -690,6 +690,15 @@ TEST_F(ConsumerTest, ComputesWithTheThreadsThatTheQuotaAllowsAndSaysSo) {
   EXPECT_THAT(metrics_.render(), HasSubstr("kexp_cpu_quota_cpus 0.5"));
 }
 
+// A host with fewer CPUs than the quota was told of as a quota that is too small.
+TEST_F(ConsumerTest, DoesNotWarnOfThreadsWithinTheQuota) {
+  system_root_ = test::data_file("cgroup/hybrid");  // Three CPUs.
+  options_.threads = 3;
+  start();
+  ASSERT_TRUE(kafka_.wait_until([&] { return kafka_.assignment(kPod).size() == 2; }));
+  EXPECT_FALSE(log_.contains("more than the quota"));
+}
+
 TEST_F(ConsumerTest, WarnsOfMoreThreadsThanTheQuotaAllows) {
   system_root_ = test::data_file("cgroup/v1");
   options_.threads = 4;
