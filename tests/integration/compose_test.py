@@ -85,7 +85,7 @@ class ComposeTest(unittest.TestCase):
 
         jvm = self.environment["KAFKA_HEAP_OPTS"].split() + self.environment["KAFKA_OPTS"].split()
         with kexp_test.Process([*jvm, *self.java, "kafka.Kafka", file], program="java") as broker:
-            broker.wait_for_line("Kafka Server started", timeout=60)
+            broker.wait_for_line("Kafka Server started", timeout=120)
             # A name that Kafka does not know is ignored without a word; the ones it knows it prints with their values.
             known = dict(re.findall(r"^\t([\w.]+) = (.*)$", broker.stdout + broker.stderr, re.MULTILINE))
             self.assertEqual([name for name in properties if name not in known], [])

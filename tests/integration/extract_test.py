@@ -361,7 +361,7 @@ class OutsideTest(ExtractCase):
             self.assertTrue(asked.wait(30), extract.output())
             extract.signal(signal.SIGINT)
             extract.signal(signal.SIGINT)
-            self.assertEqual(extract.wait(10), 130, extract.output())
+            self.assertEqual(extract.wait(30), 130, extract.output())
         self.assertFalse((self.folder / "out").exists())
         release.set()
         done = kexp_test.run(args)
@@ -383,7 +383,7 @@ class OutsideTest(ExtractCase):
         with kexp_test.Process(args) as extract:
             self.assertTrue(asked.wait(30), extract.output())
             extract.signal(signal.SIGINT)
-            self.assertEqual(extract.wait(10), 130, extract.output())
+            self.assertEqual(extract.wait(30), 130, extract.output())
             self.assertIn("nothing was written", extract.stderr)
         self.assertEqual(list(self.folder.iterdir()), [])
 

@@ -71,7 +71,7 @@ class QuickstartTest(unittest.TestCase):
 
     def test_images_flow_from_the_curve_to_the_dataset(self):
         quickstart = self.start("--duration", "12", "--seed", "7")
-        code = quickstart.wait(240)
+        code = quickstart.wait(300)
         output = quickstart.output()
         counts = check_counts(self, self.run_folder, code, output)
 
@@ -96,17 +96,17 @@ class QuickstartTest(unittest.TestCase):
     def test_ctrl_c_stops_everything_it_started(self):
         later, sooner = self.folder / "later", self.folder / "sooner"
         at_work = self.start("--duration", "60", folder=later)
-        at_work.wait_for_line("Prometheus runs on", timeout=120)  # The next one sees which ports are taken.
+        at_work.wait_for_line("Prometheus runs on", timeout=240)  # The next one sees which ports are taken.
         self.interrupt(self.start("--duration", "60", folder=sooner), "waiting for|measuring", sooner)
         self.interrupt(at_work, "one day in", later)
 
     def interrupt(self, quickstart, moment, folder):
-        quickstart.wait_for_line(f"quickstart: .*({moment})", timeout=120)
+        quickstart.wait_for_line(f"quickstart: .*({moment})", timeout=240)
         os.killpg(quickstart.pid, signal.SIGINT)  # As a terminal does.
         quickstart.wait_for_line("quickstart: stopping Kafka")
         for impatient in (signal.SIGINT, signal.SIGTERM):
             os.killpg(quickstart.pid, impatient)
-        self.assertEqual(quickstart.wait(), 130, quickstart.output())
+        self.assertEqual(quickstart.wait(120), 130, quickstart.output())
         self.assertEqual(users_of(folder), [], "something was left running")
 
     def test_flags_are_checked_before_anything_starts(self):

@@ -49,6 +49,7 @@ class TestSupportTest(unittest.TestCase):
     def test_a_process_that_does_not_say_it_fails_with_what_it_said(self):
         with kexp_test.Process(["-c", "echo one; echo two >&2; exec sleep 1000"], program="sh") as process:
             self.assertEqual(process.wait_for_line("^t(.*)$").group(1), "wo")
+            process.wait_for_line("^one$", "stdout")
             with self.assertRaisesRegex(AssertionError, "(?s)three.*within 0.2 s.*one.*two"):
                 process.wait_for_line("three", timeout=0.2)
             with self.assertRaisesRegex(AssertionError, "did not end"):
