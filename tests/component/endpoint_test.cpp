@@ -16,6 +16,7 @@
 #include "kexp/telemetry/metrics.hpp"
 
 #include "support/errors.hpp"
+#include "support/loopback_socket.hpp"
 #include "support/temp_dir.hpp"
 
 namespace kexp::telemetry {
@@ -121,7 +122,7 @@ TEST_F(EndpointTest, RefusesAPortThatIsTaken) {
 
 TEST_F(EndpointTest, TakesItsOwnPortAgainAfterItsEnd) {
   EndpointOptions options;
-  options.port = open()->port();
+  options.port = test::free_port();
   EXPECT_EQ(get(*open(options), "/healthz").status, 200);
   EXPECT_EQ(open(options)->port(), options.port);
 }

@@ -146,7 +146,7 @@ class WithoutStreams final : public net::HttpClient {
 class PrometheusProcess {
  public:
   PrometheusProcess(const std::string& program, const test::TempDir& folder)
-      : url_("http://" + test::LoopbackSocket().address()) {
+      : url_(fmt::format("http://127.0.0.1:{}", test::free_port())) {
     const std::string config =
         folder.write("prometheus.yml", "global: {external_labels: {site: lab, rack: '7'}}\n").string();
     std::vector<std::string> argv = {program,

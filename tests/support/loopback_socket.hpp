@@ -4,6 +4,12 @@
 
 namespace kexp::test {
 
+/// A port of 127.0.0.1 that nobody listens on, for a program that cannot choose one itself.
+///
+/// Below what the kernel gives to outgoing connections, so that it stays free until it is used. Tests that
+/// run at the same time have other process numbers, so they look in other places.
+[[nodiscard]] int free_port();
+
 /// A port of 127.0.0.1 that nobody else is given while this lives.
 class LoopbackSocket {
  public:
