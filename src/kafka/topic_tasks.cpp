@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -95,6 +96,25 @@ std::vector<std::string> unfinished(const ResetPlan& plan) {
     }
   }
   return reasons;
+}
+
+void watch_arrivals(Admin& admin, Clock& clock, ResetPlan& plan, std::stop_token stop) {
+  if (!clock.sleep_for(kArrivalInterval, std::move(stop))) {
+    throw InterruptedError("stopped while looking whether records arrive");
+  }
+  for (TopicLoss& topic : plan.topics) {
+    topic.arrived = end_of(admin.lag(topic.name, "")) - topic.end;
+  }
+}
+
+void require_finished(const ResetPlan& plan) {
+  const std::vector<std::string> reasons = unfinished(plan);
+  if (!reasons.empty()) {
+    throw UsageError(
+        fmt::format("nothing was deleted: {}: let it finish (kexp topics lag --until-zero) and stop it, or "
+                    "discard what is not processed by --force",
+                    fmt::join(reasons, "; ")));
+  }
 }
 
 /// Who of the group has a partition; empty when nobody.
@@ -200,29 +220,18 @@ std::string to_text(const ResetPlan& plan) {
   return text;
 }
 
-void watch_arrivals(Admin& admin, Clock& clock, ResetPlan& plan, std::stop_token stop) {
-  if (!clock.sleep_for(kArrivalInterval, stop)) {
-    throw InterruptedError("stopped while looking whether records arrive");
+void destroy_topics(Admin& admin, Clock& clock, ResetPlan plan, const DestroyOptions& options,
+                    std::stop_token stop) {
+  if (plan.topics.empty()) {
+    return;
   }
-  for (TopicLoss& topic : plan.topics) {
-    topic.arrived = end_of(admin.lag(topic.name, "")) - topic.end;
+  if (!options.force) {
+    watch_arrivals(admin, clock, plan, stop);
+    require_finished(plan);
   }
-}
-
-void require_finished(const ResetPlan& plan) {
-  const std::vector<std::string> reasons = unfinished(plan);
-  if (!reasons.empty()) {
-    throw UsageError(
-        fmt::format("nothing was deleted: {}: let it finish (kexp topics lag --until-zero) and stop it, or "
-                    "discard what is not processed by --force",
-                    fmt::join(reasons, "; ")));
-  }
-}
-
-void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chrono::seconds timeout,
-                   std::stop_token stop) {
+  options.confirm(to_text(plan));
   for (const TopicLoss& topic : plan.topics) {
-    delete_topic_verified(admin, clock, topic.name, timeout, stop);
+    delete_topic_verified(admin, clock, topic.name, options.timeout, stop);
   }
 }
 
@@ -278,13 +287,24 @@ LagReport read_lag(Admin& admin, const std::string& topic, const std::string& gr
   return {topic, group, admin.lag(topic, group), admin.group(group)};
 }
 
+void require_group(const LagReport& report) {
+  if (!report.members.exists()) {
+    throw KafkaError(
+        ExitCode::usage, "GROUP_ID_NOT_FOUND", /*retriable=*/false,
+        fmt::format(
+            "--group: there is no group {} (the default is {}): a group begins with its first consumer",
+            report.group, consumer_group(report.topic)));
+  }
+}
+
 std::string to_text(const LagReport& report) {
   TextTable table({"partition", "end", "committed", "lag", "consumer"});
   for (const PartitionLag& lag : report.partitions) {
     table.add(lag.partition, lag.end, lag.committed ? std::to_string(*lag.committed) : "none", lag.lag(),
               owner_of(report, lag.partition));
   }
-  return fmt::format("{}: group {} is {}, {}, lag {}\n", report.topic, report.group, report.members.state,
+  return fmt::format("{}: group {} is {}, {}, lag {}\n", report.topic, report.group,
+                     report.members.exists() ? report.members.state : "not there",
                      plural(static_cast<std::int64_t>(report.members.members.size()), "member"),
                      report.total()) +
          table.text();

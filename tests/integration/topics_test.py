@@ -110,6 +110,22 @@ class TopicsTest(unittest.TestCase):
             self.assertEqual(reset.returncode, code, stderr)
             self.assertIn(text, stderr)
 
+    def test_ctrl_c_at_the_question_deletes_nothing(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        terminal, side = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        reset = subprocess.Popen([kexp_test.kexp_binary(), "topics", "reset"], stdin=side, stderr=subprocess.PIPE,
+                                 env=kexp_test.clean_environment(self.env))
+        os.close(side)
+        asked = b""
+        while b"delete? [y/N]" not in asked:
+            asked += os.read(reset.stderr.fileno(), 1000) or self.fail(f"it did not ask: {asked}")
+        reset.send_signal(signal.SIGINT)
+        _, stderr = reset.communicate(timeout=60)
+        self.assertEqual(reset.returncode, 130, stderr)
+        self.assertIn(b"nothing was deleted", stderr)
+        self.assertEqual(len(self.described()[0]["partitions"]), 2)
+
     def test_reset_keeps_the_number_of_partitions(self):
         self.assertEqual(self.topics("create", "--partitions", 5).returncode, 0)
         self.send(1, ["a"])
@@ -178,6 +194,21 @@ class TopicsTest(unittest.TestCase):
             code, lag = self.lag("--group", "readers", "--until-zero", "--timeout", 30)
         self.assertEqual((code, lag["lag"]), (0, 0))
 
+    # A group that was mistyped was called dead, with exit code 0.
+    def test_a_group_that_is_named_and_not_there_is_an_error(self):
+        self.assertEqual(self.topics("create", "--partitions", 2).returncode, 0)
+        self.send(0, ["a"])
+        for args in ([], ["--until-zero", "--timeout", 1]):
+            done = self.topics("lag", "--group", "typo", *args)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            self.assertRegex(done.stderr, rf"--group: there is no group typo .*{self.input}\.consumers")
+        done = self.topics("lag")  # Its consumers may be still to come.
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"group {self.input}.consumers is not there, 0 members, lag 1", done.stdout)
+        self.process(1)
+        code, lag = self.lag("--group", f"{self.input}.consumers")  # Nobody is in it any more.
+        self.assertEqual((code, lag["state"], lag["members"]), (0, "Empty", 0))
+
     def test_warns_of_settings_that_spoil_an_experiment(self):
         self.kafka.create_topic(self.input, 1, {"max.message.bytes": "1000000", "message.timestamp.type": "LogAppendTime"})
         self.kafka.create_topic(self.output, 1)
@@ -204,6 +235,7 @@ class NoBrokerTest(unittest.TestCase):
                 self.assertEqual(process.wait(), 3, process.output())
                 self.assertIn(f"no broker answered at {servers}", process.stderr)
                 self.assertIn("--servers", process.stderr)
+                self.assertRegex(process.stderr, r"Connection refused\n")
         self.assertLess(time.monotonic() - start, 30)
 
 

@@ -58,17 +58,9 @@ void require_seconds(long seconds) {
   }
 }
 
-void destroy(kafka::Admin& admin, const CreateFlags& flags, const kafka::CreateTopicsOptions& options,
-             kafka::ResetPlan plan, Context& context) {
-  if (plan.topics.empty()) {
-    return;
-  }
-  if (!flags.force) {
-    kafka::watch_arrivals(admin, context.clock, plan, context.stop);
-    kafka::require_finished(plan);
-  }
-  confirm(kafka::to_text(plan), flags.yes);
-  kafka::delete_topics(admin, context.clock, plan, options.timeout, context.stop);
+kafka::DestroyOptions destroy_options(const CreateFlags& flags, const std::stop_token& stop) {
+  return {flags.force, std::chrono::seconds(flags.timeout_s),
+          [yes = flags.yes, stop](const std::string& what_goes) { confirm(what_goes, yes, stop); }};
 }
 
 void create(kafka::Admin& admin, const kafka::CreateTopicsOptions& options, Context& context) {
@@ -87,7 +79,8 @@ ExitCode run_create(const CreateFlags& flags, Context& context) {
   kafka::validate(options);
   const auto admin = make_admin(flags, context);
   if (flags.reset) {
-    destroy(*admin, flags, options, kafka::plan_reset(*admin, options.topics), context);
+    kafka::destroy_topics(*admin, context.clock, kafka::plan_reset(*admin, options.topics),
+                          destroy_options(flags, context.stop), context.stop);
   }
   create(*admin, options, context);
   return ExitCode::ok;
@@ -99,7 +92,7 @@ ExitCode run_reset(const CreateFlags& flags, Context& context) {
   const auto admin = make_admin(flags, context);
   const kafka::ResetPlan plan = kafka::plan_reset(*admin, flags.topics);
   const auto options = kafka::recreation(plan, flags.topics, std::chrono::seconds(flags.timeout_s));
-  destroy(*admin, flags, options, plan, context);
+  kafka::destroy_topics(*admin, context.clock, plan, destroy_options(flags, context.stop), context.stop);
   create(*admin, options, context);
   return ExitCode::ok;
 }
@@ -137,6 +130,10 @@ ExitCode run_lag(const LagFlags& flags, Context& context) {
       flags.until_zero ? kafka::wait_until_drained(*admin, context.clock, flags.topics.input, group,
                                                    std::chrono::seconds(flags.timeout_s), context.stop)
                        : kafka::read_lag(*admin, flags.topics.input, group);
+  const bool is_drained = flags.until_zero && report.total() == 0;
+  if (!flags.group.empty() && !is_drained) {  // That of the consumers may be still to come.
+    kafka::require_group(report);
+  }
   context.out << (flags.json ? kafka::to_json(report).dump(2) + '\n' : kafka::to_text(report));
   if (flags.until_zero && report.total() > 0) {
     context.log.error("topics: {} records of {} are left after --timeout {} s", report.total(),

@@ -168,6 +168,8 @@ struct GroupMember {
 struct GroupInfo {
   std::string state;  ///< "Stable", "Empty", "Dead", "PreparingRebalance", …
   std::vector<GroupMember> members;
+  /// Kafka calls a group that nobody knows dead; one that lost its members is empty.
+  [[nodiscard]] bool exists() const { return state != "Dead"; }
 };
 
 /// Settings of a topic or broker by name.

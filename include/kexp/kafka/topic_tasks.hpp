@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -68,15 +69,21 @@ struct ResetPlan {
                                              std::chrono::seconds timeout);
 /// One line a topic.
 [[nodiscard]] std::string to_text(const ResetPlan& plan);
-/// Looks a second time, 1 s later: somebody who feeds shows in the offsets alone. Errors: InterruptedError.
-void watch_arrivals(Admin& admin, Clock& clock, ResetPlan& plan, std::stop_token stop);
-/// Results that nobody has saved must not go unless told. Errors: UsageError naming --force and what it saw:
-/// running consumers, arriving records, images that are not processed. Tracking leaves no trace in Kafka, so
-/// records of the output topic are no reason.
-void require_finished(const ResetPlan& plan);
-/// Deletes the topics of the plan; each `timeout` long at most. Errors: those of delete_topic_verified.
-void delete_topics(Admin& admin, Clock& clock, const ResetPlan& plan, std::chrono::seconds timeout,
-                   std::stop_token stop);
+
+struct DestroyOptions {
+  bool force = false;                ///< Also what is not processed, and while somebody reads or writes.
+  std::chrono::seconds timeout{30};  ///< For each topic.
+  /// Asked before anything goes, and told what does; throws to keep it.
+  std::function<void(const std::string& what_goes)> confirm;
+};
+/// Deletes the topics of the plan, where there are any.
+///
+/// Results that nobody has saved do not go unless told: it looks a second time, 1 s later, as somebody who
+/// feeds shows in the offsets alone. Tracking leaves no trace in Kafka, so records of the output topic are no
+/// reason. Errors: UsageError naming --force and what it saw (running consumers, arriving records, images
+/// that are not processed); those of `confirm` and delete_topic_verified; InterruptedError.
+void destroy_topics(Admin& admin, Clock& clock, ResetPlan plan, const DestroyOptions& options,
+                    std::stop_token stop);
 
 struct TopicReport {
   TopicInfo info;
@@ -100,6 +107,9 @@ struct LagReport {
 };
 /// Errors: missing_topic naming --input-topic.
 [[nodiscard]] LagReport read_lag(Admin& admin, const std::string& topic, const std::string& group);
+/// For a group that the user named: one that never was, or is gone, is a mistake. Errors: KafkaError (exit
+/// code usage) naming --group.
+void require_group(const LagReport& report);
 [[nodiscard]] std::string to_text(const LagReport& report);
 [[nodiscard]] Json to_json(const LagReport& report);
 

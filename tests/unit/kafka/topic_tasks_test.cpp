@@ -107,9 +107,25 @@ TEST_F(TopicTasksTest, PlansAResetWithWhatGetsLost) {
   EXPECT_EQ(to_text(plan),
             "yolo_input: 3 partitions, 5 records, 1 of them not processed by yolo_input.consumers\n"
             "yolo_output: 1 partition, 1 record\n");
-  delete_topics(*admin_, clock_, plan, 30s, {});
-  EXPECT_THAT(admin_->describe("yolo_input").partitions, IsEmpty());
-  EXPECT_THAT(admin_->describe("yolo_output").partitions, IsEmpty());
+}
+
+TEST_F(TopicTasksTest, DestroysByForceWhatIsNotProcessedOnceThatIsConfirmed) {
+  create();
+  kafka_.add_record("yolo_input", 0, "k", "v");
+  const auto destroy = [this](std::function<void(const std::string&)> confirm) {
+    destroy_topics(*admin_, clock_, plan_reset(*admin_, {}), {.force = true, .confirm = std::move(confirm)},
+                   {});
+    return 0;
+  };
+  const auto refuse = [](const std::string&) { throw FailedError("nothing was deleted"); };
+  EXPECT_EQ(message_of<FailedError>([&] { return destroy(refuse); }), "nothing was deleted");
+  EXPECT_THAT(kafka_.topics(), ElementsAre("yolo_input", "yolo_output"));
+
+  std::string told;
+  destroy([&](const std::string& what_goes) { told = what_goes; });
+  EXPECT_THAT(told, HasSubstr("yolo_input: 3 partitions, 1 record, 1 of them not processed"));
+  EXPECT_THAT(kafka_.topics(), IsEmpty());
+  destroy(refuse);  // Nothing is left, so nobody is asked.
 }
 
 TEST_F(TopicTasksTest, RecreatesWithThePartitionsThatWere) {
@@ -181,6 +197,26 @@ TEST_F(TopicTasksTest, ShowsTheLagAndWhoHasAPartition) {
               HasSubstr("--input-topic: there is no topic other"));
 }
 
+TEST_F(TopicTasksTest, TellsAGroupThatIsNotThereFromOneWithoutMembers) {
+  create();
+  kafka_.set_committed("idle", "yolo_input", 0, 0);
+  const LagReport idle = read_lag(*admin_, "yolo_input", "idle");
+  EXPECT_THAT(to_text(idle), HasSubstr("group idle is Empty, 0 members"));
+  EXPECT_NO_THROW(require_group(idle));
+
+  const LagReport missing = read_lag(*admin_, "yolo_input", "yolo_input.consumer");
+  EXPECT_THAT(to_text(missing), HasSubstr("group yolo_input.consumer is not there, 0 members"));
+  EXPECT_EQ(to_json(missing).at("state"), "Dead");
+  try {
+    require_group(missing);
+    FAIL() << "threw nothing";
+  } catch (const KafkaError& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("--group: there is no group yolo_input.consumer "),
+                                HasSubstr("yolo_input.consumers")));
+  }
+}
+
 /// Does something at a moment of the fake time.
 class ActingClock final : public Clock {
  public:
@@ -220,24 +256,30 @@ class FinishedTest : public TopicTasksTest {
     }
   }
 
-  /// As the command does it, while `clock` goes on.
-  void require(Clock& clock, std::stop_token stop = {}) {
-    ResetPlan plan = plan_reset(*admin_, {});
-    watch_arrivals(*admin_, clock, plan, stop);
-    require_finished(plan);
+  /// Without force, while `clock` goes on.
+  void destroy(Clock& clock, std::stop_token stop = {}) {
+    const auto confirm = [this](const std::string&) { asked_ = true; };
+    destroy_topics(*admin_, clock, plan_reset(*admin_, {}), {.confirm = confirm}, std::move(stop));
   }
   std::string refusal(Clock& clock) {
-    return message_of<UsageError>([&] {
-      require(clock);
+    const std::string message = message_of<UsageError>([&] {
+      destroy(clock);
       return 0;
     });
+    EXPECT_FALSE(asked_);
+    EXPECT_THAT(kafka_.topics(), SizeIs(2));
+    return message;
   }
+
+  bool asked_ = false;
 };
 
 TEST_F(FinishedTest, LetsGoWhatIsProcessedWhateverTheOutputHolds) {
   const SteadyTime start = clock_.now();
-  EXPECT_NO_THROW(require(clock_));
-  EXPECT_EQ(clock_.now(), start + 1s);
+  destroy(clock_);
+  EXPECT_TRUE(asked_);
+  EXPECT_THAT(kafka_.topics(), IsEmpty());
+  EXPECT_GE(clock_.now(), start + 1s);
 }
 
 TEST_F(FinishedTest, RefusesWhileConsumersRun) {
@@ -273,7 +315,8 @@ TEST_F(FinishedTest, RefusesWhileImagesAreNotProcessed) {
 TEST_F(FinishedTest, EndsOnAStopWithoutALook) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_THROW(require(clock_, stop.get_token()), InterruptedError);
+  EXPECT_THROW(destroy(clock_, stop.get_token()), InterruptedError);
+  EXPECT_THAT(kafka_.topics(), SizeIs(2));
 }
 
 class DrainTest : public TopicTasksTest {
