@@ -83,17 +83,7 @@ class RdAdmin final : public Admin {
   }
 
   [[nodiscard]] std::vector<PartitionLag> lag(const std::string& topic, const std::string& group) override {
-    const Deadline deadline(options_.admin_timeout);
-    std::vector<std::int32_t> partitions;
-    for (const PartitionInfo& partition : describe(topic, deadline).partitions) {
-      partitions.push_back(partition.partition);
-    }
-    if (partitions.empty()) {
-      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                       fmt::format("cannot read the offsets of {}", topic),
-                       fmt::format("there is no topic {}", topic));
-    }
-    return lag_of(topic, group, partitions, deadline);
+    return lag(topic, group, Deadline(options_.admin_timeout));
   }
 
   [[nodiscard]] std::vector<PartitionLag> lag_of(const std::string& topic, const std::string& group,
@@ -104,12 +94,12 @@ class RdAdmin final : public Admin {
   [[nodiscard]] std::vector<PartitionOffset> offsets_at(const std::string& topic,
                                                         std::int64_t unix_ms) override {
     const std::string what = fmt::format("cannot look up a time in {}", topic);
-    const std::vector<PartitionLag> lags = lag(topic, "");
+    const Deadline deadline(options_.admin_timeout);
+    const std::vector<PartitionLag> lags = lag(topic, "", deadline);
     const PartitionList times = make_partition_list(lags.size());
     for (const PartitionLag& partition : lags) {
       rd_kafka_topic_partition_list_add(times.get(), topic.c_str(), partition.partition)->offset = unix_ms;
     }
-    const Deadline deadline(options_.admin_timeout);
     check_answered(rd_kafka_offsets_for_times(client_.get(), times.get(), deadline.left_ms()), what);
     std::vector<PartitionOffset> offsets;
     for (const rd_kafka_topic_partition_t& found : elements(*times)) {
@@ -280,6 +270,20 @@ class RdAdmin final : public Admin {
     return info;
   }
 
+  std::vector<PartitionLag> lag(const std::string& topic, const std::string& group,
+                                const Deadline& deadline) {
+    std::vector<std::int32_t> partitions;
+    for (const PartitionInfo& partition : describe(topic, deadline).partitions) {
+      partitions.push_back(partition.partition);
+    }
+    if (partitions.empty()) {
+      throw make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                       fmt::format("cannot read the offsets of {}", topic),
+                       fmt::format("there is no topic {}", topic));
+    }
+    return lag_of(topic, group, partitions, deadline);
+  }
+
   std::vector<PartitionLag> lag_of(const std::string& topic, const std::string& group,
                                    const std::vector<std::int32_t>& partitions, const Deadline& deadline) {
     const PartitionList committed = committed_offsets(topic, partitions, group, deadline);
@@ -392,10 +396,9 @@ class RdAdmin final : public Admin {
     const double timeout_s = std::chrono::duration<double>(options_.admin_timeout).count();
     for (const std::string_view refusal : {"SASL ", "SSL handshake"}) {
       if (const std::size_t begin = last.find(refusal); begin != std::string::npos) {
-        // Without "(after 7ms in state …)" at its end.
         return fmt::format(
             "the brokers at {} and this client did not agree within {:g} s: {} (-X sasl.…, -X ssl.…)",
-            options_.servers, timeout_s, last.substr(begin, last.rfind(" (after ") - begin));
+            options_.servers, timeout_s, last.substr(begin));
       }
     }
     return fmt::format(

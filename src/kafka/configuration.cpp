@@ -120,6 +120,16 @@ void check_servers(const std::string& servers) {
   }
 }
 
+/// The library's reason in one line; it says `queue.buffering.max.ms` where somebody wrote `linger.ms`.
+std::string reason_naming(const std::string& name, std::string reason) {
+  constexpr std::string_view kBefore = "property \"";
+  if (const std::size_t before = reason.find(kBefore); before != std::string::npos) {
+    const std::size_t begin = before + kBefore.size();
+    reason.replace(begin, reason.find('"', begin) - begin, name);
+  }
+  return reason.substr(0, reason.find_last_not_of('\n') + 1);
+}
+
 }  // namespace
 
 Configuration::Configuration(const ClientOptions& options, Events& events)
@@ -170,7 +180,7 @@ void Configuration::apply(rd_kafka_type_t type) {
                                    rd_kafka_version_str(), suggestion(name, known_names())));
     }
     if (result == RD_KAFKA_CONF_INVALID) {
-      throw UsageError(fmt::format("-X {}: {}", shown(name, value), text.data()));
+      throw UsageError(fmt::format("-X {}: {}", shown(name, value), reason_naming(name, text.data())));
     }
   }
 }

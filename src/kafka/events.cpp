@@ -24,6 +24,9 @@ std::string_view without_thread(std::string_view text) {
   return end == std::string_view::npos ? text : text.substr(end + 3);
 }
 
+/// Without how the connection stood: " (after 0ms in state CONNECT, 1 identical error(s) suppressed)".
+std::string_view without_state(std::string_view text) { return text.substr(0, text.rfind(" (after ")); }
+
 }  // namespace
 
 void Events::register_with(rd_kafka_conf_t& conf) {
@@ -68,13 +71,15 @@ void Events::silence() {
 }
 
 void Events::keep_error(std::string_view text) {
-  last_error_ = text;
+  last_error_ = without_state(text);
   has_fault_ = true;
 }
 
 void Events::fault(rd_kafka_resp_err_t code, const std::string& text) {
   const std::scoped_lock lock(mutex_);
-  keep_error(text);
+  if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || last_error_.empty()) {  // The connections have said why.
+    keep_error(text);
+  }
   if (std::exchange(fault_, code) != code) {
     write(LogLevel::warn, fmt::format("kafka: error={} text=\"{}\"", error_name(code), text));
   }

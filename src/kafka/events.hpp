@@ -37,7 +37,8 @@ class Events {
   /// From now on nothing reaches the log.
   void silence();
 
-  /// The latest error of a connection or of the client: "…: Connection refused"; empty when all went well.
+  /// The cause of the latest error of a connection or of the client: "…: Connection refused"; empty when all
+  /// went well.
   [[nodiscard]] std::string last_error() const;
 
   /// Logs a fault when it is another than the last; `recovered` ends it. Broken connections are tried again
