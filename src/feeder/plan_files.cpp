@@ -1,5 +1,6 @@
 #include "plan_files.hpp"
 
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -155,6 +156,33 @@ class StoredPlan {
   Json settings_;
 };
 
+/// What names a plan in the plan.json of `folder`. Errors: UsageError naming --out when there is none.
+std::pair<std::string, std::string> hashes_in(const std::filesystem::path& folder) {
+  try {
+    const Json plan = read_json(folder / kPlanFile);
+    return {plan.at("plan_hash").get<std::string>(), plan.at("dataset_hash").get<std::string>()};
+  } catch (const Error& e) {
+    throw UsageError(fmt::format("--out {} is not empty and holds no plan ({}): give a new folder",
+                                 folder.string(), e.what()));
+  } catch (const Json::exception&) {
+    throw UsageError(
+        fmt::format("--out {} holds a plan.json that is not of kexp: give a new folder", folder.string()));
+  }
+}
+
+void require_same_plan(const std::filesystem::path& folder, const PreparedPlan& prepared) {
+  const auto [plan_hash, dataset_hash] = hashes_in(folder);
+  if (plan_hash != prepared.plan_hash) {
+    throw UsageError(fmt::format("--out {} holds another plan, {}: this one is {}; give a new folder",
+                                 folder.string(), plan_hash, prepared.plan_hash));
+  }
+  if (dataset_hash != prepared.dataset_hash) {  // With images of the same sizes.
+    throw UsageError(
+        fmt::format("--out {} holds the plan for another dataset, {}: this one is {}; give a new folder",
+                    folder.string(), dataset_hash, prepared.dataset_hash));
+  }
+}
+
 }  // namespace
 
 Json skew_json(const cycle::PartitionSkew& skew) {
@@ -285,6 +313,20 @@ std::string plan_csv(const PreparedPlan& prepared) {
 void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared) {
   write_json(directory / kPlanFile, plan_json(prepared));
   write_file_atomically(directory / "plan.csv", plan_csv(prepared));
+}
+
+void keep_plan(const std::filesystem::path& folder, const PreparedPlan& prepared) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const bool is_empty = !error && std::filesystem::is_empty(folder, error);
+  if (error) {
+    throw UsageError(fmt::format("--out {} cannot be a folder: {}", folder.string(), error.message()));
+  }
+  if (is_empty) {
+    write_plan(folder, prepared);
+  } else {
+    require_same_plan(folder, prepared);
+  }
 }
 
 }  // namespace kexp::feeder

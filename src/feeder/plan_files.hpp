@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ namespace kexp::feeder {
 /// What plan.json and plan.csv hold.
 [[nodiscard]] Json plan_json(const PreparedPlan& prepared);
 [[nodiscard]] std::string plan_csv(const PreparedPlan& prepared);
+
+/// Writes both into `directory`, which exists: of the whole plan, so each shard writes the same bytes.
+void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared);
 
 /// What the plan of these options is made of.
 [[nodiscard]] cycle::PlanOptions plan_options(const FeederOptions& options, std::uint32_t partitions);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -17,8 +16,6 @@
 
 namespace kexp::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// What the user should know of the plan; `options` are those that it was asked for with.
 std::vector<std::string> warnings(const feeder::FeederOptions& options,
@@ -76,36 +73,6 @@ void print_plan(std::ostream& out, const feeder::FeederOptions& options,
   }
 }
 
-/// The hash in the plan.json of `folder`. Errors: UsageError naming --out when there is none.
-std::string plan_hash_in(const fs::path& folder) {
-  try {
-    return read_json(folder / "plan.json").at("plan_hash").get<std::string>();
-  } catch (const Error& e) {
-    throw UsageError(fmt::format("--out {} is not empty and holds no plan ({}): give a new folder",
-                                 folder.string(), e.what()));
-  } catch (const Json::exception&) {
-    throw UsageError(
-        fmt::format("--out {} holds a plan.json that is not of kexp: give a new folder", folder.string()));
-  }
-}
-
-/// Leaves the plan in `folder`. A plan that is there is part of what was done or is to be done: the same one
-/// stays as it is. Errors: UsageError naming --out when `folder` holds anything else.
-void keep_plan(const fs::path& folder, const feeder::PreparedPlan& prepared) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  const bool is_empty = !error && fs::is_empty(folder, error);
-  if (error) {
-    throw UsageError(fmt::format("--out {} cannot be a folder: {}", folder.string(), error.message()));
-  }
-  if (is_empty) {
-    feeder::write_plan(folder, prepared);
-  } else if (const std::string hash = plan_hash_in(folder); hash != prepared.plan_hash) {
-    throw UsageError(fmt::format("--out {} holds another plan, {}: this one is {}; give a new folder",
-                                 folder.string(), hash, prepared.plan_hash));
-  }
-}
-
 void require_time_to_come(const feeder::FeederOptions& options, const Clock& clock) {
   const WallTime now = clock.wall_now();
   if (options.t0 && *options.t0 <= now) {
@@ -122,7 +89,7 @@ ExitCode run_dry(const FeedFlags& flags, const feeder::FeederOptions& options, C
   const feeder::PreparedPlan prepared = feeder::prepare_plan(options);
   kafka::check_producer(feeder::producer_options(options, prepared.plan), context.log);
   if (!flags.out.empty()) {
-    keep_plan(flags.out, prepared);
+    feeder::keep_plan(flags.out, prepared);
   }
   if (flags.json) {
     context.out << plan_json(options, prepared).dump(2) << '\n';

@@ -111,9 +111,12 @@ struct PreparedPlan {
 /// What the producers of a feed of that plan are made with.
 [[nodiscard]] kafka::ProducerOptions producer_options(const FeederOptions& options, const cycle::Plan& plan);
 
-/// Writes plan.json and plan.csv into `directory`, which exists: of the whole plan, so each shard writes the
-/// same bytes, and plan.json is all that `FeederOptions::plan` needs.
-void write_plan(const std::filesystem::path& directory, const PreparedPlan& prepared);
+/// Leaves plan.json and plan.csv in `folder`, which is made; plan.json is all that `FeederOptions::plan`
+/// needs.
+///
+/// A plan that is there is part of what was done or is to be done: the same one stays as it is. Errors:
+/// UsageError naming --out when `folder` cannot be one, or holds anything else; FailedError.
+void keep_plan(const std::filesystem::path& folder, const PreparedPlan& prepared);
 
 /// Sends the plan, derives run.json and ledger.json, and writes plan.json, plan.csv, feed.json, feed.csv,
 /// seconds.csv and sends.csv into the run.

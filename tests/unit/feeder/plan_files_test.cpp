@@ -20,10 +20,11 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-void write_dataset(const std::filesystem::path& file, const std::vector<std::size_t>& sizes) {
+void write_dataset(const std::filesystem::path& file, const std::vector<std::size_t>& sizes,
+                   std::uint8_t byte = 7) {
   dataset::Writer writer(file, "camera");
   for (const std::size_t size : sizes) {
-    writer.add(std::vector<std::uint8_t>(size, 7));
+    writer.add(std::vector<std::uint8_t>(size, byte));
   }
   writer.finish();
 }
@@ -40,9 +41,8 @@ class PlanFilesTest : public testing::Test {
   }
 
   PreparedPlan store(const FeederOptions& options) {
-    std::filesystem::create_directories(dir_ / "stored");
     PreparedPlan prepared = prepare_plan(options);
-    write_plan(dir_ / "stored", prepared);
+    keep_plan(dir_ / "stored", prepared);
     return prepared;
   }
   FeederOptions replay() {
@@ -67,6 +67,25 @@ class PlanFilesTest : public testing::Test {
   test::TempDir dir_;
   FeederOptions options_;
 };
+
+TEST_F(PlanFilesTest, AKeptPlanIsReplacedByNoOther) {
+  const auto refused = [this] {
+    return test::message_of<UsageError>([this] {
+      (void)store(options_);
+      return 0;
+    });
+  };
+  const PreparedPlan first = store(options_);
+  EXPECT_EQ(store(options_).plan_hash, first.plan_hash);
+  options_.partitions = 4;
+  EXPECT_THAT(refused(), AllOf(HasSubstr("--out"), HasSubstr("another plan, " + first.plan_hash)));
+
+  options_.partitions = 3;
+  write_dataset(dir_ / "others.hdf5", {1000, 3000, 500}, 8);  // As large, so that the plans are equal.
+  options_.dataset = dir_ / "others.hdf5";
+  EXPECT_THAT(refused(), AllOf(HasSubstr("--out"), HasSubstr("another dataset, " + first.dataset_hash)));
+  EXPECT_EQ(stored().at("dataset_hash"), first.dataset_hash);
+}
 
 TEST_F(PlanFilesTest, AReplayedPlanIsTheSameWhateverElseTheOptionsSay) {
   options_.arrival = cycle::Arrival::poisson;
