@@ -23,7 +23,7 @@ class Checks {
   /// Holds two figures, or texts, against each other.
   void compare(const std::string& what, const std::string& recorded, const std::string& recomputed);
   void compare(const std::string& what, std::int64_t recorded, std::int64_t recomputed);
-  /// Every value of `recomputed`, by its path; also what only `recorded` has, when `both_ways`.
+  /// Every value of `recomputed`, by its path; what only `recorded` has is ignored, or wrong.
   enum class Extra { ignored, wrong };
   void compare_json(const std::string& what, const Json& recorded, const Json& recomputed, Extra extra);
   /// Every cell of two tables, each with a header, but those of columns whose name begins with `left_out`

@@ -12,6 +12,9 @@
 
 namespace kexp::feeder {
 
+/// Pacing threads that a feed may have.
+inline constexpr std::uint32_t kMostThreads = 64;
+
 /// How the images of the one global plan are dealt out: to the shards in turn, and within a shard to its
 /// pacing threads in turn.
 class Lanes {

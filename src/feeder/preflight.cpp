@@ -15,6 +15,8 @@
 #include "kexp/feeder/calibrate.hpp"
 #include "kexp/kafka/topics.hpp"
 
+#include "lane.hpp"
+
 namespace kexp::feeder {
 namespace {
 

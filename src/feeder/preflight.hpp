@@ -12,9 +12,6 @@
 
 namespace kexp::feeder {
 
-/// Pacing threads that a feed may have.
-inline constexpr std::uint32_t kMostThreads = 64;
-
 struct PreflightPorts {
   kafka::ClientFactory& kafka;
   kafka::Admin& admin;

@@ -14,6 +14,7 @@
 #include "kexp/record/message.hpp"
 #include "kexp/record/sends.hpp"
 
+#include "lane.hpp"
 #include "sends_table.hpp"
 
 namespace kexp::feeder {
@@ -58,11 +59,21 @@ std::string place(std::int32_t partition, std::int64_t offset) {
   return fmt::format("{}/{}", partition, offset);
 }
 
+/// Of each part; of those that are not here one thread.
+std::vector<Lanes> lanes_of(const std::vector<TopicQuestion::Feed>& feeds) {
+  std::vector<Lanes> lanes;
+  for (const TopicQuestion::Feed& feed : feeds) {
+    lanes.resize(std::max<std::size_t>(lanes.size(), feed.part.of), Lanes({}, 1));
+    lanes[feed.part.first()] = Lanes(feed.part, std::clamp(feed.threads, 1U, kMostThreads));
+  }
+  return lanes;
+}
+
 class TopicCheck {
  public:
   TopicCheck(const TopicQuestion& question, const PlanTable& table, const cycle::Plan* plan,
              const VerifyPorts& ports, Checks& checks)
-      : question_(question), table_(table), ports_(ports), checks_(checks) {
+      : question_(question), table_(table), ports_(ports), checks_(checks), lanes_(lanes_of(question.feeds)) {
     images_.resize(static_cast<std::size_t>(table.images));
     if (plan != nullptr) {
       take_plan(*plan);
@@ -327,19 +338,22 @@ class TopicCheck {
     return !is_there || image.partition != partition || image.offset != begin;
   }
 
-  /// Whether image `id` can have been sent: one after it of the same feed was seen.
+  /// Which pacing thread of all feeds sends an image.
+  [[nodiscard]] std::size_t lane_of(std::uint64_t id) const {
+    const std::size_t part = id % lanes_.size();
+    return part * kMostThreads + lanes_[part].lane_of(id);
+  }
+
+  /// By pacing thread, the last image that was seen: those before it were sent.
   [[nodiscard]] std::vector<std::uint64_t> last_seen() const {
-    std::vector<std::uint64_t> last(parts(), 0);
+    std::vector<std::uint64_t> last(lanes_.size() * kMostThreads, 0);
     for (std::size_t id = 0; id < images_.size(); ++id) {
       const Image::State state = images_[id].state;
       if (state != Image::State::no_row && state != Image::State::never_sent) {
-        last[id % last.size()] = id;
+        last[lane_of(id)] = id;
       }
     }
     return last;
-  }
-  [[nodiscard]] std::size_t parts() const {
-    return question_.feeds.empty() ? 1 : question_.feeds.front().part.of;
   }
 
   /// Leaves what was found. A disk that does not take it is told with the figures.
@@ -389,7 +403,7 @@ class TopicCheck {
       if (image.state == found || (image.state == confirmed && image.by_topic)) {
         ++found_count;
         add(id, fmt::format("{},{}", image.partition, image.offset), {Fate::acknowledged, {}});
-      } else if (image.state == unknown || (image.state == no_row && id < last[id % last.size()])) {
+      } else if (image.state == unknown || (image.state == no_row && id < last[lane_of(id)])) {
         ++lost;
         add(id, ",", {Fate::failed, record::kNotInTopic});
       } else if (image.state == no_row) {
@@ -421,6 +435,7 @@ class TopicCheck {
   const PlanTable& table_;
   const VerifyPorts& ports_;
   Checks& checks_;
+  const std::vector<Lanes> lanes_;
   std::vector<Image> images_;
   std::map<std::int32_t, std::int64_t> starts_, begins_, ends_, next_;  // By partition.
   std::map<std::int32_t, std::size_t> first_planned_;  // The first image of a partition, by the plan.

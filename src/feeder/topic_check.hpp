@@ -25,6 +25,7 @@ struct TopicQuestion {
   /// The feeds that are here, and whether each came to its end.
   struct Feed {
     record::FeedPart part;
+    std::uint32_t threads = 1;  ///< Each sends its images in their order.
     bool finished = false;
   };
   std::vector<Feed> feeds;
@@ -35,11 +36,11 @@ struct TopicQuestion {
 /// feed-lost.csv with the acknowledged ones that are not there. Another topic than the run's leaves nothing.
 ///
 /// Such an image was acknowledged when it is there. When it is not, it has failed if it was sent, or if one
-/// after it in the plan was: images are sent in their order. What was planned after the last one that was
-/// ever seen was never sent: dropped. What an earlier look found stays acknowledged. Nothing is settled, and
-/// feed-topic.csv stays as it is, when an acknowledged image is not there, when the topic may have deleted
-/// records of the run, or when it was not read to its end: it does not tell then.
-/// Errors: those of Kafka, also for a topic that is not there (exit code 2); InterruptedError on stop.
+/// after it of the same pacing thread was: those are sent in their order. What was planned after the last one
+/// that was ever seen was never sent: dropped. What an earlier look found stays acknowledged. Nothing is
+/// settled, and feed-topic.csv stays as it is, when an acknowledged image is not there, when the topic may
+/// have deleted records of the run, or when it was not read to its end: it does not tell then. Errors: those
+/// of Kafka, also for a topic that is not there (exit code 2); InterruptedError on stop.
 void check_topic(const TopicQuestion& question, const PlanTable& table, const cycle::Plan* plan,
                  const kafka::ClientOptions& client, const VerifyPorts& ports, Checks& checks,
                  std::stop_token stop);

@@ -387,7 +387,9 @@ class Verifier {
     question.is_own = topic == question.topic;
     question.t0_unix_ns = INT64_MAX;
     for (const Feed& feed : feeds_) {
-      question.feeds.push_back({feed.part, feed.finished()});
+      const Json threads = feed.setting("threads");
+      question.feeds.push_back(
+          {feed.part, threads.is_number_unsigned() ? threads.get<std::uint32_t>() : 1, feed.finished()});
       if (const Json t0 = member(feed.sending, "t0_unix_ns"); t0.is_number_integer()) {
         question.t0_unix_ns = std::min(question.t0_unix_ns, t0.get<std::int64_t>());
       }

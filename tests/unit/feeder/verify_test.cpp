@@ -105,8 +105,8 @@ class VerifyTest : public testing::Test {
   }
 
   /// The run of a killed feed: some rows, some images in the topic without one, some never sent.
-  void kill_a_feed() {
-    FedRun run(run_, 2, 10);
+  void kill_a_feed(int threads = 1) {
+    FedRun run(run_, 2, 10, fmt::format(R"({{"threads":{}}})", threads));
     run.acknowledged(0, 0, 1'000'000);  // At 0/0.
     run.unknown(1, 0);
     run.acknowledged(2, 0, 1'000'000);  // At 0/1.
@@ -588,6 +588,18 @@ TEST_F(VerifyTest, TheTopicDecidesWhatNobodyKnew) {
   EXPECT_EQ(counts["dropped"], 13);
   EXPECT_EQ(counts["planned"], 20);
   EXPECT_TRUE(verify().holds());  // And again, with what it left.
+}
+
+// One that a slower thread had not come to counted as sent and lost, since the other thread was further.
+TEST_F(VerifyTest, OfSeveralThreadsEachTellsHowFarItWas) {
+  kill_a_feed(/*threads=*/2);  // The last of the one is 6, of the other 3.
+
+  const Verification verification = verify_from_topic();
+
+  EXPECT_THAT(told(verification), Contains(HasSubstr("2 are in topic yolo_input, 2 are not, 14 were never")));
+  EXPECT_THAT(
+      read_file(run_ / "feed-topic.csv"),
+      HasSubstr("\n1,,,failed:NOT_IN_TOPIC\n3,1,0,acknowledged\n4,,,failed:NOT_IN_TOPIC\n5,,,dropped\n"));
 }
 
 TEST_F(VerifyTest, AcknowledgedImagesThatTheTopicLacksMakeTheRunInvalid) {
