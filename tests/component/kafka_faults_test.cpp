@@ -604,7 +604,7 @@ TEST_F(KafkaPropertiesTest, RejectedValueIsAUsageErrorWithTheLibrarysText) {
 TEST_F(KafkaPropertiesTest, RejectedValueOfAnAliasIsNamedAsItWasWritten) {
   EXPECT_THAT(refused("linger.ms", "soon"), EndsWith("configuration property \"linger.ms\""));
   EXPECT_THAT(refused("linger.ms", "99999999"),
-              AllOf(HasSubstr("property \"linger.ms\" value 99999999"), Not(HasSubstr("\n"))));
+              AllOf(HasSubstr("property \"linger.ms\" value"), EndsWith("range 0..900000")));
   EXPECT_THAT(refused("compression.type", "zip"),
               AllOf(HasSubstr("\"zip\""), EndsWith("property \"compression.type\"")));
 }
