@@ -269,6 +269,12 @@ std::string document_text(const YamlDocument& document) {
 
 }  // namespace
 
+Yaml::Yaml(const Yaml& other) = default;
+Yaml::Yaml(Yaml&& other) noexcept = default;
+Yaml& Yaml::operator=(const Yaml& other) = default;
+Yaml& Yaml::operator=(Yaml&& other) noexcept = default;
+Yaml::~Yaml() = default;
+
 Yaml::Yaml(std::string text) : value_(std::move(text)) {}
 
 Yaml Yaml::list(std::vector<Yaml> items) {

@@ -28,8 +28,14 @@ class Yaml {
   Yaml(const char* text) : Yaml(std::string(text)) {}       // NOLINT(google-explicit-constructor)
   Yaml(std::same_as<bool> auto truth) : value_(truth) {}    // NOLINT(google-explicit-constructor)
   template <std::integral I>
-  requires(!std::same_as<I, bool>) Yaml(I number)
-      : value_(static_cast<std::int64_t>(number)) {}  // NOLINT(google-explicit-constructor)
+  requires(!std::same_as<I, bool>) Yaml(I number);  // NOLINT(google-explicit-constructor)
+
+  // Defined where an entry is a whole type, which a vector of it has to be.
+  Yaml(const Yaml& other);
+  Yaml(Yaml&& other) noexcept;
+  Yaml& operator=(const Yaml& other);
+  Yaml& operator=(Yaml&& other) noexcept;
+  ~Yaml();
 
   [[nodiscard]] static Yaml list(std::vector<Yaml> items = {});
   [[nodiscard]] static Yaml map(std::initializer_list<YamlEntry> entries = {});
@@ -76,6 +82,9 @@ struct YamlEntry {
 
   bool operator==(const YamlEntry& other) const;
 };
+
+template <std::integral I>
+requires(!std::same_as<I, bool>) Yaml::Yaml(I number) : value_(static_cast<std::int64_t>(number)) {}
 
 /// A document of a file; the comment stands at its head.
 struct YamlDocument {
