@@ -250,7 +250,7 @@ TEST_F(KafkaFaultsTest, FlushGivesUpWhatNeverLeftWhenItsTimeIsOver) {
 }
 
 TEST_F(KafkaFaultsTest, SaysThatWhatTimedOutOnItsWayMayHaveArrived) {
-  producer_options_.delivery_timeout = 1s;
+  producer_options_.delivery_timeout = 4s;
   const auto sender = producer();
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
   ASSERT_EQ(sender->flush(kDeadline, {}), 0U);  // Connected.
@@ -268,8 +268,9 @@ TEST_F(KafkaFaultsTest, FlushSaysOfWhatItGivesUpThatItMayHaveArrived) {
   ASSERT_EQ(sender->flush(kDeadline, {}), 0U);  // Connected.
   broker_.answer_after(30s);
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
-  EXPECT_EQ(sender->flush(300ms, {}), 1U) << "on its way";
+  EXPECT_EQ(sender->flush(2s, {}), 1U) << "on its way";
   broker_.set_down();
+  ASSERT_TRUE(wait_until([&] { return !sender->last_fault().empty(); }));
   EXPECT_EQ(sender->flush(300ms, {}), 0U) << "waited to be sent again";
   EXPECT_THAT(errors(), ElementsAre("", "_PURGE_QUEUE"));
   EXPECT_TRUE(reports_.back().possibly_persisted);
@@ -302,9 +303,10 @@ TEST_F(KafkaFaultsTest, FlushGivesUpWhatNeverLeftWithinASecondOfAStop) {
   ASSERT_EQ(send_byte(*sender), SendOutcome::queued);
   std::stop_source stop;
   stop.request_stop();
-  const auto time = time_of([&] { EXPECT_EQ(sender->flush(kDeadline, stop.get_token()), 0U); });
+  const auto time = time_of([&] { EXPECT_LE(sender->flush(kDeadline, stop.get_token()), 1U); });
   EXPECT_GE(time, 700ms);
   EXPECT_LT(time, kAtOnce);
+  ASSERT_TRUE(wait_until([this] { return !errors().empty(); }));  // On a busy machine after it has returned.
   EXPECT_THAT(errors(), ElementsAre("_PURGE_QUEUE"));
   EXPECT_FALSE(reports_.front().possibly_persisted);
 }
@@ -400,8 +402,8 @@ TEST_F(KafkaFaultsTest, RefusedGroupThrows) {
 
 TEST_F(KafkaFaultsTest, RefusedCommitThrows) {
   const auto consumer = member();
-  consumer->store_offset(0, 1);
   broker_.fail(kOffsetCommit, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 10);
+  consumer->store_offset(0, 1);  // Could be committed in the background before.
   EXPECT_THAT(message_of<KafkaError>([&] {
                 consumer->commit();
                 return 0;
@@ -438,6 +440,7 @@ TEST_F(KafkaRewoundTest, AnOffsetBelowTheCommittedOneIsCommittedInTheBackground)
 }
 
 TEST_F(KafkaRewoundTest, AnOffsetBelowTheOneOfAnEarlierProcessIsCommittedInTheBackground) {
+  consumer_options_.session_timeout = 6s;  // So long the mock cluster waits for a member that has left.
   far_ahead()->close(5s);
   listener_.assigned = 0;
   const auto consumer = member();
