@@ -13,7 +13,7 @@
 #   --keep          leave Kafka and Prometheus running at the end
 #   --no-install    packages are there already
 #
-# KAFKA_SERVERS and PROMETHEUS_URL point it at one's own, KEXP_BINARY at a binary that is built already. Ctrl-C at any moment stops everything it started.
+# KAFKA_SERVERS and PROMETHEUS_URL point it at one's own, KEXP_BINARY at a binary that is built already. Ctrl-C, or a TERM, at any moment stops everything it started.
 # Exit: 0 the run was sound; 5 it was not; 1 to 3 something did not work; 130 interrupted.
 # shellcheck disable=SC2317  # functions are called by traps and by wait_for
 set -euo pipefail
@@ -84,18 +84,31 @@ prometheus_answers() {
 
 # ---- what was started here is stopped here, whatever happens
 
-children=()   # pids of kexp processes
 services=()   # "script folder" of what stop_all stops
 serving=''    # their names
+# own_session COMMAND...: becomes it, beyond the reach of a Ctrl-C: stop_all passes that on, once.
+own_session() {
+  trap - EXIT INT TERM
+  close_inherited
+  exec setsid "$@" </dev/null
+}
+# end_session SIGNAL PID: all of it; while it is being made it is that process alone.
+end_session() { kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null || true; }
+# attend COMMAND...: runs it to its end. In the foreground a signal for this script alone would be heard only then.
+attend() {
+  own_session "$@" &
+  wait $!
+}
 stop_all() {
-  local code=$? pid service
+  local code=$? pid service sessions
   # Also for what is called here: a second Ctrl-C, or one that ended the reader of our output, would leave Kafka running.
   trap '' INT TERM HUP PIPE
   trap - EXIT
   [ -z "$serving" ] || say "stopping $serving (a moment)" || true
-  for pid in "${children[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  for pid in "${children[@]}"; do
-    wait_for 15 "process $pid to end" pid_dead "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  sessions=$(jobs -rp)
+  for pid in $sessions; do end_session TERM "$pid"; done
+  for pid in $sessions; do
+    wait_for 15 "process $pid to end" pid_dead "$pid" || end_session KILL "$pid"
   done
   for service in "${services[@]}"; do
     "$here/${service%% *}" stop --dir "${service#* }" >/dev/null 2>&1 &
@@ -114,7 +127,7 @@ trap interrupted INT TERM
 
 build_product() {
   # What the preset "release" says, for a CMake that does not know presets yet.
-  cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release && cmake --build build/release --target kexp_product
+  attend cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release && attend cmake --build build/release --target kexp_product
 }
 # Of Ninja's output on stdin, one line in 20 s.
 tell_steps() {
@@ -134,7 +147,12 @@ if [ -z "${KEXP_BINARY:-}" ]; then
   build_log=$root/build/quickstart-build.log
   say "building, the first time about 4 minutes on 2 cores; its log: $build_log"
   mkdir -p build
-  build_product 2>&1 | tee "$build_log" | tell_steps || { tail -n 30 "$build_log" >&2; die 1 "the build failed; its log: $build_log"; }
+  exec {building}> >(tee "$build_log" | tell_steps)  # not in a pipe: this shell has to know what it started
+  teller=$! built=1
+  build_product >&"$building" 2>&1 || built=''
+  exec {building}>&-
+  wait "$teller"
+  [ -n "$built" ] || { tail -n 30 "$build_log" >&2; die 1 "the build failed; its log: $build_log"; }
 fi
 
 # ---- Kafka and Prometheus
@@ -164,15 +182,16 @@ mkdir -p "$KEXP_SD_DIR"
 # ---- model, images, topics
 
 model=yolov3-tiny
-"$kexp" model get "$model" >&2
+attend "$kexp" model get "$model" >&2
 work=$state/work
 rm -rf -- "$work"
 mkdir -p "$work"
 dataset=$work/images.hdf5
 if [ -n "$images" ]; then
-  "$kexp" dataset make --out "$dataset" --images "$images" >&2
+  attend "$kexp" dataset make --out "$dataset" --images "$images" >&2
 else
-  "$kexp" dataset make --out "$dataset" --video "${video:-$(fetch_vtest)}" --count 60 --every 10 --encode jpeg >&2
+  video=${video:-$(fetch_vtest)}
+  attend "$kexp" dataset make --out "$dataset" --video "$video" --count 60 --every 10 --encode jpeg >&2
 fi
 partitions=$((consumers * 2))
 # Topics of our own: on a broker that is in use nobody else's are touched.
@@ -181,16 +200,11 @@ export KAFKA_INPUT_TOPIC=kexp_quickstart_input KAFKA_OUTPUT_TOPIC=kexp_quickstar
 
 # ---- consumers
 
-# spawn NAME COMMAND...: in a session of its own, so that a Ctrl-C reaches it once, through stop_all.
+# spawn NAME COMMAND...: beside this script, until stop_all ends it.
 spawn() {
   local name=$1
   shift
-  (
-    trap - EXIT INT TERM
-    close_inherited
-    exec setsid "$@" >"$work/$name.out" 2>"$work/$name.log" </dev/null
-  ) &
-  children+=($!)
+  own_session "$@" >"$work/$name.out" 2>"$work/$name.log" &
 }
 port_of() {  # PID: of its metrics, from the file that it leaves for Prometheus
   sed -n 's/.*"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$KEXP_SD_DIR/$1.json" 2>/dev/null
@@ -202,57 +216,59 @@ is_ready() {  # PID
 }
 all_ready() {
   local pid
-  for pid in "${children[@]}"; do
+  for pid in "${consuming[@]}"; do
     pid_alive "$pid" || die 1 "a consumer ended: $(tail -n 3 "$work"/consumer-*.log)"
     is_ready "$pid" || return 1
   done
 }
+consuming=()
 for ((i = 1; i <= consumers; ++i)); do
   # Lower priority than the feeder, which shares this machine and must be on time.
   POD_NAME=consumer-$i spawn "consumer-$i" nice -n 10 "$kexp" consume --model "$model" --threads 1 --metrics-port 0
+  consuming+=($!)
 done
 wait_for 90 "$consumers consumers with partitions" all_ready || die 3 "the consumers did not become ready: $work/consumer-*.log"
 
 # ---- the peak that this machine can serve
 
-# Feeds a burst and measures how long the consumers take for it.
+max_mbps=''
+# Feeds a burst, measures how long the consumers take for it, and sets max_mbps.
 measure() {
   local count=40 start end
   start=$(date +%s%N)
-  "$kexp" feed --profile burst --count "$count" --topic "$KAFKA_INPUT_TOPIC" --dataset "$dataset" --run "$work/warmup" --metrics-port 0 >"$work/warmup.out" 2>"$work/warmup.log"
-  "$kexp" topics lag --until-zero --timeout 120 >"$work/warmup.lag"
+  attend "$kexp" feed --profile burst --count "$count" --topic "$KAFKA_INPUT_TOPIC" --dataset "$dataset" --run "$work/warmup" --metrics-port 0 >"$work/warmup.out" 2>"$work/warmup.log" || return
+  attend "$kexp" topics lag --until-zero --timeout 120 >"$work/warmup.lag" || return
   end=$(date +%s%N)
   # Six tenths of what a burst was served at, as MB/s: the day's mean is half of its peak.
-  awk -v per_mb="$("$kexp" dataset info "$dataset" --json | sed -n 's/.*"images_per_s_at_1_mbps": *\([0-9.]*\).*/\1/p')" \
-    -v count="$count" -v ns="$((end - start))" 'BEGIN {printf "%.4f", 0.6 * count / (ns / 1e9) / per_mb}'
+  max_mbps=$(awk -v per_mb="$("$kexp" dataset info "$dataset" --json | sed -n 's/.*"images_per_s_at_1_mbps": *\([0-9.]*\).*/\1/p')" \
+    -v count="$count" -v ns="$((end - start))" 'BEGIN {printf "%.4f", 0.6 * count / (ns / 1e9) / per_mb}')
 }
 say "measuring what this machine can serve"
-max_mbps=$(measure) || { cat "$work"/warmup.log "$work"/consumer-*.log >&2; die 1 "the measuring run failed"; }
+measure || { cat "$work"/warmup.log "$work"/consumer-*.log >&2; die 1 "the measuring run failed"; }
 
 # ---- the day
 
 run=${run:-$root/runs/$(date -u +%Y%m%dT%H%M%SZ)-quickstart}
 # From here on: what the topic holds so far are the answers to the measuring.
 spawn track "$kexp" track --run "$run" --from latest --until-complete --timeout 120 --metrics-port 0
-tracker=${children[-1]}
+tracker=$!
 tracker_joined() { [ -e "$run/track.json" ] || pid_dead "$tracker"; }  # it knows by then where the topic ended
 wait_for 30 "the tracker to join the run" tracker_joined || die 3 "the tracker did not start: $work/track.log"
 pid_alive "$tracker" || die 1 "the tracker ended: $(tail -n 3 "$work/track.log")"
 say "one day in $duration s at a peak of $max_mbps MB/s"
 code=0
-"$kexp" feed --max_mbps "$max_mbps" --duration "$duration" --breakpoints 48 --n_cycles 1 --shuffle --seed "$seed" \
+attend "$kexp" feed --max_mbps "$max_mbps" --duration "$duration" --breakpoints 48 --n_cycles 1 --shuffle --seed "$seed" \
   --topic "$KAFKA_INPUT_TOPIC" --dataset "$dataset" --run "$run" >"$work/feed.out" || code=$?
-[ "$code" != 130 ] || interrupted  # the shell may leave a Ctrl-C to a program that took it
 [ "$code" = 0 ] || [ "$code" = 5 ] || die "$code" "the feed failed"
-"$kexp" topics lag --until-zero --timeout 120 >"$work/lag.out"
+attend "$kexp" topics lag --until-zero --timeout 120 >"$work/lag.out" || die 1 "the consumers did not come to an end: $work/consumer-*.log"
 wait "$tracker" || code=$?
 [ "$code" = 0 ] || [ "$code" = 5 ] || { cat "$work/track.log" >&2; die "$code" "the tracker failed"; }
 
 # ---- the metrics, and a picture
 
-"$kexp" extract --run "$run" >"$work/extract.out"
+attend "$kexp" extract --run "$run" >"$work/extract.out"
 "$kexp" dataset export "$dataset" --count 1 --out "$work/image" >&2
-"$kexp" model check "$model" --images "$work/image" --annotate "$run/annotated" >"$work/check.out"
+attend "$kexp" model check "$model" --images "$work/image" --annotate "$run/annotated" >"$work/check.out"
 
 cat "$work/track.out"
 echo

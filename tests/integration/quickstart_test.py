@@ -97,13 +97,16 @@ class QuickstartTest(unittest.TestCase):
         later, sooner = self.folder / "later", self.folder / "sooner"
         at_work = self.start("--duration", "60", folder=later)
         at_work.wait_for_line("Prometheus runs on", timeout=240)  # The next one sees which ports are taken.
-        self.interrupt(self.start("--duration", "60", folder=sooner), "waiting for|measuring", sooner)
-        self.interrupt(at_work, "one day in", later)
+        self.interrupt(self.start("--duration", "60", folder=sooner), "quickstart: (waiting for|measuring)", sooner,
+                       lambda pid: os.killpg(pid, signal.SIGINT))  # As a terminal does.
+        # The script alone was heard only when the feed had come to its end.
+        self.interrupt(at_work, "feed: started", later, lambda pid: os.kill(pid, signal.SIGTERM))
+        self.assertEqual(json.loads((later / "run/run.json").read_text())["verdict"]["state"], "PARTIAL")
 
-    def interrupt(self, quickstart, moment, folder):
-        quickstart.wait_for_line(f"quickstart: .*({moment})", timeout=240)
-        os.killpg(quickstart.pid, signal.SIGINT)  # As a terminal does.
-        quickstart.wait_for_line("quickstart: stopping Kafka")
+    def interrupt(self, quickstart, moment, folder, signal_to):
+        quickstart.wait_for_line(moment, timeout=240)
+        signal_to(quickstart.pid)
+        quickstart.wait_for_line("quickstart: stopping Kafka", timeout=60)
         for impatient in (signal.SIGINT, signal.SIGTERM):
             os.killpg(quickstart.pid, impatient)
         self.assertEqual(quickstart.wait(120), 130, quickstart.output())
