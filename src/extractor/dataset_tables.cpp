@@ -310,6 +310,18 @@ ExtractorResult describe(const fs::path& folder, const Dataset& dataset) {
   return result;
 }
 
+Json to_json(const ExtractorResult& result) {
+  return {{"directory", result.directory.string()},
+          {"start", format_utc(result.window.start)},
+          {"end", format_utc(result.window.end)},
+          {"metrics", result.metrics},
+          {"series", result.series},
+          {"samples", result.samples},
+          {"histograms", result.histograms},
+          {"ends", result.ends},
+          {"bytes", result.bytes}};
+}
+
 ExtractorResult read_description(const fs::path& folder, const std::string& format) {
   const fs::path file = folder / metadata_file(format);
   const std::string text = read_file(file);

@@ -119,18 +119,8 @@ void print_differences(std::ostream& out, const std::vector<extractor::CountDiff
 }
 
 void print_result(std::ostream& out, const extractor::ExtractorResult& result, bool json) {
-  const std::string start = format_utc(result.window.start);
-  const std::string end = format_utc(result.window.end);
   if (json) {
-    Json object{{"directory", result.directory.string()},
-                {"start", start},
-                {"end", end},
-                {"metrics", result.metrics},
-                {"series", result.series},
-                {"samples", result.samples},
-                {"histograms", result.histograms},
-                {"ends", result.ends},
-                {"bytes", result.bytes}};
+    Json object = extractor::to_json(result);
     if (result.differences) {
       object["differences"] = extractor::to_json(*result.differences);
     }
@@ -143,7 +133,8 @@ void print_result(std::ostream& out, const extractor::ExtractorResult& result, b
   out << fmt::format(
       "window   {} to {}\nhere     {} to {}\nmetrics  {}\nseries   {}\nsamples  {}\nsize     {}\ndataset  "
       "{}\n",
-      start, end, extractor::format_local(result.window.start), extractor::format_local(result.window.end),
+      format_utc(result.window.start), format_utc(result.window.end),
+      extractor::format_local(result.window.start), extractor::format_local(result.window.end),
       result.metrics, result.series, result.samples, format_bytes(static_cast<double>(result.bytes)),
       result.directory.string());
   if (result.differences) {

@@ -85,6 +85,8 @@ struct ExtractorResult {
   std::optional<std::vector<CountDifference>> differences;
   std::optional<Energy> energy;  ///< Of the window; none with legacy, which has no table of series.
 };
+/// What extract.json has of it: all but differences and energy, which have files of their own.
+[[nodiscard]] Json to_json(const ExtractorResult& result);
 
 /// Writes the dataset with its energy, whole or not at all, then the wide table likewise, then joins the run.
 /// Metrics that an extraction of the same window, series and settings finished before it was killed,
