@@ -106,7 +106,7 @@ class QuickstartTest(unittest.TestCase):
     def interrupt(self, quickstart, moment, folder, signal_to):
         quickstart.wait_for_line(moment, timeout=240)
         signal_to(quickstart.pid)
-        quickstart.wait_for_line("quickstart: stopping Kafka", timeout=60)
+        quickstart.wait_for_line("quickstart: stopping Kafka", timeout=30)
         for impatient in (signal.SIGINT, signal.SIGTERM):
             os.killpg(quickstart.pid, impatient)
         self.assertEqual(quickstart.wait(120), 130, quickstart.output())
