@@ -131,7 +131,7 @@ class FakeKafka final : public kafka::ClientFactory {
 
   /// Waits until `condition` (of this fake) holds; false after `timeout` of real time.
   bool wait_until(const std::function<bool()>& condition,
-                  std::chrono::milliseconds timeout = std::chrono::seconds(10));
+                  std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
  private:
   class FakeProducer;
