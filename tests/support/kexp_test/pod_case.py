@@ -20,8 +20,8 @@ class PodCase(unittest.TestCase):
         return Topics(self.kafka, self.id().rsplit(".", 1)[1], partitions, output_configs)
 
     def pod(self, topics, *args, env=None):
-        """A consumer that ends with the test."""
-        pod = Pod(self.kafka.servers, *topics.arguments(), *args, env=env)
+        """A consumer that ends with the test. Its session is longer than a busy machine leaves it, or the broker, without CPU."""
+        pod = Pod(self.kafka.servers, *topics.arguments(), "-X", "session.timeout.ms=10000", *args, env=env)
         self.addCleanup(pod.close)
         return pod
 
