@@ -12,8 +12,8 @@ from kexp_test.pod import model
 
 
 class ConsumeCliTest(unittest.TestCase):
-    def fails(self, args, code, *words, env=None, timeout=60):
-        done = kexp_test.run(["consume", *args], env=env, timeout=timeout)
+    def fails(self, args, code, *words, env=None):
+        done = kexp_test.run(["consume", *args], env=env)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(done.stdout, "")
         for word in words:

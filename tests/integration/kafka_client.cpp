@@ -412,8 +412,8 @@ TEST_F(KafkaClientTest, RejoinsAfterTooLongAPauseBetweenPolls) {
   create(1);
   Listener listener;
   ConsumerOptions options;
-  options.session_timeout = 1500ms;
-  options.max_poll_interval = 1500ms;
+  options.session_timeout = 3s;  // More than a busy machine takes the CPU away for.
+  options.max_poll_interval = 3s;
   const auto reader = consumer("a", options);
   reader->subscribe(topic_, listener);
   ASSERT_TRUE(poll_until(
@@ -524,7 +524,7 @@ TEST_F(KafkaClientTest, FetchesAheadAsMuchAsAskedAndNeverRunsDry) {
       [&] { return count == kCount; }));
   const double took = seconds(clock_.now() - first);
   std::cout << "150 images at 50/s took " << took << " s, at most " << most_ahead << " ahead\n";
-  EXPECT_LT(took, 5.0) << "3 s, or 9 s where it runs dry";
+  EXPECT_LT(took, 7.0) << "3 s, or 9 s where it runs dry";
   EXPECT_LE(most_ahead, kAhead + 2U);
   reader->close(10s);
 }
