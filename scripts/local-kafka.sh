@@ -18,6 +18,8 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib/fetch.sh
 . "$here/lib/fetch.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/ports.sh
+. "$here/lib/ports.sh"
 
 start_seconds=90  # 4 s on a quiet machine
 stop_seconds=20
@@ -50,31 +52,14 @@ print_settings() {
   echo "KAFKA_PID=$1"
 }
 
-# load_ports: the ports of the last start, so that a broker that was killed comes back where its clients look for it.
-load_ports() {
-  local key value
-  port='' metrics_port='' controller_port=''
-  [ -f "$dir/ports" ] || return 0
-  while IFS='=' read -r key value; do
-    case $key in port) port=$value ;; metrics_port) metrics_port=$value ;; controller_port) controller_port=$value ;; esac
-  done <"$dir/ports"
-}
-
-# choose_ports: flags, then the remembered ones, then the defaults. 0 takes the remembered one or any that is free.
 choose_ports() {
-  load_ports
-  local wanted=${port_flag:-${port:-9092}} wanted_metrics=${metrics_flag:-${metrics_port:-}}
-  if [ -z "$wanted_metrics" ]; then
-    if [ "$wanted" = 0 ]; then wanted_metrics=0; else wanted_metrics=7071; fi
-  fi
-  if [ "$wanted" = 0 ]; then wanted=${port:-$(free_port 0)}; fi
-  if [ "$wanted_metrics" = 0 ]; then wanted_metrics=${metrics_port:-$(free_port 1)}; fi
-  port=$wanted metrics_port=$wanted_metrics
+  load_ports port metrics_port controller_port
+  choose_two_ports "$port_flag" 9092 metrics_port "$metrics_flag" 7071
   require_port_free Kafka "$port" "choose another by --port (0: any)"
   require_port_free metrics "$metrics_port" "choose another by --metrics-port (0: any)"
   # Nobody but the broker itself talks to the controller's port, so it may move.
   if [ -z "$controller_port" ] || ! port_free "$controller_port"; then controller_port=$(free_port 2); fi
-  printf '%s\n' "port=$port" "metrics_port=$metrics_port" "controller_port=$controller_port" >"$dir/ports"
+  save_ports port metrics_port controller_port
 }
 
 write_properties() {
@@ -127,7 +112,7 @@ new_cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' '-_' | head -c 22 
 start() {
   local pid
   if pid=$(service_pid kafka); then
-    load_ports
+    load_ports port metrics_port
     [[ ${port_flag:-0} == 0 || $port_flag == "$port" ]] || die 1 "Kafka is already running on port $port (pid $pid), not $port_flag: stop it first"
     wait_for_service kafka "$start_seconds" "Kafka on 127.0.0.1:$port" broker_up || die 3 "Kafka (pid $pid) runs but does not answer on port $port"
     say "Kafka is already running (pid $pid)"
@@ -170,7 +155,7 @@ stop() {
 status() {
   local pid
   pid=$(service_pid kafka) || die 3 "Kafka is not running ($dir)"
-  load_ports
+  load_ports port metrics_port
   broker_up || die 3 "Kafka (pid $pid) runs but does not answer on port $port"
   say "Kafka runs (pid $pid, data in $dir)"
   print_settings "$pid"
@@ -192,7 +177,7 @@ reset() {
 verb=$1
 shift
 dir=${XDG_STATE_HOME:-$HOME/.local/state}/kexp/kafka
-rebalance_delay=3000 port_flag='' metrics_flag='' properties='' yes=''
+rebalance_delay=3000 port_flag='' metrics_flag='' properties='' yes='' port='' metrics_port='' controller_port=''
 case $verb in
   start | stop | status | reset) ;;
   -h | --help) usage; exit 0 ;;

@@ -20,6 +20,8 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib/fetch.sh
 . "$here/lib/fetch.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/ports.sh
+. "$here/lib/ports.sh"
 
 start_seconds=60  # 0.1 s on a quiet machine
 stop_seconds=20
@@ -29,27 +31,6 @@ usage() { sed -n '2,/^set -/{/^set -/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}";
 print_settings() {
   echo "PROMETHEUS_URL=http://127.0.0.1:$port"
   echo "KEXP_SD_DIR=$(printf %q "$sd_dir")"
-}
-
-load_ports() {
-  local key value
-  port='' node_port=''
-  [ -f "$dir/ports" ] || return 0
-  while IFS='=' read -r key value; do
-    case $key in port) port=$value ;; node_port) node_port=$value ;; esac
-  done <"$dir/ports"
-}
-
-# choose_ports: flags, then the remembered ones, then the defaults. 0 takes the remembered one or any that is free.
-choose_ports() {
-  load_ports
-  local wanted=${port_flag:-${port:-9090}} wanted_node=${node_flag:-${node_port:-}}
-  if [ -z "$wanted_node" ]; then
-    if [ "$wanted" = 0 ]; then wanted_node=0; else wanted_node=9100; fi
-  fi
-  if [ "$wanted" = 0 ]; then wanted=${port:-$(free_port 0)}; fi
-  if [ "$wanted_node" = 0 ]; then wanted_node=${node_port:-$(free_port 1)}; fi
-  port=$wanted node_port=$wanted_node
 }
 
 write_config() {
@@ -100,15 +81,16 @@ start() {
   pid=$(service_pid prometheus) || drop_stale prometheus
   node_pid=$(service_pid node-exporter) || drop_stale node-exporter
   if [ -n "$pid" ]; then
-    load_ports
+    load_ports port node_port
     [[ ${port_flag:-0} == 0 || $port_flag == "$port" ]] || die 1 "Prometheus is already running on port $port (pid $pid), not $port_flag: stop it first"
     [[ ${node_flag:-0} == 0 || $node_flag == "$node_port" ]] || die 1 "the node exporter is already running on port $node_port, not $node_flag: stop it first"
   else
-    choose_ports
+    load_ports port node_port
+    choose_two_ports "$port_flag" 9090 node_port "$node_flag" 9100
     require_port_free Prometheus "$port" "choose another by --port (0: any)"
   fi
   if [ -z "$node_pid" ]; then require_port_free "node exporter" "$node_port" "choose another by --node-exporter-port (0: any)"; fi
-  printf '%s\n' "port=$port" "node_port=$node_port" >"$dir/ports"
+  save_ports port node_port
   write_config
 
   trap 'trap "" INT TERM; stop_all "${started[@]}" || true' EXIT  # a start that failed or was interrupted leaves nothing of its own running
@@ -156,7 +138,7 @@ status() {
   local pid
   pid=$(service_pid prometheus) || die 3 "Prometheus is not running ($dir)"
   service_pid node-exporter >/dev/null || die 3 "Prometheus (pid $pid) runs, the node exporter does not: start again"
-  load_ports
+  load_ports port node_port
   http_ok "$port" /-/ready || die 3 "Prometheus (pid $pid) runs but does not answer on port $port"
   say "Prometheus runs (pid $pid, data in $dir)"
   print_settings
@@ -176,7 +158,7 @@ reset() {
 verb=$1
 shift
 dir=${XDG_STATE_HOME:-$HOME/.local/state}/kexp/prometheus
-port_flag='' node_flag='' yes='' interval=5 kafka_metrics=${KAFKA_METRICS:-127.0.0.1:7071}
+port_flag='' node_flag='' yes='' port='' node_port='' interval=5 kafka_metrics=${KAFKA_METRICS:-127.0.0.1:7071}
 case $verb in
   start | stop | status | reset) ;;
   -h | --help) usage; exit 0 ;;
