@@ -31,7 +31,7 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
 /// Threads: one at a time per object.
 class AppendFile {
  public:
-  /// `new_only`: refuse a file that exists (a role writes each of its files once per run).
+  /// `refuse`: a file that exists is an error (a role writes each of its files once per run).
   enum class Existing { append, refuse };
   explicit AppendFile(std::filesystem::path file, Existing existing = Existing::append);
   AppendFile(AppendFile&& other) noexcept;
