@@ -62,14 +62,13 @@ void validate(const ConsumerOptions& options) {
         fmt::format("--streams must be auto, or from 1 to {}, got {}", kMostThreads, options.streams));
   }
   inference::validate(options.detector);
-  if (options.detector.engine == "opencv" && !options.detector.engine_cache.empty()) {
-    throw UsageError(fmt::format("--engine-cache {} goes with --engine openvino, not with opencv",
-                                 options.detector.engine_cache.string()));
-  }
 }
 
 void check_model(const ConsumerOptions& options) {
-  static_cast<void>(naming_the_flag([&] { return model_file(options.model, options.models_dir); }));
+  naming_the_flag([&] {
+    inference::check_fit(model_file(options.model, options.models_dir), options.detector);
+    return true;
+  });
 }
 
 LoadedDetector load_detector(const std::string& model, const std::filesystem::path& models_dir,

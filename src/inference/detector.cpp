@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "kexp/inference/model_info.hpp"
 
+#include "class_filter.hpp"
 #include "engine.hpp"
 #include "graph_detector.hpp"
+#include "input_plan.hpp"
 #include "opencv/opencv_engine.hpp"
 #include "openvino/openvino_engine.hpp"
 #include "openvino/openvino_module.hpp"
@@ -59,6 +63,19 @@ std::vector<LayerTime> slowest_first(std::vector<LayerTime> times) {
   std::stable_sort(times.begin(), times.end(),
                    [](const LayerTime& a, const LayerTime& b) { return a.time > b.time; });
   return times;
+}
+
+void check_fit(const fs::path& model, const DetectorOptions& options) {
+  if (options.input.kind == InputSize::Kind::automatic && options.classes.empty()) {
+    return;
+  }
+  const PreparedGraph graph = read_graph(model);
+  try {
+    static_cast<void>(InputPlan(graph, options.input));
+    static_cast<void>(ClassFilter(options.classes, graph.info.labels, graph.info.name));
+  } catch (const ModelError& e) {
+    throw ModelError(fmt::format("{}: {}", model.string(), e.what()));
+  }
 }
 
 std::unique_ptr<Detector> make_detector(const fs::path& model, const DetectorOptions& options) {

@@ -74,6 +74,10 @@ void validate(const DetectorOptions& options) {
         "{} goes with --engine openvino, not with opencv",
         options.precision != "f32" ? "--precision " + options.precision : "--device " + options.device));
   }
+  if (options.engine == "opencv" && !options.engine_cache.empty()) {
+    throw UsageError(fmt::format("--engine-cache {} goes with --engine openvino, not with opencv",
+                                 options.engine_cache.string()));
+  }
   check_count(options.threads, kMaxThreads, "--threads");
   check_share(options.confidence, "--confidence");
   check_share(options.iou, "--iou");

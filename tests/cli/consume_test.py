@@ -69,6 +69,14 @@ class ConsumeCliTest(unittest.TestCase):
             self.assertIn(wrong[0], done.stderr)
             self.assertNotIn("consume: threads=", done.stderr)
 
+    def test_what_does_not_fit_the_model_is_told_before_the_broker_is_asked(self):
+        for wrong, words in ((["--input", "13x7"], "cannot run at 13x7 (--input): its sides have to be multiples of"),
+                             (["--classes", "persom"], "--classes: ")):
+            done = kexp_test.run(["consume", "--model", model(), *wrong])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertNotIn("consume: threads=", done.stderr)
+
     def test_a_broker_that_does_not_come_is_unavailable(self):
         port = kexp_test.free_port()
         self.fails(["--model", model(), "--servers", f"127.0.0.1:{port}"], 3, "waiting_for=broker", "waited 30.0 s", f"127.0.0.1:{port}",

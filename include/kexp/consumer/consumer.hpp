@@ -57,7 +57,8 @@ void validate(const ConsumerOptions& options);
 /// The group's name: `options.group` or its default.
 [[nodiscard]] std::string group_of(const ConsumerOptions& options);
 
-/// Looks whether there is such a model, before anything is connected. Errors: ModelError naming --model.
+/// Looks whether there is such a model and it can run as the options want it, before anything is connected.
+/// Errors: ModelError naming --model; UsageError naming --classes.
 void check_model(const ConsumerOptions& options);
 
 /// A detector that is ready to work.

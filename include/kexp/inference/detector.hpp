@@ -122,6 +122,10 @@ class Detector {
 /// The module with the OpenVINO engine; nullopt when it was not built or is not where it belongs.
 [[nodiscard]] std::optional<std::filesystem::path> openvino_module();
 
+/// Looks into the file whether the model runs at the input size and has the classes that are asked for; no
+/// engine is involved, and where nothing is asked for, nothing is read. Errors: as `make_detector`.
+void check_fit(const std::filesystem::path& model, const DetectorOptions& options);
+
 /// Pure checks of the options. Errors: UsageError naming the flag.
 void validate(const DetectorOptions& options);
 

@@ -131,6 +131,27 @@ TEST_F(GraphDetectorTest, RefusesAClassThatTheModelHasNot) {
   EXPECT_THAT(message_of<UsageError>([this] { detect(); }), HasSubstr("m has no class \"2\""));
 }
 
+TEST(CheckFitTest, NamesASizeOrAClassThatTheModelHasNot) {
+  const TempDir dir;
+  const DarknetModelFiles files = write_darknet_model(dir);
+  const auto model =
+      dir.write("m.onnx", inference::convert_darknet({files.cfg, files.weights, files.names, {}, ""}).onnx);
+  DetectorOptions options;
+  options.classes = {"persom"};
+  EXPECT_THAT(message_of<UsageError>([&] { inference::check_fit(model, options); }),
+              HasSubstr("--classes: m has no class \"persom\""));
+  options.classes = {"car"};
+  options.input = inference::parse_input_size("13x7", "--input");
+  EXPECT_THAT(message_of<inference::ModelError>([&] { inference::check_fit(model, options); }),
+              HasSubstr("m.onnx: cannot run at 13x7 (--input): its sides have to be multiples of 16"));
+  options.input = inference::parse_input_size("48x32", "--input");
+  EXPECT_NO_THROW(inference::check_fit(model, options));
+}
+
+TEST(CheckFitTest, ReadsNothingWhereNothingIsAskedFor) {
+  EXPECT_NO_THROW(inference::check_fit("/no/such.onnx", {}));
+}
+
 /// A graph that finishes its boxes itself, as many as the test sets.
 class FinishedBoxesTest : public ::testing::Test {
  protected:

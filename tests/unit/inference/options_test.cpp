@@ -56,6 +56,11 @@ TEST(OptionsTest, NamesTheFlagThatIsOutOfRange) {
                 o.device = "GPU";
               }),
               HasSubstr("--device GPU goes with --engine openvino"));
+  EXPECT_THAT(refusal([](auto& o) {
+                o.engine = "opencv";
+                o.engine_cache = "cache";
+              }),
+              HasSubstr("--engine-cache cache goes with --engine openvino"));
 }
 
 TEST(OptionsTest, SplitsClassesAtCommas) {
