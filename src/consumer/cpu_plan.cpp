@@ -11,7 +11,7 @@ CpuPlan plan_cpus(int threads, int streams, const CpuLimits& limits) {
   if (streams > all) {
     throw UsageError(
         fmt::format("--streams must be at most the number of inference threads, {} ({}), got {}", all,
-                    threads > 0 ? "--threads" : "what the CPU quota allows; --threads changes it", streams));
+                    threads > 0 ? "--threads" : "what CPUs and quota allow; --threads changes it", streams));
   }
   CpuPlan plan;
   plan.streams = streams > 0 ? streams : all;

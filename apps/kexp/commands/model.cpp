@@ -12,6 +12,7 @@
 #include "kexp/core/json.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/inference/check.hpp"
+#include "kexp/inference/model_list.hpp"
 #include "kexp/inference/prepare.hpp"
 #include "kexp/inference/registry.hpp"
 
@@ -54,82 +55,9 @@ std::optional<Size2> optional_size(const std::string& text) {
 
 std::string size_text(Size2 size) { return fmt::format("{}x{}", size.width, size.height); }
 
-/// One line of `list`: a model that can be fetched, or one of the user's own in the folder.
-struct Listed {
-  std::string name, license, source;
-  Size2 input;
-  fs::path file;
-  bool present = false;
-  std::uint64_t bytes = 0;
-};
-
-Listed own_model(const fs::path& file) {
-  try {
-    const inference::ModelInfo info = inference::read_model_info(file);
-    return {info.name, info.license, "own file", info.size, file, true, info.bytes};
-  } catch (const inference::ModelError&) {  // a broken file in the folder is no reason not to list the others
-    return {file.stem(), "", "own file, cannot be read", {}, file, true, fs::file_size(file)};
-  }
-}
-
-std::vector<Listed> list_models(const fs::path& folder) {
-  std::map<std::string, Listed> models;
-  for (const inference::KnownModel& known : inference::known_models()) {
-    const fs::path file = folder / (known.name + ".onnx");
-    Listed listed{known.name, known.license, known.source, known.input, file, fs::is_regular_file(file)};
-    listed.bytes = listed.present ? fs::file_size(file) : 0;
-    models.emplace(known.name, listed);
-  }
-  std::error_code no_folder;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, no_folder)) {
-    if (entry.is_regular_file() && entry.path().extension() == ".onnx") {
-      models.emplace(entry.path().stem(), own_model(entry.path()));
-    }
-  }
-  std::vector<Listed> result;
-  for (auto& [name, listed] : models) {
-    result.push_back(std::move(listed));
-  }
-  return result;
-}
-
-/// Columns as wide as their longest text.
-void print_list(std::ostream& out, const std::vector<Listed>& models) {
-  std::size_t name_width = std::string_view("name").size();
-  std::size_t licence_width = std::string_view("licence").size();
-  for (const Listed& model : models) {
-    name_width = std::max(name_width, model.name.size());
-    licence_width = std::max(licence_width, model.license.size());
-  }
-  const auto line = [&](auto&&... columns) {
-    out << fmt::format("{:<{}}  {:<7}  {:>9}  {:<9}  {:<{}}  {}\n", columns...);
-  };
-  line("name", name_width, "present", "size", "input", "licence", licence_width, "source");
-  for (const Listed& model : models) {
-    line(model.name, name_width, model.present ? "yes" : "no",
-         model.present ? format_bytes(static_cast<double>(model.bytes)) : "-",
-         model.input.width > 0 ? size_text(model.input) : "-", model.license.empty() ? "-" : model.license,
-         licence_width, model.source);
-  }
-}
-
 ExitCode run_list(const ListFlags& flags, Context& context) {
-  const std::vector<Listed> models = list_models(models_dir(flags.models_dir));
-  if (!flags.json) {
-    print_list(context.out, models);
-    return ExitCode::ok;
-  }
-  Json json = Json::array();
-  for (const Listed& model : models) {
-    json.push_back({{"name", model.name},
-                    {"file", model.file.string()},
-                    {"present", model.present},
-                    {"bytes", model.bytes},
-                    {"input", {model.input.width, model.input.height}},
-                    {"license", model.license},
-                    {"source", model.source}});
-  }
-  context.out << json.dump(2) << '\n';
+  const std::vector<inference::ListedModel> models = inference::list_models(models_dir(flags.models_dir));
+  context.out << (flags.json ? to_json(models).dump(2) + '\n' : to_text(models));
   return ExitCode::ok;
 }
 

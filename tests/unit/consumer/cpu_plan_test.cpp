@@ -52,7 +52,7 @@ TEST(CpuPlanTest, RefusesMoreStreamsThanThreads) {
   EXPECT_THAT(test::message_of<UsageError>([] { static_cast<void>(plan_cpus(2, 3, quota(8))); }),
               testing::AllOf(HasSubstr("--streams"), HasSubstr("2 (--threads)"), HasSubstr("got 3")));
   EXPECT_THAT(test::message_of<UsageError>([] { static_cast<void>(plan_cpus(0, 3, quota(2))); }),
-              testing::AllOf(HasSubstr("--streams"), HasSubstr("2 (what the CPU quota allows")));
+              testing::AllOf(HasSubstr("--streams"), HasSubstr("2 (what CPUs and quota allow")));
 }
 
 }  // namespace
