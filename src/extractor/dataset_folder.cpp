@@ -24,11 +24,6 @@ fs::path beside(const fs::path& place, const char* ending) {
   return place.parent_path() / fmt::format(".{}.{}", place.filename().string(), ending);
 }
 
-fs::path normal(const fs::path& place) {
-  const fs::path absolute = fs::absolute(place).lexically_normal();
-  return absolute.has_filename() ? absolute : absolute.parent_path();  // Without a slash at the end.
-}
-
 bool is_dataset(const fs::path& place) {
   return fs::exists(place / "metadata.json") || fs::exists(place / ".metadata.json");
 }
@@ -38,6 +33,11 @@ std::string line_of(const Json& request) {
 }
 
 }  // namespace
+
+fs::path normal(const fs::path& path) {
+  const fs::path absolute = fs::absolute(path).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
 
 void DatasetFolder::check_place(const fs::path& place, bool replace) {
   on_disk("write", [&] {

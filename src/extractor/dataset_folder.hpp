@@ -11,6 +11,9 @@
 
 namespace kexp::extractor {
 
+/// Absolute, without dots and without a slash at the end: one name for one place.
+[[nodiscard]] std::filesystem::path normal(const std::filesystem::path& path);
+
 /// A dataset that is being written: beside its place, where it appears whole or not at all.
 ///
 /// Until everything is done that goes with it, it has a hidden file with what was asked for, also in its

@@ -11,6 +11,7 @@
 #include "kexp/net/http_client.hpp"
 #include "kexp/table/table.hpp"
 
+#include "dataset_folder.hpp"
 #include "dataset_tables.hpp"
 
 namespace kexp::extractor {
@@ -110,8 +111,6 @@ fs::path wide_inside(const ExtractorOptions& options, const fs::path& place) {
       options.wide ? normal(options.wide->file).lexically_relative(normal(place)) : fs::path();
   return inside.empty() || *inside.begin() == ".." ? fs::path() : inside;
 }
-
-fs::path normal(const fs::path& path) { return fs::absolute(path).lexically_normal(); }
 
 void validate(const ExtractorOptions& options) {
   check_source(options);

@@ -30,7 +30,5 @@ inline constexpr double kUsualStep_s = 5;
 /// The wide table's name from the dataset's folder on, where it is one of its files; else empty.
 [[nodiscard]] std::filesystem::path wide_inside(const ExtractorOptions& options,
                                                 const std::filesystem::path& place);
-/// Absolute, without dots.
-[[nodiscard]] std::filesystem::path normal(const std::filesystem::path& path);
 
 }  // namespace kexp::extractor
