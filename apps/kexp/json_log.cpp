@@ -3,8 +3,6 @@
 #include <ostream>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 

@@ -1,10 +1,11 @@
 #include "kexp/core/json.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+
+template class nlohmann::basic_json<nlohmann::ordered_map>;
 
 namespace kexp {
 

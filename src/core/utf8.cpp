@@ -1,7 +1,5 @@
 #include "kexp/core/utf8.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "kexp/core/json.hpp"
 
 namespace kexp {

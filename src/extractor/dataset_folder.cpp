@@ -5,9 +5,9 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 
 namespace kexp::extractor {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "kexp/core/file.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 
 namespace kexp::extractor {
 

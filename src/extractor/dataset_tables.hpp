@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/extractor/extractor.hpp"
 
 #include "metric_writer.hpp"

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/csv.hpp"
 #include "kexp/core/file.hpp"

@@ -4,7 +4,6 @@
 #include <mutex>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/json.hpp"

@@ -7,10 +7,8 @@
 #include <set>
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "kexp/core/file.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/core/log.hpp"
 
 #include "metric_writer.hpp"

@@ -1,6 +1,6 @@
 #include "verify.hpp"
 
-#include <nlohmann/json.hpp>
+#include "kexp/core/json.hpp"
 
 #include "parallel.hpp"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/cycle/plan.hpp"
 #include "kexp/record/feeds.hpp"
 #include "kexp/stats/histogram.hpp"

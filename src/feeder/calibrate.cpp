@@ -9,12 +9,12 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/cpu_time.hpp"
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/ids.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 #include "kexp/core/random.hpp"
 #include "kexp/core/sha256.hpp"

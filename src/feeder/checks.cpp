@@ -4,7 +4,8 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 namespace kexp::feeder {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/feeder/verify.hpp"
 
 namespace kexp::feeder {

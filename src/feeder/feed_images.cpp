@@ -4,10 +4,10 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/free_memory.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/kafka/options.hpp"
 
 #include "memory_source.hpp"

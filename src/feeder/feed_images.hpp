@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/cycle/plan.hpp"
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/dataset/stored.hpp"

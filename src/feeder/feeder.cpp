@@ -7,9 +7,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/feeder/plan_plot.hpp"
 #include "kexp/kafka/topics.hpp"

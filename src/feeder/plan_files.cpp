@@ -4,10 +4,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 #include "kexp/core/time_text.hpp"
 

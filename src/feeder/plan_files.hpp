@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/feeder/feeder.hpp"
 
 namespace kexp::feeder {

@@ -8,9 +8,9 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/feeder/calibrate.hpp"
 #include "kexp/kafka/topics.hpp"

@@ -4,15 +4,13 @@
 #include <array>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/inference/detector.hpp"
 
 namespace kexp::inference {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::pair<BoxCoding, const char*>, 3> kCodings{
     {{BoxCoding::distances, "distances"},

@@ -4,9 +4,9 @@
 #include <array>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 #include "kexp/record/run_directory.hpp"
 

@@ -4,7 +4,8 @@
 #include <cmath>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 namespace kexp::record {
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/record/verdict.hpp"
 
 #include "feed_logs.hpp"

@@ -4,9 +4,9 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/ids.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 #include "kexp/record/run_directory.hpp"
 

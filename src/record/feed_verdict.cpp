@@ -1,5 +1,4 @@
-#include <nlohmann/json.hpp>
-
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 #include "kexp/record/sends.hpp"
 #include "kexp/record/verdict.hpp"

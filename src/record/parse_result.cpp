@@ -4,7 +4,6 @@
 #include <variant>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/json.hpp"
 #include "kexp/record/result.hpp"

@@ -6,9 +6,9 @@
 #include <unordered_map>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/record/id_table.hpp"
 #include "kexp/record/result_files.hpp"
 #include "kexp/record/sends.hpp"

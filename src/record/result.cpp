@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include <nlohmann/json.hpp>
-
 #include "kexp/core/json.hpp"
 
 namespace kexp::record {

@@ -8,11 +8,11 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/ids.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/on_disk.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/core/version.hpp"

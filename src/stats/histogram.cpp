@@ -7,7 +7,8 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 namespace kexp::stats {
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"

@@ -14,7 +14,7 @@
 
 #include "kexp/core/clock.hpp"
 #include "kexp/core/file.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/record/id_table.hpp"
 #include "kexp/record/result.hpp"
 #include "kexp/record/result_files.hpp"

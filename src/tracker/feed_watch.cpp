@@ -4,8 +4,6 @@
 #include <system_error>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "kexp/core/ids.hpp"
 #include "kexp/core/json.hpp"
 #include "kexp/record/run_directory.hpp"

@@ -6,10 +6,10 @@
 #include <span>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/csv.hpp"
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/record/plan_segments.hpp"
 #include "kexp/record/result_files.hpp"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/stats/histogram.hpp"
 #include "kexp/stats/interval.hpp"
 

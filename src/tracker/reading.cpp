@@ -6,9 +6,9 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/kafka/topics.hpp"
 #include "kexp/record/feeds.hpp"

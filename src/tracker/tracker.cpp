@@ -5,10 +5,10 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/kafka/topic_tasks.hpp"
 #include "kexp/kafka/topics.hpp"

@@ -1,7 +1,5 @@
 #include "golden_boxes.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "kexp/core/file.hpp"
 #include "kexp/core/json.hpp"
 

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/file.hpp"
 #include "kexp/core/json.hpp"

@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/json.hpp"
 #include "kexp/core/process.hpp"

@@ -6,8 +6,8 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/core/units.hpp"
 #include "kexp/dataset/export.hpp"
 #include "kexp/dataset/info.hpp"

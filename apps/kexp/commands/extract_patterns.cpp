@@ -4,7 +4,6 @@
 #include <ostream>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/json.hpp"
 #include "kexp/extractor/patterns.hpp"

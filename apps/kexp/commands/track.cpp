@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/json.hpp"
 #include "kexp/kafka/options.hpp"

@@ -4,12 +4,14 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+
+#include "kexp/core/json_fwd.hpp"
+
+/// Compiled once, in core, and not by every file that uses it.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
 
 namespace kexp {
-
-/// JSON with its keys in the order of writing.
-using Json = nlohmann::ordered_json;
 
 /// Parses `text`; `what` names the source in the error. Errors: FailedError with the position.
 [[nodiscard]] Json parse_json(std::string_view text, std::string_view what);

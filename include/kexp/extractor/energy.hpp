@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 
 namespace kexp::extractor {
 

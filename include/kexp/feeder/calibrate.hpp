@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/core/log.hpp"
 #include "kexp/core/progress.hpp"
 #include "kexp/kafka/client.hpp"

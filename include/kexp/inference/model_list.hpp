@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/core/units.hpp"
 
 namespace kexp::inference {

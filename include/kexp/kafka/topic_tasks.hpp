@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/kafka/client.hpp"
 #include "kexp/kafka/topics.hpp"
 

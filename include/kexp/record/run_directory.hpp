@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 
 namespace kexp {
 class FileLock;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 
 namespace kexp::stats {
 

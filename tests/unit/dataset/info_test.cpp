@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/image/image.hpp"
 

@@ -1,7 +1,5 @@
 #include "dataset_files.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "kexp/core/csv.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/json.hpp"

@@ -1,7 +1,6 @@
 #include "dataset_reader.hpp"
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/json.hpp"

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/csv.hpp"
 #include "kexp/core/error.hpp"

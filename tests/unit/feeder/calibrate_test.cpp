@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/dataset/dataset.hpp"
 
 #include "support/capturing_log.hpp"

@@ -3,8 +3,8 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/core/time_text.hpp"
 #include "kexp/record/run_directory.hpp"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/record/feeds.hpp"
 
 namespace kexp::feeder {

@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/random.hpp"
 
 #include "support/capturing_log.hpp"

@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 #include "support/capturing_log.hpp"
 #include "support/fake_clock.hpp"

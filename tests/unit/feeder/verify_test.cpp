@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/dataset/dataset.hpp"
 #include "kexp/feeder/feeder.hpp"
 #include "kexp/kafka/error.hpp"

@@ -5,7 +5,8 @@
 #include <fstream>
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 #include "support/temp_dir.hpp"
 

@@ -1,9 +1,9 @@
 #include "kexp/kafka/topic_tasks.hpp"
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
+#include "kexp/core/json.hpp"
 
 #include "support/errors.hpp"
 #include "support/fake_clock.hpp"

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/record/run_directory.hpp"
 #include "kexp/record/sends.hpp"
 #include "kexp/record/verdict.hpp"

@@ -4,7 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 #include "example_result.hpp"
 
@@ -44,7 +45,7 @@ TEST(ResultTest, SaysWhyAnImageCouldNotBeProcessed) {
   r.errors = 1;
   r.error = "no JPEG and no PNG";
   r.detections.clear();
-  const auto json = nlohmann::json::parse(to_json_text(r));
+  const auto json = Json::parse(to_json_text(r));
   EXPECT_EQ(json["errors"], 1);
   EXPECT_EQ(json["error"], "no JPEG and no PNG");
   EXPECT_TRUE(json["detections"].is_array());

@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
 #include "kexp/core/ids.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/core/version.hpp"
 
 #include "run_files.hpp"

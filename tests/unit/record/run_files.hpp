@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kexp/core/clock.hpp"
-#include "kexp/core/json.hpp"
+#include "kexp/core/json_fwd.hpp"
 #include "kexp/record/feeds.hpp"
 
 namespace kexp::test {

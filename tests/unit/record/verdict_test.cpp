@@ -4,7 +4,8 @@
 #include <functional>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
+
+#include "kexp/core/json.hpp"
 
 namespace kexp::test {
 namespace {

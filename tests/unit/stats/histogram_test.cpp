@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
+#include "kexp/core/json.hpp"
 #include "kexp/core/random.hpp"
 
 namespace kexp::test {

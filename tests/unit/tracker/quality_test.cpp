@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/csv.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/record/result_files.hpp"
 #include "kexp/stats/interval.hpp"
 

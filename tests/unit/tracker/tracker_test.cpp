@@ -4,11 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "kexp/core/csv.hpp"
 #include "kexp/core/error.hpp"
 #include "kexp/core/file.hpp"
+#include "kexp/core/json.hpp"
 #include "kexp/record/result.hpp"
 #include "kexp/record/result_files.hpp"
 #include "kexp/record/run_directory.hpp"
